@@ -1,0 +1,51 @@
+// Copies one thing out of the live state, consistently: what is hashed is what is uploaded, both come from the copy.
+#pragma once
+
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "core/capture/scan.h"
+#include "core/capture/spool.h"
+#include "core/util/byte_stream.h"
+#include "core/util/clock.h"
+
+namespace b2b {
+
+struct CaptureOptions {
+  bool scrub_secrets = true;          // remove the secret tables and rows from database copies
+  bool encrypted_store = true;        // bodies are encrypted before they leave: a damaged database, which cannot be
+                                      // scrubbed, may be kept raw; otherwise one that may hold secrets is skipped
+  unsigned stable_copy_attempts = 5;
+};
+
+struct CapturedFile {
+  Entry entry;                                   // complete: size, hash, stat (as of the copy), captured_at_ns, flags
+  std::shared_ptr<ByteSource const> body;        // immutable; its spool room lives as long as it does
+};
+
+struct CaptureResult {
+  std::vector<CapturedFile> files;   // usually one; a damaged database comes with its raw sidecars ("…-wal", "…-journal")
+  std::vector<Skip> skips;           // why there is none
+  std::vector<std::string> warnings; // "agents/a/agent/x.sqlite: failed its check (…); kept as it is"
+};
+
+// Captures a regular file. May be called from many threads. Database files are known by their header
+// ("SQLite format 3\0"), whatever their name; a database that belongs to a WAL is read through SQLite only.
+// Plain files: opened O_NOFOLLOW|O_NONBLOCK, copied, and the stat key compared before and after; a change during the copy
+// means another try; a file that only grew during every try is cut at the length it had (Entry::cut).
+// Databases: read-only connection, sqlite3_backup in one step(-1) inside a read transaction; the copy is made a single
+// file (journal_mode=DELETE), checked with quick_check, scrubbed; a copy that fails the check, or a source that SQLite
+// cannot read, is kept raw with its sidecars, `damaged`. A copy that cannot be scrubbed is skipped as unreadable.
+// A database's "-wal", "-shm" or "-journal" is never taken for itself: by_rule.
+// Only a stop (cancelled) or a full spool disk (no_space) is an Error; everything about this file is in the result.
+Result<CaptureResult> capture_file(ScanItem const& item, std::shared_ptr<Spool> const& spool, CaptureOptions const& options,
+                                   Clock& clock, std::stop_token const& stop);
+
+// Is this entry unchanged since `previous` was captured? Pure. True only when the stat keys are equal and known, and the
+// file's times lie more than 2 s before that capture began (so that a second change within the clock's grain is not
+// missed). Never for damaged databases: their raw sidecars are found by capturing them again.
+bool unchanged_since(Entry const& previous, StatKey const& now);
+
+}  // namespace b2b

@@ -1,0 +1,138 @@
+#include "core/config/layer.h"
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+
+#include "core/config/schema.h"
+#include "core/config/size_text.h"
+#include "core/util/encoding.h"
+#include "core/util/secret.h"
+
+namespace b2b {
+namespace {
+
+// Typed access to the winning values; what is not set leaves the target at its default.
+class Winners {
+ public:
+  explicit Winners(std::span<Layer const* const> layers) : layers_(layers) {}
+
+  void read(std::string_view key, std::string& into) const {
+    if (auto const* value = find(key)) into = std::string(value->get_string());
+  }
+  void read(std::string_view key, Secret& into) const {
+    if (auto const* value = find(key)) into = Secret(std::string_view(value->get_string()));
+  }
+  void read(std::string_view key, bool& into) const {
+    if (auto const* value = find(key)) into = value->get_bool();
+  }
+  template <class Number>
+  void read_number(std::string_view key, Number& into) const {
+    if (auto const* value = find(key)) into = static_cast<Number>(value->get_int64());
+  }
+  template <class Text>
+  void read_list(std::string_view key, std::vector<Text>& into) const {
+    auto const* value = find(key);
+    if (value == nullptr) return;
+    into.clear();
+    for (boost::json::value const& entry : value->get_array())
+      into.emplace_back(std::string_view(entry.get_string()));
+  }
+
+ private:
+  boost::json::value const* find(std::string_view key) const {
+    SourcedValue const* const found = winner(layers_, key);
+    return found == nullptr ? nullptr : &found->value;
+  }
+  std::span<Layer const* const> layers_;
+};
+
+std::string shown_text(KeySpec const& key, boost::json::value const& value) {
+  if (key.secret) return value.is_array() && value.get_array().empty() ? "" : "***";
+  if (value.is_string()) return printable(std::string_view(value.get_string()));
+  if (key.type == KeyType::size || key.type == KeyType::rate) {
+    std::int64_t const bytes = value.get_int64();
+    if (bytes == 0) return "0";
+    return format_size(static_cast<std::uint64_t>(bytes)) + (key.type == KeyType::rate ? "/s" : "");
+  }
+  return boost::json::serialize(value);
+}
+
+ShownValue shown(KeySpec const& key, std::span<Layer const* const> layers) {
+  if (SourcedValue const* const value = winner(layers, key.name))
+    return {std::string(key.name), shown_text(key, value->value), value->source};
+  if (!key.default_text.empty()) return {std::string(key.name), std::string(key.default_text), "default"};
+  return {std::string(key.name), {}, "not set"};
+}
+
+}  // namespace
+
+void wipe_json(boost::json::value& value) {
+  if (value.is_string()) {
+    wipe(value.get_string().data(), value.get_string().size());
+  } else if (value.is_array()) {
+    for (boost::json::value& entry : value.get_array())
+      wipe_json(entry);
+  } else if (value.is_object()) {
+    for (auto& entry : value.get_object())
+      wipe_json(entry.value());
+  }
+}
+
+Layer::~Layer() {
+  for (auto& [key, entry] : values_)
+    wipe_json(entry.value);
+}
+
+void Layer::set(std::string_view key, boost::json::value value, std::string source) {
+  values_.insert_or_assign(std::string(key), SourcedValue{std::move(value), std::move(source)});
+}
+
+SourcedValue const* Layer::find(std::string_view key) const {
+  auto const found = values_.find(key);
+  return found == values_.end() ? nullptr : &found->second;
+}
+
+SourcedValue const* winner(std::span<Layer const* const> layers, std::string_view key) {
+  for (Layer const* layer : layers)
+    if (SourcedValue const* const value = layer->find(key)) return value;
+  return nullptr;
+}
+
+LoadedConfig merge_layers(std::span<Layer const* const> layers) {
+  LoadedConfig result;
+  Config& config = result.config;
+  Winners const winners(layers);
+  winners.read("stateDir", config.state_dir);
+  winners.read("keyId", config.key_id);
+  winners.read("applicationKey", config.application_key);
+  winners.read("bucket", config.bucket);
+  winners.read("region", config.region);
+  winners.read("endpoint", config.endpoint);
+  winners.read("caFile", config.ca_file);
+  winners.read("prefix", config.prefix);
+  winners.read("encrypt", config.encrypt);
+  winners.read("encryptionKey", config.encryption_key);
+  winners.read_list("decryptionKeys", config.decryption_keys);
+  winners.read_number("keepSnapshots", config.keep_snapshots);
+  if (winner(layers, "keepSafetySnapshots") != nullptr) {
+    config.keep_safety_snapshots.emplace();
+    winners.read_number("keepSafetySnapshots", *config.keep_safety_snapshots);
+  }
+  winners.read_list("include", config.include);
+  winners.read_list("exclude", config.exclude);
+  std::string secrets;
+  winners.read("secrets", secrets);
+  config.secrets = secrets == "include" ? SecretRows::include : SecretRows::exclude;
+  winners.read_number("limits.upload", config.limits.upload_bytes_per_second);
+  winners.read_number("limits.download", config.limits.download_bytes_per_second);
+  winners.read_number("limits.spool", config.limits.spool_bytes);
+  winners.read_number("limits.transfers", config.limits.transfers);
+  winners.read("dataDir", config.data_dir);
+
+  for (KeySpec const& key : key_table())
+    result.shown.push_back(shown(key, layers));
+  return result;
+}
+
+}  // namespace b2b

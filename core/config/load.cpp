@@ -1,0 +1,123 @@
+#include <algorithm>
+#include <array>
+
+#include "core/config/config.h"
+#include "core/config/layer.h"
+#include "core/config/own_file.h"
+#include "core/config/plugin_entry.h"
+#include "core/config/schema.h"
+#include "core/config/sources.h"
+
+namespace b2b {
+namespace {
+
+bool is_directory_store(std::string_view endpoint) {
+  return endpoint.starts_with("file://");
+}
+
+bool is_directory_store(std::span<Layer const* const> layers) {
+  SourcedValue const* const endpoint = winner(layers, "endpoint");
+  return endpoint != nullptr && is_directory_store(std::string_view(endpoint->value.get_string()));
+}
+
+// Do these layers name a store by themselves?
+bool name_a_store(std::span<Layer const* const> layers) {
+  auto const has = [&](std::string_view key) { return winner(layers, key) != nullptr; };
+  return has("bucket") && (is_directory_store(layers) || (has("keyId") && has("applicationKey")));
+}
+
+// What is wrong with openclaw.json is an error only where nothing above it says the same, and nothing above
+// names a store.
+Result<void> weigh_problems(PluginEntry const& entry, std::span<Layer const* const> above,
+                            LoadedConfig& loaded) {
+  bool const store_named = name_a_store(above);
+  bool const counts_known =
+      winner(above, "keepSnapshots") != nullptr && winner(above, "keepSafetySnapshots") != nullptr;
+  bool& uncertain = loaded.config.retention_uncertain;
+  if (entry.failure) {
+    if (!store_named) return *entry.failure;
+    loaded.warnings.push_back("the backup goes on without the plugin's entry: " + entry.failure->text());
+  }
+  if ((entry.failure || entry.from_last_good) && !counts_known) uncertain = true;
+  for (auto const& [name, problem] : entry.unusable) {
+    KeySpec const* const key = find_key(name);
+    bool const overridden = winner(above, name) != nullptr;
+    bool const is_key = name == "keyId" || name == "applicationKey";
+    bool const needed =
+        !overridden && !store_named && !key->daemon_only && !(is_key && is_directory_store(above));
+    if (needed) return problem;
+    loaded.warnings.push_back(problem.text());
+    if (!overridden && (name == "keepSnapshots" || name == "keepSafetySnapshots")) uncertain = true;
+  }
+  if (uncertain)
+    loaded.warnings.push_back(
+        "how many snapshots to keep is not certain, so nothing is pruned; set keepSnapshots and "
+        "keepSafetySnapshots in this program's own configuration to be independent of openclaw.json");
+  return {};
+}
+
+// Values that agents could have changed, together with credentials that they were not meant to steer.
+void warn_of_steering(std::span<Layer const* const> all, Layer const& plugin, LoadedConfig& loaded) {
+  SourcedValue const* const key = winner(all, "applicationKey");
+  if (key == nullptr || key == plugin.find("applicationKey")) return;
+  for (std::string_view const name : {"endpoint", "encrypt"}) {
+    SourcedValue const* const value = winner(all, name);
+    if (value == nullptr || value != plugin.find(name)) continue;
+    if (name == "encrypt" && value->value.get_bool()) continue;
+    loaded.warnings.push_back(
+        std::string(name) +
+        " comes from openclaw.json, which agents can write, while the application key comes from " +
+        key->source + "; set " + std::string(name) + " there too");
+  }
+}
+
+void note_daemon_settings(LoadedConfig& loaded) {
+  std::string names;
+  for (ShownValue const& value : loaded.shown) {
+    if (!find_key(value.key)->daemon_only || value.source == "not set") continue;
+    names += (names.empty() ? "" : ", ") + value.key;
+  }
+  if (!names.empty())
+    loaded.notes.push_back("accepted, but used by the daemon, which is not in this version: " + names);
+}
+
+}  // namespace
+
+Result<LoadedConfig> load_config(ConfigSources const& sources) {
+  B2B_ASSIGN(Layer command_line, command_line_layer(sources));
+  B2B_ASSIGN(Layer environment, environment_layer(sources));
+  B2B_ASSIGN(Layer credentials, credentials_layer(sources));
+
+  // The state directory names the profile, the profile the file; the file may then name another state
+  // directory.
+  std::array<Layer const*, 2> const outer{&command_line, &environment};
+  SourcedValue const* const outer_state_dir = winner(outer, "stateDir");
+  std::string const profile =
+      outer_state_dir == nullptr
+          ? std::string()
+          : profile_of_state_dir(std::string_view(outer_state_dir->value.get_string()), sources.home);
+  B2B_ASSIGN(OwnFile own, read_own_file(sources, profile));
+  std::array<Layer*, 4> const with_key_files{&command_line, &environment, &credentials, &own.values};
+  B2B_TRY(read_key_files(with_key_files, own.warnings));
+
+  Layer const defaults = defaults_layer(sources, profile_of_config_file(own.path));
+  std::array<Layer const*, 5> const without_plugin{&command_line, &environment, &credentials, &own.values,
+                                                   &defaults};
+  std::string const state_dir(winner(without_plugin, "stateDir")->value.get_string());
+  PluginEntry const plugin = read_plugin_entry(sources, state_dir);
+
+  std::array<Layer const*, 6> const all{&command_line, &environment,   &credentials,
+                                        &own.values,   &plugin.values, &defaults};
+  LoadedConfig loaded = merge_layers(all);
+  loaded.openclaw_json = plugin.path;
+  loaded.warnings = own.warnings;
+  loaded.warnings.insert(loaded.warnings.end(), plugin.warnings.begin(), plugin.warnings.end());
+  if (!own.path.empty()) loaded.files.push_back(own.path);
+  loaded.files.insert(loaded.files.end(), plugin.files.begin(), plugin.files.end());
+  B2B_TRY(weigh_problems(plugin, std::span(without_plugin).first(4), loaded));
+  warn_of_steering(all, plugin.values, loaded);
+  note_daemon_settings(loaded);
+  return loaded;
+}
+
+}  // namespace b2b

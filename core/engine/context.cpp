@@ -1,0 +1,83 @@
+#include "core/engine/context.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "core/store/s3/s3.h"
+#include "core/util/file.h"
+
+namespace b2b {
+namespace {
+
+constexpr std::string_view file_scheme = "file://";
+
+// Where B2 says this key's buckets live; asked once a day at most, since a region does not move.
+Result<std::string> discovered_endpoint(Config const& config, Index* index, Clock& clock, std::stop_token const& stop) {
+  std::string const record_key = "endpoint:" + to_hex(sha256(config.key_id.reveal())).substr(0, 16);
+  auto const now_seconds = std::chrono::duration_cast<std::chrono::seconds>(clock.now().time_since_epoch()).count();
+  if (index != nullptr) {
+    B2B_ASSIGN(auto const record, index->value(record_key));
+    if (record) {
+      auto const space = record->find(' ');
+      std::int64_t asked = 0;
+      if (space != std::string::npos &&
+          std::from_chars(record->data(), record->data() + space, asked).ec == std::errc() &&
+          now_seconds >= asked && now_seconds - asked < 86'400)
+        return record->substr(space + 1);
+    }
+  }
+  B2B_ASSIGN(auto const account, s3::discover(config.b2_api_url, config.key_id, config.application_key,
+                                              config.ca_file, clock, stop));
+  B2B_TRY(s3::check_account(account, config.bucket, config.prefix));
+  if (index != nullptr)
+    B2B_TRY(index->set_value(record_key, std::to_string(now_seconds) + " " + account.s3_endpoint));
+  return account.s3_endpoint;
+}
+
+Result<std::shared_ptr<Store>> open_store_with(Config const& config, Index* index, Clock& clock,
+                                               std::stop_token const& stop) {
+  B2B_TRY(require_store(config));
+  if (config.endpoint.starts_with(file_scheme)) {
+    std::string const path = config.endpoint.substr(file_scheme.size());
+    B2B_ASSIGN(auto store, open_directory_store(path, config.bucket));
+    return std::shared_ptr<Store>(std::move(store));
+  }
+  s3::Settings settings;
+  settings.endpoint = config.endpoint;
+  if (settings.endpoint.empty() && !config.region.empty())
+    settings.endpoint = "https://s3." + config.region + ".backblazeb2.com";
+  if (settings.endpoint.empty()) {
+    B2B_ASSIGN(settings.endpoint, discovered_endpoint(config, index, clock, stop));
+  }
+  settings.bucket = config.bucket;
+  settings.region = config.region;
+  settings.key_id = config.key_id;
+  settings.application_key = config.application_key;
+  settings.ca_file = config.ca_file;
+  settings.transfers = config.limits.transfers;
+  settings.upload_bytes_per_second = config.limits.upload_bytes_per_second;
+  settings.download_bytes_per_second = config.limits.download_bytes_per_second;
+  B2B_ASSIGN(auto store, s3::make_store(std::move(settings), clock));
+  return std::shared_ptr<Store>(std::move(store));
+}
+
+}  // namespace
+
+Result<std::shared_ptr<Store>> open_store(Config const& config, Clock& clock, std::stop_token const& stop) {
+  return open_store_with(config, nullptr, clock, stop);
+}
+
+Result<EngineContext> open_engine(Config const& config, Clock& clock, std::stop_token stop) {
+  EngineContext context;
+  context.config = config;
+  context.clock = &clock;
+  context.stop = std::move(stop);
+  B2B_TRY(require_store(config));
+  B2B_ASSIGN(context.instance, open_instance(config));
+  B2B_ASSIGN(context.index, Index::open(context.instance.data_dir));
+  context.keyring = std::make_shared<Keyring>(config.passphrases());
+  B2B_ASSIGN(context.store, open_store_with(config, context.index.get(), clock, context.stop));
+  return context;
+}
+
+}  // namespace b2b

@@ -1,0 +1,54 @@
+// What every job of the engine works with: one state directory, one store, one prefix.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <stop_token>
+#include <string>
+
+#include "core/capture/scope.h"
+#include "core/config/config.h"
+#include "core/crypto/key.h"
+#include "core/engine/index.h"
+#include "core/store/store.h"
+#include "core/util/clock.h"
+
+namespace b2b {
+
+// One state directory on one machine. Snapshots carry the id.
+struct Instance {
+  std::string id;            // 32 hex digits of SHA-256(machine id, real path of the state directory)
+  std::string host;
+  std::string data_dir;      // <dataDir>/<id>/, 0700, made by open_instance()
+};
+Result<Instance> open_instance(Config const& config);
+
+// Counters that a job moves and a display reads, from any thread.
+struct Progress {
+  std::atomic<char const*> phase{""};          // "scanning", "uploading", "downloading", … (string literals)
+  std::atomic<std::uint64_t> files_done{0};
+  std::atomic<std::uint64_t> files_total{0};   // 0: not known yet
+  std::atomic<std::uint64_t> bytes_done{0};
+  std::atomic<std::uint64_t> bytes_total{0};
+};
+
+struct EngineContext {
+  Config config;
+  Instance instance;
+  std::shared_ptr<Store> store;
+  Clock* clock = nullptr;
+  std::shared_ptr<Keyring> keyring;
+  std::shared_ptr<Index> index;
+  std::shared_ptr<Progress> progress = std::make_shared<Progress>();
+  std::stop_token stop;
+};
+
+// Opens all of it: instance, index, keyring, and the store that `endpoint` picks (with region discovery for B2 when there is
+// none). Makes no change in the store. bad_config, unreachable, permission, refused (we are not the owner of the state directory).
+Result<EngineContext> open_engine(Config const& config, Clock& clock, std::stop_token stop);
+
+// The store alone.
+Result<std::shared_ptr<Store>> open_store(Config const& config, Clock& clock, std::stop_token const& stop);
+
+}  // namespace b2b

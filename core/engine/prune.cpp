@@ -1,0 +1,213 @@
+#include "core/engine/prune.h"
+
+#include <algorithm>
+#include <set>
+
+#include "core/engine/heal.h"
+#include "core/engine/objects.h"
+#include "core/engine/remove_snapshot.h"
+#include "core/snapshot/layout.h"
+
+namespace b2b {
+namespace {
+
+constexpr std::chrono::hours torn_age{7 * 24};
+constexpr std::uint64_t unfinished_age_seconds = 7 * 24 * 3600;
+constexpr std::string_view paused_key = "prune-paused";
+constexpr std::uint32_t default_keep_safety = 10;
+constexpr int refusals_before_giving_up = 3;
+
+bool is_readable(ListedSnapshot const& listed) { return listed.has_manifest && listed.problem.empty(); }
+
+class Pruner {
+ public:
+  Pruner(EngineContext& context, PruneOptions const& options) : context_(context), options_(options) {}
+
+  Result<PruneReport> run() {
+    B2B_ASSIGN(now_, context_.store->now(context_.stop));
+    B2B_ASSIGN(listing_, list_bucket(context_, false));
+    B2B_TRY(decide());
+    B2B_ASSIGN(bool const newest_is_there, newest_complete_is_there());
+    if (!newest_is_there) {
+      B2B_ASSIGN(listing_, list_bucket(context_, true));
+      B2B_TRY(decide());
+    }
+    B2B_TRY(check_other_instances());
+    B2B_ASSIGN(bool const paused, is_paused());
+    if (paused) return std::move(report_);
+    B2B_TRY(find_torn());
+    if (options_.dry_run) {
+      for (SnapshotId const& id : to_remove_) report_.removed.push_back(id.text);
+      for (SnapshotId const& id : torn_) report_.torn_removed.push_back(id.text);
+      return std::move(report_);
+    }
+    if (!to_remove_.empty() || !torn_.empty()) B2B_TRY(heal_kept());
+    B2B_TRY(remove_all_of(to_remove_, report_.removed));
+    B2B_TRY(remove_all_of(half_removed_, report_.torn_removed));
+    B2B_TRY(remove_all_of(torn_, report_.torn_removed));
+    B2B_TRY(remove_unfinished_uploads());
+    return std::move(report_);
+  }
+
+ private:
+  Result<void> decide() {
+    std::vector<RetentionItem> items;
+    for (ListedSnapshot const& listed : listing_.snapshots) {
+      if (!is_readable(listed)) continue;
+      bool const is_change = listed.info.ours && listed.info.trigger == Trigger::change;
+      items.push_back({listed.info.id, listed.info.complete, is_change});
+    }
+    RetentionPolicy policy;
+    policy.keep_snapshots = context_.config.keep_snapshots;
+    policy.keep_safety_snapshots = context_.config.keep_safety_snapshots.value_or(default_keep_safety);
+    report_.verdicts = apply_retention(items, policy, now_);
+    to_remove_.clear();
+    kept_.clear();
+    for (RetentionVerdict const& verdict : report_.verdicts) (verdict.keep ? kept_ : to_remove_).push_back(verdict.id);
+    // Oldest first, so that an interrupted prune leaves the newer ones.
+    std::sort(to_remove_.begin(), to_remove_.end(), id_before);
+    return {};
+  }
+
+  // Nothing is deleted on the strength of what we only remember: the snapshot that all else may be deleted for must exist.
+  Result<bool> newest_complete_is_there() {
+    for (auto at = listing_.snapshots.rbegin(); at != listing_.snapshots.rend(); ++at) {
+      if (at->info.id.kind != SnapshotKind::regular || !is_readable(*at) || !at->info.complete) continue;
+      if (at->info.id.time > now_ + std::chrono::hours(24)) continue;
+      B2B_ASSIGN(auto const manifest, find_object(context_, layout::manifest_key(context_.config.prefix, at->info.id)));
+      return manifest.has_value();
+    }
+    return true;  // there is none to protect
+  }
+
+  Result<void> check_other_instances() {
+    std::set<std::string> others;
+    for (ListedSnapshot const& listed : listing_.snapshots) {
+      SnapshotInfo const& info = listed.info;
+      if (!info.ours || info.instance.empty() || info.instance == context_.instance.id) continue;
+      others.insert((info.host.empty() ? "an unnamed host" : info.host) + " (" + info.state_dir + ")");
+    }
+    if (others.empty() || options_.confirmed) return {};
+    std::string names;
+    for (std::string const& other : others) names += (names.empty() ? "" : ", ") + other;
+    std::string const what = target_name(context_) + " also holds snapshots of " + names;
+    std::string const advice = "Give each machine a prefix of its own; when that one is gone for good, prune with: daemonctl prune --yes";
+    if (!options_.dry_run) return make_error(Condition::refused, what + ", so nothing is pruned", advice, context_.config.prefix);
+    report_.warnings.push_back(what + ": pruning will be refused until confirmed. " + advice);
+    return {};
+  }
+
+  Result<bool> is_paused() {
+    B2B_ASSIGN(auto const paused, context_.index->value(paused_key));
+    if (!paused) return false;
+    if (options_.confirmed) {
+      if (!options_.dry_run) B2B_TRY(context_.index->clear_value(paused_key));
+      return false;
+    }
+    report_.paused = true;
+    report_.warnings.push_back("pruning is paused since snapshot " + *paused +
+                               ", because more than half of the files had vanished then: look at what it lacks with daemonctl "
+                               "diff, then restore an earlier one, or go on with daemonctl prune --yes");
+    return true;
+  }
+
+  // Folders without a manifest: what a prune of ours left goes at once, other ones when nothing was added for 7 days.
+  Result<void> find_torn() {
+    B2B_ASSIGN(auto const pending, context_.index->pending_push());
+    B2B_ASSIGN(half_removed_, unfinished_removals(context_));
+    for (ListedSnapshot const& listed : listing_.snapshots) {
+      SnapshotId const& id = listed.info.id;
+      auto const record = std::find_if(half_removed_.begin(), half_removed_.end(),
+                                       [&](SnapshotId const& other) { return other.text == id.text; });
+      if (listed.has_manifest) {
+        if (record == half_removed_.end()) continue;
+        // The deletion had not begun; this time's verdict counts.
+        if (!options_.dry_run) B2B_TRY(forget_removal(context_, id));
+        half_removed_.erase(record);
+        continue;
+      }
+      if (record != half_removed_.end() || (pending && pending->id == id.text)) continue;
+      B2B_ASSIGN(bool const old, is_old(id));
+      if (old) torn_.push_back(id);
+    }
+    if (options_.dry_run)
+      for (SnapshotId const& id : half_removed_) report_.torn_removed.push_back(id.text);
+    return {};
+  }
+
+  Result<bool> is_old(SnapshotId const& id) {
+    TimePoint newest{};
+    std::string const folder = layout::snapshot_prefix(context_.config.prefix, id);
+    ListOptions options;
+    options.prefix = folder;
+    auto const look = [&](ListEntry const& entry) {
+      if (belongs_to(id, std::string_view(entry.object.key).substr(folder.size())))
+        newest = std::max(newest, entry.object.modified);
+      return true;
+    };
+    B2B_TRY(context_.store->list(options, look, context_.stop));
+    return newest != TimePoint{} && newest + torn_age < now_;
+  }
+
+  Result<void> heal_kept() {
+    B2B_ASSIGN(HealReport healed, heal(context_, listing_, kept_));
+    report_.healed = healed.copied;
+    std::move(healed.warnings.begin(), healed.warnings.end(), std::back_inserter(report_.warnings));
+    if (healed.missing == 0) return {};
+    auto const may_hold_it = [&](SnapshotId const& id) {
+      return std::find(healed.unread.begin(), healed.unread.end(), id.text) != healed.unread.end();
+    };
+    if (std::erase_if(to_remove_, may_hold_it) > 0)
+      report_.warnings.push_back("old snapshots that cannot be read were left alone, because they may hold what is missing");
+    if (!torn_.empty())
+      report_.warnings.push_back("unfinished uploads were left alone, because they may hold what is missing");
+    torn_.clear();
+    return {};
+  }
+
+  Result<void> remove_all_of(std::vector<SnapshotId> const& ids, std::vector<std::string>& done) {
+    for (SnapshotId const& id : ids) {
+      if (refusals_ >= refusals_before_giving_up) return {};
+      auto const removed = remove_snapshot(context_, id);
+      if (removed) {
+        report_.objects_deleted += *removed;
+        done.push_back(id.text);
+        continue;
+      }
+      if (removed.error().condition != Condition::permission) return removed.error();
+      ++refusals_;
+      report_.warnings.push_back("snapshot " + id.text + " should go and could not be deleted: " + removed.error().text() +
+                                 ". The application key needs the capability deleteFiles, and Object Lock must not hold it");
+    }
+    return {};
+  }
+
+  Result<void> remove_unfinished_uploads() {
+    auto const removed =
+        context_.store->remove_unfinished(keys_prefix(context_), unfinished_age_seconds, context_.stop);
+    if (removed) {
+      report_.unfinished_removed = *removed;
+      return {};
+    }
+    if (removed.error().condition != Condition::permission) return removed.error();
+    report_.warnings.push_back("uploads that were begun and never finished could not be removed: " + removed.error().text());
+    return {};
+  }
+
+  EngineContext& context_;
+  PruneOptions const& options_;
+  TimePoint now_{};
+  BucketListing listing_;
+  PruneReport report_;
+  std::vector<SnapshotId> to_remove_;
+  std::vector<SnapshotId> kept_;
+  std::vector<SnapshotId> torn_;          // uploads that were never finished
+  std::vector<SnapshotId> half_removed_;  // our own deletions that were interrupted
+  int refusals_ = 0;
+};
+
+}  // namespace
+
+Result<PruneReport> prune(EngineContext& context, PruneOptions const& options) { return Pruner(context, options).run(); }
+
+}  // namespace b2b

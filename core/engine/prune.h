@@ -1,0 +1,32 @@
+// Prune: retention, healing, torn snapshots. Deletes by version: manifest first, then bodies.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/engine/bucket.h"
+#include "core/engine/context.h"
+#include "core/snapshot/retention.h"
+
+namespace b2b {
+
+struct PruneOptions {
+  bool dry_run = false;
+  bool confirmed = false;        // the person said yes: clears a pause, and prunes although another instance uses the prefix
+};
+
+struct PruneReport {
+  std::vector<RetentionVerdict> verdicts;
+  std::vector<std::string> removed;         // ids
+  std::vector<std::string> torn_removed;
+  std::uint64_t healed = 0;                 // bodies copied into kept snapshots first
+  std::uint64_t objects_deleted = 0;
+  std::uint64_t unfinished_removed = 0;     // multipart uploads
+  bool paused = false;                      // more than half of the files vanished lately; waits for a person
+  std::vector<std::string> warnings;
+};
+
+// refused: the prefix holds snapshots of another instance (named) and nobody confirmed.
+Result<PruneReport> prune(EngineContext& context, PruneOptions const& options);
+
+}  // namespace b2b

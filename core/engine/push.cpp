@@ -1,0 +1,156 @@
+#include "core/engine/push.h"
+
+#include <cerrno>
+#include <cstdio>
+
+#include "core/engine/bucket.h"
+#include "core/engine/lock.h"
+#include "core/engine/prune.h"
+#include "core/engine/push_run.h"
+#include "core/engine/restore.h"
+#include "core/util/file.h"
+
+namespace b2b {
+namespace {
+
+// Fewer files than this vanish in ordinary use; the alarm is for states that were emptied.
+constexpr std::uint64_t vanished_alarm_files = 4;
+
+bool half_vanished(PushPlan const& plan) {
+  return plan.base_files >= vanished_alarm_files && plan.deleted * 2 > plan.base_files;
+}
+
+// The plan's catalog becomes the record of the last snapshot, in one rename.
+Result<void> keep_as_base(EngineContext& context, PushPlan& plan, SnapshotInfo const& info) {
+  B2B_ASSIGN(std::string const check, key_check(context));
+  B2B_TRY(plan.catalog->set_meta("target", target_name(context)));
+  B2B_TRY(plan.catalog->set_meta("id", info.id.text));
+  B2B_TRY(plan.catalog->set_meta("secrets", context.config.secrets == SecretRows::include ? "include" : "exclude"));
+  B2B_TRY(plan.catalog->set_meta("key-check", check));
+  B2B_TRY(plan.catalog->set_meta("complete", info.complete ? "1" : "0"));
+  B2B_TRY(plan.catalog->seal());
+  plan.catalog.reset();
+  std::string const base = context.index->base_catalog_path();
+  if (std::rename(plan.path.c_str(), base.c_str()) != 0) return errno_error(errno, "keep the record of the snapshot as", base);
+  return fsync_directory(context.instance.data_dir);
+}
+
+void warn_of_vanished(PushPlan const& plan, PushReport& report) {
+  report.warnings.push_back(std::to_string(plan.deleted) + " of " + std::to_string(plan.base_files) +
+                            " files vanished since the last snapshot. Nothing is pruned until you have looked: if that is as "
+                            "it should be, run daemonctl prune --yes; if not, restore an earlier snapshot");
+}
+
+// Pruning is housekeeping: what goes wrong there is said, and the snapshot stands.
+Result<void> prune_after(EngineContext& context, PushReport& report) {
+  context.progress->phase = "pruning";
+  auto pruned = prune(context, PruneOptions{});
+  if (!pruned) {
+    if (pruned.error().condition == Condition::cancelled) return pruned.error();
+    report.warnings.push_back("old snapshots were not pruned: " + pruned.error().text());
+    return {};
+  }
+  for (std::string& warning : pruned->warnings) report.warnings.push_back(std::move(warning));
+  return {};
+}
+
+// Everything that happens before there is something to compare with.
+Result<void> prepare(EngineContext& context, PushReport& report) {
+  B2B_ASSIGN(auto recovered, recover_restores(context));
+  for (std::string& sentence : recovered) report.warnings.push_back(std::move(sentence));
+  if (auto uploaded = upload_pending_safety(context); !uploaded) {
+    if (uploaded.error().condition == Condition::cancelled) return uploaded.error();
+    report.warnings.push_back("a safety snapshot waits on this machine and could not be uploaded: " + uploaded.error().text());
+  }
+  return {};
+}
+
+Result<void> push_locked(EngineContext& context, PushOptions const& options, PushReport& report) {
+  if (!options.dry_run) B2B_TRY(prepare(context, report));
+  context.progress->phase = "scanning";
+  B2B_ASSIGN(auto base, open_base(context, report.warnings));
+  bool base_complete = true;
+  if (base) {
+    B2B_ASSIGN(auto const complete, base->catalog.meta("complete"));
+    base_complete = complete == "1";
+  }
+  std::string const catalog_path = join_path(context.instance.data_dir, options.dry_run ? "dry-run.sqlite" : "scan.sqlite");
+  B2B_ASSIGN(PushPlan plan, make_push_plan(context, base ? &*base : nullptr, catalog_path));
+  struct RemoveCatalog {
+    PushPlan& plan;
+    ~RemoveCatalog() {
+      plan.catalog.reset();
+      std::remove(plan.path.c_str());  // gone already when it became the base
+    }
+  } remove_catalog{plan};
+
+  report.skipped = plan.skipped;
+  std::erase_if(report.skipped, [](Skip const& skip) { return skip.reason == SkipReason::by_rule; });
+  report.files = plan.files;
+  report.deleted = plan.deleted;
+  if (options.dry_run) {
+    report.changed = plan.to_capture;
+    report.complete = report.skipped.empty();
+    report.unchanged = base && plan.to_capture == 0 && plan.deleted == 0 && !plan.metadata_changed;
+    return {};
+  }
+
+  context.progress->files_total = plan.files;
+  context.progress->bytes_total = plan.bytes;
+  context.progress->phase = "uploading";
+  PushRun run(context, plan, base ? &*base : nullptr, report);
+  B2B_TRY(run.capture_changes());
+  bool const complete_again = !base_complete && report.skipped.empty();
+  if (!run.anything_changed() && !complete_again) {
+    report.unchanged = true;
+    report.complete = report.skipped.empty();
+    // The stat keys that were read again are worth keeping; the snapshot they belong to is the old one.
+    B2B_ASSIGN(auto const base_id, base->catalog.meta("id"));
+    SnapshotInfo info;
+    info.id = base->id;
+    info.complete = base_complete;
+    base.reset();
+    if (plan.to_capture > 0 && report.skipped.empty()) return keep_as_base(context, plan, info);
+    return {};
+  }
+  B2B_TRY(run.bring_unchanged());
+  report.complete = report.skipped.empty();
+  context.progress->phase = "committing";
+  B2B_ASSIGN(SnapshotInfo const info, run.commit(options.trigger));
+  report.snapshot = info.id;
+  report.files = info.files;
+  bool const alarm = half_vanished(plan);
+  base.reset();
+  B2B_TRY(keep_as_base(context, plan, info));
+  if (alarm) {
+    report.vanished_alarm = true;
+    warn_of_vanished(plan, report);
+    B2B_TRY(context.index->set_value("prune-paused", info.id.text));
+  }
+  B2B_TRY(context.index->end_push());
+  if (options.prune) return prune_after(context, report);
+  return {};
+}
+
+}  // namespace
+
+Result<PushReport> push(EngineContext& context, PushOptions const& options) {
+  auto const began = context.clock->monotonic();
+  auto const requests_before = context.store->counters().requests;
+  PushReport report;
+  {
+    std::optional<DataLock> lock;
+    if (!options.dry_run) {
+      B2B_ASSIGN(lock, DataLock::acquire(context.config.state_dir, "push"));
+    } else if (!path_exists(context.config.state_dir)) {
+      return make_error(Condition::not_found, "the state directory " + context.config.state_dir + " does not exist",
+                        "Set stateDir (or OPENCLAW_STATE_DIR) to the directory that holds openclaw.json");
+    }
+    B2B_TRY(push_locked(context, options, report));
+  }
+  report.requests = context.store->counters().requests - requests_before;
+  report.seconds = std::chrono::duration<double>(context.clock->monotonic() - began).count();
+  return report;
+}
+
+}  // namespace b2b

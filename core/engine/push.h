@@ -1,0 +1,53 @@
+// Push: scan → capture → upload what changed → manifest → prune. In the plugin's layout every snapshot is complete by itself.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/capture/scan.h"
+#include "core/engine/context.h"
+#include "core/snapshot/manifest.h"
+
+namespace b2b {
+
+struct PushOptions {
+  Trigger trigger = Trigger::manual;
+  bool dry_run = false;                 // scan and compare only; nothing is captured or sent
+  bool prune = true;
+};
+
+struct PushReport {
+  std::optional<SnapshotId> snapshot;   // none when unchanged
+  bool unchanged = false;
+  std::uint64_t files = 0;              // in the snapshot
+  std::uint64_t changed = 0;
+  std::uint64_t added = 0;
+  std::uint64_t deleted = 0;
+  std::uint64_t bytes_uploaded = 0;
+  std::uint64_t requests = 0;
+  double seconds = 0;
+  bool complete = true;
+  bool vanished_alarm = false;          // more than half of the files are gone; pruning waits for a person
+  std::vector<Skip> skipped;
+  std::vector<std::string> warnings;
+};
+
+// Takes the data lock (busy when another job has it). The lock is held while capturing, given up for the rest of the uploads.
+Result<PushReport> push(EngineContext& context, PushOptions const& options);
+
+// A safety snapshot: every file in scope, captured durably into <data dir>/safety/ first (encrypted like any snapshot), then
+// uploaded as safety-<ts>/<id>. The caller holds the data lock. When the store is away the local capture stays, a warning
+// says so, and the next push uploads it.
+struct SafetyReport {
+  SnapshotId id;
+  bool uploaded = false;
+  std::vector<Skip> skipped;
+  std::vector<std::string> warnings;
+};
+Result<SafetyReport> take_safety_snapshot(EngineContext& context);
+// Uploads safety captures that wait; returns how many went.
+Result<std::uint64_t> upload_pending_safety(EngineContext& context);
+
+}  // namespace b2b

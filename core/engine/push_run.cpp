@@ -1,0 +1,262 @@
+#include "core/engine/push_run.h"
+
+#include "core/config/json5.h"
+#include "core/engine/bucket.h"
+#include "core/snapshot/layout.h"
+#include "core/util/file.h"
+
+namespace b2b {
+namespace {
+
+// Copies are requests that may be billed or capped, uploads are free: below this size an unchanged body is sent again.
+constexpr std::uint64_t copy_worthwhile_bytes = 128 << 10;
+
+// The version that last wrote openclaw.json; empty when it does not say.
+std::string openclaw_version(std::string const& state_dir) {
+  auto const text = read_file(join_path(state_dir, "openclaw.json"), 4 << 20);
+  if (!text) return {};
+  auto const parsed = parse_json5(*text, "openclaw.json");
+  if (!parsed || !parsed->is_object()) return {};
+  auto const* meta = parsed->as_object().if_contains("meta");
+  if (meta == nullptr || !meta->is_object()) return {};
+  auto const* version = meta->as_object().if_contains("lastTouchedVersion");
+  if (version == nullptr || !version->is_string()) return {};
+  return std::string(version->as_string());
+}
+
+}  // namespace
+
+PushRun::PushRun(EngineContext& context, PushPlan& plan, Base* base, PushReport& report)
+    : context_(context),
+      plan_(plan),
+      base_(base),
+      report_(report),
+      copy_from_bytes_(context.store->traits().copy_is_free ? 0 : copy_worthwhile_bytes) {}
+
+Result<void> PushRun::begin() {
+  if (writer_) return {};
+  B2B_ASSIGN(std::string const check, key_check(context_));
+  B2B_ASSIGN(ticket_, begin_or_resume_push(context_, check));
+  SnapshotWriterOptions options;
+  options.store = context_.store.get();
+  options.prefix = context_.config.prefix;
+  options.id = ticket_->id;
+  options.journal = context_.index.get();
+  options.progress = context_.progress.get();
+  B2B_ASSIGN(options.key, derive_writer_key(context_, ticket_->salt));
+  writer_ = std::make_unique<SnapshotWriter>(
+      std::move(options), [this](StoredBody&& body) { stored(std::move(body)); }, context_.stop);
+  return {};
+}
+
+bool PushRun::is_same_as_base(CapturedFile const& file, CatalogEntry const& before) const {
+  Entry const& a = file.entry;
+  Entry const& b = before.entry;
+  // A database's own times say when SQLite touched the file, not when its content changed.
+  bool const same_time = a.database || a.mtime_ns == b.mtime_ns;
+  return b.type == EntryType::file && !before.stored_name.empty() && a.hash == b.hash && a.size == b.size &&
+         a.mode == b.mode && a.uid == b.uid && a.gid == b.gid && a.xattrs == b.xattrs && a.damaged == b.damaged &&
+         a.hard_link_of == b.hard_link_of && same_time;
+}
+
+void PushRun::captured(Entry const& scanned, CaptureResult&& result) {
+  std::vector<CapturedFile> to_store;
+  {
+    std::scoped_lock lock(mutex_);
+    for (std::string& warning : result.warnings) report_.warnings.push_back(std::move(warning));
+    for (Skip& skip : result.skips) {
+      if (skip.reason != SkipReason::by_rule) report_.skipped.push_back(std::move(skip));
+    }
+    if (result.files.empty()) {
+      if (auto erased = plan_.catalog->erase(scanned.path); !erased) stage_->fail(erased.error());
+      return;
+    }
+    for (CapturedFile& file : result.files) {
+      if (file.entry.path == scanned.path) file.entry.hard_link_of = scanned.hard_link_of;
+      std::optional<CatalogEntry> before;
+      if (base_ != nullptr) {
+        auto found = base_->catalog.find(file.entry.path);
+        if (!found) return stage_->fail(found.error());
+        before = std::move(*found);
+      }
+      if (before && is_same_as_base(file, *before)) {
+        before->entry.stat = file.entry.stat;
+        before->entry.captured_at_ns = file.entry.captured_at_ns;
+        if (only_changes_) {
+          before->state = static_cast<std::uint32_t>(PlanState::unchanged);
+          if (auto put = plan_.catalog->put(*before); !put) return stage_->fail(put.error());
+          continue;  // its body is let go; bring_unchanged() decides how it gets into the snapshot
+        }
+      } else if (before && before->entry.type == EntryType::file) {
+        ++report_.changed;
+      } else {
+        ++report_.added;
+      }
+      to_store.push_back(std::move(file));
+    }
+    if (!to_store.empty()) {
+      if (auto begun = begin(); !begun) return stage_->fail(begun.error());
+    }
+  }
+  for (CapturedFile& file : to_store) {
+    if (writer_->failed()) return;
+    if (auto handed = upload_or_copy(std::move(file)); !handed) return stage_->fail(handed.error());
+  }
+}
+
+Result<void> PushRun::upload_or_copy(CapturedFile&& file) {
+  // A body that the last snapshot holds under another name (a moved file) need not travel again.
+  if (base_ != nullptr && base_->same_key && file.entry.size >= std::max<std::uint64_t>(copy_from_bytes_, 1)) {
+    std::optional<CatalogEntry> holder;
+    {
+      std::scoped_lock lock(mutex_);
+      B2B_ASSIGN(holder, base_->catalog.find_by_hash(file.entry.hash, file.entry.size));
+    }
+    if (holder && !holder->stored_name.empty()) {
+      std::string from = layout::snapshot_prefix(context_.config.prefix, base_->id) + holder->stored_name;
+      writer_->copy(std::move(file.entry), std::move(from), holder->stored_size);
+      return {};
+    }
+  }
+  writer_->upload(std::move(file));
+  return {};
+}
+
+void PushRun::stored(StoredBody&& body) {
+  std::scoped_lock lock(mutex_);
+  if (body.skip) {
+    report_.skipped.push_back(std::move(*body.skip));
+    if (auto erased = plan_.catalog->erase(body.entry.path); !erased) failure_ = erased.error();
+    return;
+  }
+  if (body.copy_failed) {
+    copies_failed_.push_back(body.entry.path);
+    return;
+  }
+  CatalogEntry row;
+  row.entry = std::move(body.entry);
+  row.stored_name = std::move(body.stored_name);
+  row.stored_size = body.stored_size;
+  row.state = static_cast<std::uint32_t>(PlanState::done);
+  if (auto put = plan_.catalog->put(row); !put) failure_ = put.error();
+}
+
+Result<void> PushRun::for_each_in_state(PlanState state, std::function<Result<void>(CatalogEntry&&)> const& visit) {
+  std::string after;
+  bool from_start = true;
+  while (true) {
+    std::vector<CatalogEntry> batch;
+    {
+      std::scoped_lock lock(mutex_);
+      B2B_ASSIGN(batch, plan_.catalog->batch_after(after, 256, from_start));
+      if (failure_) return *failure_;
+    }
+    if (batch.empty()) return {};
+    from_start = false;
+    after = batch.back().entry.path;
+    for (CatalogEntry& row : batch) {
+      if (row.state == static_cast<std::uint32_t>(state)) B2B_TRY(visit(std::move(row)));
+    }
+  }
+}
+
+Result<void> PushRun::capture_changes() {
+  B2B_ASSIGN(spool_, open_spool(context_));
+  stage_ = std::make_unique<CaptureStage>(
+      context_, spool_, [this](Entry const& scanned, CaptureResult&& result) { captured(scanned, std::move(result)); });
+  B2B_TRY(for_each_in_state(PlanState::capture, [&](CatalogEntry&& row) -> Result<void> {
+    if (stage_->failed() || (writer_begun() && writer_->failed())) return {};
+    stage_->add(std::move(row.entry));
+    return {};
+  }));
+  B2B_TRY(stage_->finish());
+  if (writer_ && writer_->failed()) return writer_->finish_bodies();
+  return {};
+}
+
+bool PushRun::writer_begun() {
+  std::scoped_lock lock(mutex_);
+  return writer_ != nullptr;
+}
+
+bool PushRun::anything_changed() const {
+  return base_ == nullptr || !base_->same_key || writer_ != nullptr || plan_.deleted > 0 || plan_.metadata_changed;
+}
+
+Result<void> PushRun::bring_unchanged() {
+  {
+    std::scoped_lock lock(mutex_);
+    B2B_TRY(begin());
+  }
+  only_changes_ = false;
+  B2B_TRY(for_each_in_state(PlanState::unchanged, [&](CatalogEntry&& row) -> Result<void> {
+    if (stage_->failed() || writer_->failed()) return {};
+    bool const copy = base_ != nullptr && base_->same_key && row.entry.size >= copy_from_bytes_ && row.stored_size > 0;
+    if (!copy) {
+      stage_->add(std::move(row.entry));
+      return {};
+    }
+    std::string from = layout::snapshot_prefix(context_.config.prefix, base_->id) + row.stored_name;
+    writer_->copy(std::move(row.entry), std::move(from), row.stored_size);
+    return {};
+  }));
+  B2B_TRY(stage_->finish());
+  B2B_TRY(writer_->finish_bodies());
+
+  // Sources that were gone: read the live files again. Copies never fail for those, so one more round is enough.
+  std::vector<std::string> failed;
+  {
+    std::scoped_lock lock(mutex_);
+    failed.swap(copies_failed_);
+  }
+  if (failed.empty()) return {};
+  report_.warnings.push_back("objects of the last snapshot are missing or damaged in the store (" +
+                             std::to_string(failed.size()) + "); they are uploaded again");
+  base_->same_key = false;  // in doubt: nothing of it is copied any more
+  return capture_all(failed);
+}
+
+Result<void> PushRun::capture_all(std::vector<std::string> const& paths) {
+  for (std::string const& path : paths) {
+    std::optional<CatalogEntry> row;
+    {
+      std::scoped_lock lock(mutex_);
+      B2B_ASSIGN(row, plan_.catalog->find(path));
+    }
+    if (row) stage_->add(std::move(row->entry));
+  }
+  B2B_TRY(stage_->finish());
+  return writer_->finish_bodies();
+}
+
+Result<SnapshotInfo> PushRun::commit(Trigger trigger) {
+  stage_.reset();
+  if (failure_) return *failure_;
+  B2B_TRY(drop_unused_bodies(context_, ticket_->id));
+  SnapshotInfo info;
+  info.id = ticket_->id;
+  info.ours = true;
+  info.timestamp = format_iso8601(TimePoint(std::chrono::nanoseconds(plan_.started_ns)));
+  info.complete = report_.complete;
+  info.trigger = trigger;
+  info.trigger_text = trigger_name(trigger);
+  info.host = context_.instance.host;
+  info.instance = context_.instance.id;
+  info.state_dir = context_.config.state_dir;
+  info.program = "b2backupd " B2B_VERSION;
+  info.openclaw = openclaw_version(context_.config.state_dir);
+  B2B_ASSIGN(Scope const scope, Scope::build(context_.config.include, context_.config.exclude));
+  info.scope = scope.record();
+  info.skipped_total = report_.skipped.size();
+  for (Skip const& skip : report_.skipped) {
+    if (info.skipped.size() == 1'000) break;
+    info.skipped.emplace_back(skip.path, skip.detail);
+  }
+  B2B_ASSIGN(info, writer_->commit(info, *plan_.catalog, plan_.path + ".manifest"));
+  report_.bytes_uploaded = writer_->bytes_uploaded();
+  B2B_TRY(context_.index->remember_snapshot(target_name(context_), info,
+                                            context_.keyring->empty() ? Signature::unkeyed : Signature::valid));
+  return info;
+}
+
+}  // namespace b2b

@@ -1,0 +1,51 @@
+// Restore (DESIGN rule 3): stage and verify everything, take a safety snapshot, swap with a journal.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/engine/bucket.h"
+#include "core/engine/context.h"
+
+namespace b2b {
+
+struct RestoreOptions {
+  std::string snapshot = "latest";
+  std::vector<std::string> paths;  // globs; empty: everything
+  std::string target;              // empty: in place (the state directory)
+  bool dry_run = false;
+  bool safety = true;      // false only by --no-safety
+  bool confirmed = false;  // --yes, or yes at the terminal
+};
+
+struct RestoreFailure {
+  std::string path;
+  std::string error;
+};
+
+struct RestoreReport {
+  SnapshotId snapshot;
+  std::uint64_t restored = 0;   // written (with --dry-run: would be)
+  std::uint64_t unchanged = 0;  // already as in the snapshot
+  std::uint64_t removed = 0;    // moved to quarantine
+  std::uint64_t bytes = 0;
+  std::vector<RestoreFailure> failed;
+  std::optional<SnapshotId> safety;
+  std::string quarantine;  // folder, when anything is in it
+  std::string replaced;    // folder with what a foreign target held before, when anything is in it
+  std::vector<std::string> notes;
+};
+
+// What a restore would overwrite, to ask about before confirming. (Same work as dry_run.)
+// refused: databases would change in place ("coordinated rollback" is needed), the gateway runs or may run,
+// not confirmed.
+Result<RestoreReport> restore(EngineContext& context, RestoreOptions const& options);
+
+// Finishes or undoes swaps that a crash interrupted, in the state directory and in foreign targets (their
+// journals are registered in the data directory). Called under the data lock before any job that captures or
+// swaps. Returns what it did, one sentence each.
+Result<std::vector<std::string>> recover_restores(EngineContext& context);
+
+}  // namespace b2b

@@ -1,0 +1,223 @@
+// Safety snapshots: captured durably on this machine first, uploaded when the store is there.
+//
+// The local form is a directory store below <data dir>/safety/, one bucket folder for each target, holding exactly the
+// objects that go up: uploading is copying them, bodies first.
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <mutex>
+
+#include "core/engine/bucket.h"
+#include "core/engine/capture_stage.h"
+#include "core/engine/push.h"
+#include "core/engine/push_plan.h"
+#include "core/engine/snapshot_writer.h"
+#include "core/snapshot/layout.h"
+#include "core/util/file.h"
+
+namespace b2b {
+namespace {
+
+std::string safety_root(EngineContext const& context) { return join_path(context.instance.data_dir, "safety"); }
+std::string safety_bucket(EngineContext const& context) { return to_hex(sha256(target_name(context))).substr(0, 16); }
+
+Result<std::unique_ptr<Store>> open_local(EngineContext& context) {
+  B2B_TRY(make_directories(safety_root(context), 0700));
+  return open_directory_store(safety_root(context), safety_bucket(context));
+}
+
+std::uint32_t random_number() {
+  std::array<std::uint8_t, 4> bytes{};
+  random_bytes(bytes);
+  return static_cast<std::uint32_t>(bytes[0]) << 24 | static_cast<std::uint32_t>(bytes[1]) << 16 |
+         static_cast<std::uint32_t>(bytes[2]) << 8 | bytes[3];
+}
+
+// Collects what the capture and the writer report into the catalog.
+struct Collector {
+  std::mutex mutex;
+  Catalog& catalog;
+  SafetyReport& report;
+  std::optional<Error> failure;
+
+  void keep(Result<void> const& result) {
+    if (!result && !failure) failure = result.error();
+  }
+  void stored(StoredBody&& body) {
+    std::scoped_lock lock(mutex);
+    if (body.skip) {
+      report.skipped.push_back(std::move(*body.skip));
+      keep(catalog.erase(body.entry.path));
+      return;
+    }
+    CatalogEntry row;
+    row.entry = std::move(body.entry);
+    row.stored_name = std::move(body.stored_name);
+    row.stored_size = body.stored_size;
+    keep(catalog.put(row));
+  }
+  void captured(Entry const& scanned, CaptureResult& result) {
+    std::scoped_lock lock(mutex);
+    for (std::string& warning : result.warnings) report.warnings.push_back(std::move(warning));
+    for (Skip& skip : result.skips) {
+      if (skip.reason != SkipReason::by_rule) report.skipped.push_back(std::move(skip));
+    }
+    if (result.files.empty()) keep(catalog.erase(scanned.path));
+    for (CapturedFile& file : result.files) {
+      if (file.entry.path == scanned.path) file.entry.hard_link_of = scanned.hard_link_of;
+    }
+  }
+};
+
+Result<void> capture_into(EngineContext& context, Store& local, PushPlan& plan, SafetyReport& report) {
+  SnapshotWriterOptions options;
+  options.store = &local;
+  options.prefix = context.config.prefix;
+  options.id = report.id;
+  B2B_ASSIGN(options.key, derive_writer_key(context, fresh_salt()));
+  Collector collector{{}, *plan.catalog, report, {}};
+  SnapshotWriter writer(
+      std::move(options), [&](StoredBody&& body) { collector.stored(std::move(body)); }, context.stop);
+  B2B_ASSIGN(auto spool, open_spool(context));
+  CaptureStage stage(context, spool, [&](Entry const& scanned, CaptureResult&& result) {
+    collector.captured(scanned, result);
+    for (CapturedFile& file : result.files) writer.upload(std::move(file));
+  });
+  std::string after;
+  for (bool from_start = true;; from_start = false) {
+    std::vector<CatalogEntry> batch;
+    {
+      std::scoped_lock lock(collector.mutex);
+      B2B_ASSIGN(batch, plan.catalog->batch_after(after, 256, from_start));
+    }
+    if (batch.empty()) break;
+    after = batch.back().entry.path;
+    for (CatalogEntry& row : batch) {
+      if (row.state == static_cast<std::uint32_t>(PlanState::capture) && row.stored_name.empty() && !writer.failed())
+        stage.add(std::move(row.entry));
+    }
+  }
+  B2B_TRY(stage.finish());
+  B2B_TRY(writer.finish_bodies());
+  if (collector.failure) return *collector.failure;
+
+  SnapshotInfo info;
+  info.timestamp = format_iso8601(TimePoint(std::chrono::nanoseconds(plan.started_ns)));
+  info.complete = report.skipped.empty();
+  info.trigger = Trigger::manual;
+  info.trigger_text = trigger_name(Trigger::manual);
+  info.host = context.instance.host;
+  info.instance = context.instance.id;
+  info.state_dir = context.config.state_dir;
+  info.program = "b2backupd " B2B_VERSION;
+  B2B_ASSIGN(Scope const scope, Scope::build(context.config.include, context.config.exclude));
+  info.scope = scope.record();
+  info.skipped_total = report.skipped.size();
+  for (Skip const& skip : report.skipped) {
+    if (info.skipped.size() == 1'000) break;
+    info.skipped.emplace_back(skip.path, skip.detail);
+  }
+  B2B_TRY(writer.commit(std::move(info), *plan.catalog, plan.path + ".manifest"));
+  return {};
+}
+
+// Sends one local object; `check_first`: an earlier try may have sent it already.
+Result<void> send_object(EngineContext& context, std::string const& key, std::uint64_t size, bool check_first) {
+  if (check_first) {
+    auto const head = context.store->head(key, context.stop);
+    if (head && head->size == size) return {};
+    if (head) B2B_TRY(remove_all(*context.store, key, context.stop));
+  }
+  FileSource const source(join_path(join_path(safety_root(context), safety_bucket(context)), key), 0, size);
+  B2B_TRY(context.store->put(key, source, context.stop));
+  return {};
+}
+
+Result<void> send_snapshot(EngineContext& context, Store& local, std::string const& manifest_key, std::uint64_t manifest_size) {
+  std::string const folder = manifest_key.substr(0, manifest_key.size() - std::string_view("manifest.json").size());
+  bool check_first = false;
+  B2B_TRY(context.store->list({folder, "", false},
+                              [&](ListEntry const&) {
+                                check_first = true;
+                                return false;
+                              },
+                              context.stop));
+  std::mutex mutex;
+  std::optional<Error> failure;
+  auto const failed = [&] {
+    std::scoped_lock lock(mutex);
+    return failure.has_value();
+  };
+  {
+    WorkerPool pool(std::max<std::size_t>(1, context.store->traits().transfers), 2);
+    B2B_TRY(local.list({folder, "", false},
+                       [&](ListEntry const& entry) {
+                         if (entry.object.key == manifest_key) return true;
+                         pool.submit([&, key = entry.object.key, size = entry.object.size] {
+                           if (failed()) return;
+                           auto sent = send_object(context, key, size, check_first);
+                           std::scoped_lock lock(mutex);
+                           if (!sent && !failure) failure = sent.error();
+                         });
+                         return !failed();
+                       },
+                       context.stop));
+    pool.wait();
+  }
+  if (failure) return *failure;
+  B2B_TRY(context.store->flush(context.stop));
+  B2B_TRY(send_object(context, manifest_key, manifest_size, check_first));
+  return context.store->flush(context.stop);
+}
+
+}  // namespace
+
+Result<SafetyReport> take_safety_snapshot(EngineContext& context) {
+  SafetyReport report;
+  report.id = make_snapshot_id(SnapshotKind::safety, context.clock->now(), random_number());
+  B2B_ASSIGN(auto local, open_local(context));
+  {
+    B2B_ASSIGN(PushPlan plan, make_push_plan(context, nullptr, join_path(context.instance.data_dir, "safety.sqlite")));
+    for (Skip& skip : plan.skipped) {
+      if (skip.reason != SkipReason::by_rule) report.skipped.push_back(std::move(skip));
+    }
+    auto captured = capture_into(context, *local, plan, report);
+    plan.catalog.reset();
+    std::remove(plan.path.c_str());
+    if (!captured) {
+      Error error = captured.error();
+      error.message = "the safety copy of the present state could not be made: " + error.message;
+      return error;
+    }
+  }
+  auto uploaded = upload_pending_safety(context);
+  if (!uploaded && uploaded.error().condition == Condition::cancelled) return uploaded.error();
+  report.uploaded = static_cast<bool>(uploaded);
+  if (!uploaded)
+    report.warnings.push_back("the safety snapshot " + report.id.text + " is kept on this machine for now (" +
+                              uploaded.error().text() + "); the next push uploads it");
+  return report;
+}
+
+Result<std::uint64_t> upload_pending_safety(EngineContext& context) {
+  if (!path_exists(join_path(safety_root(context), safety_bucket(context)))) return std::uint64_t{0};
+  B2B_ASSIGN(auto local, open_local(context));
+  std::vector<ObjectInfo> manifests;
+  B2B_TRY(local->list({context.config.prefix + "/safety-", "", false},
+                      [&](ListEntry const& entry) {
+                        if (entry.object.key.ends_with("/manifest.json") &&
+                            parse_snapshot_id(std::string_view(entry.object.key)
+                                                  .substr(context.config.prefix.size() + 1,
+                                                          entry.object.key.size() - context.config.prefix.size() - 15)))
+                          manifests.push_back(entry.object);
+                        return true;
+                      },
+                      context.stop));
+  for (ObjectInfo const& manifest : manifests) B2B_TRY(send_snapshot(context, *local, manifest.key, manifest.size));
+  // What is left are sent snapshots and captures that a crash cut short: neither is needed any more.
+  B2B_TRY(remove_tree(join_path(safety_root(context), safety_bucket(context))));
+  return static_cast<std::uint64_t>(manifests.size());
+}
+
+}  // namespace b2b

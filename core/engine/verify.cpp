@@ -1,0 +1,238 @@
+#include "core/engine/verify.h"
+
+#include <algorithm>
+#include <atomic>
+#include <mutex>
+
+#include "core/crypto/b2en.h"
+#include "core/engine/body.h"
+#include "core/engine/heal.h"
+#include "core/engine/objects.h"
+#include "core/engine/rescue.h"
+#include "core/snapshot/layout.h"
+#include "core/util/worker_pool.h"
+
+namespace b2b {
+namespace {
+
+constexpr std::size_t batch_size = 256;
+constexpr std::size_t extras_named = 3;
+
+// Does the error end the whole job, or is it a finding about one object?
+bool is_finding(Condition condition) {
+  switch (condition) {
+    case Condition::corrupt:
+    case Condition::wrong_key:
+    case Condition::transit:
+    case Condition::not_found:
+    case Condition::permission:
+    case Condition::unsupported:
+      return true;
+    default:
+      return false;
+  }
+}
+
+class Verifier {
+ public:
+  Verifier(EngineContext& context, VerifyOptions const& options, std::string scratch_dir)
+      : context_(context),
+        options_(options),
+        scratch_dir_(std::move(scratch_dir)),
+        threads_(std::clamp<std::size_t>(context.store->traits().transfers, 1, 32)),
+        scratch_budget_(std::max<std::uint64_t>(context.config.limits.spool_bytes, 1 << 20)) {}
+
+  Result<VerifyReport> run() {
+    context_.progress->phase = "verifying";
+    B2B_ASSIGN(listing_, list_bucket(context_, true));
+    std::string only;
+    if (!options_.snapshot.empty()) {
+      B2B_ASSIGN(SnapshotId const id, resolve_snapshot(context_, options_.snapshot, report_.notes));
+      only = id.text;
+    } else {
+      for (std::string const& folder : listing_.foreign)
+        report_.notes.push_back("the folder " + printable(folder) + " under the prefix is no snapshot");
+    }
+    for (ListedSnapshot const& listed : listing_.snapshots) {
+      if (!only.empty() && listed.info.id.text != only) continue;
+      B2B_TRY(look_at(listed));
+    }
+    return std::move(report_);
+  }
+
+ private:
+  void add_problem(SnapshotId const& id, std::string const& path, std::string problem) {
+    std::scoped_lock lock(report_mutex_);
+    report_.problems.push_back({id.text, path, std::move(problem)});
+  }
+
+  Result<void> look_at(ListedSnapshot const& listed) {
+    SnapshotId const& id = listed.info.id;
+    if (!listed.has_manifest) {
+      report_.notes.push_back("snapshot " + id.text + " has no manifest: its upload is under way or was never finished; prune "
+                              "removes it when nothing was added to it for 7 days");
+      return {};
+    }
+    ++report_.snapshots;
+    B2B_ASSIGN(TemporaryDirectory const own_scratch, TemporaryDirectory::create(scratch_dir_, "verify-"));
+    auto loaded = load_snapshot(context_, id, own_scratch.path());
+    if (!loaded) {
+      if (!is_finding(loaded.error().condition)) return loaded.error();
+      add_problem(id, "manifest.json", loaded.error().text());
+      return {};
+    }
+    LoadedSnapshot snapshot = std::move(*loaded);
+    for (BadPath const& bad : snapshot.bad_paths) add_problem(id, bad.path, "this path is never restored: it " + bad.problem);
+    B2B_ASSIGN(FolderListing folder, list_folder(context_, id, own_scratch.path()));
+    return look_at_bodies(snapshot, folder);
+  }
+
+  Result<void> look_at_bodies(LoadedSnapshot& snapshot, FolderListing& folder) {
+    SnapshotInfo const& info = snapshot.manifest.info;
+    B2B_ASSIGN(std::uint64_t const files, snapshot.catalog.count(EntryType::file));
+    context_.progress->files_total += files;
+    Tally tally;
+    std::string after;
+    for (bool first = true;; first = false) {
+      B2B_ASSIGN(auto const entries, snapshot.catalog.batch_after(after, batch_size, first));
+      if (entries.empty()) break;
+      after = entries.back().entry.path;
+      std::vector<Body> bodies;
+      for (CatalogEntry const& entry : entries) {
+        if (entry.entry.type != EntryType::file) continue;
+        if (entry.entry.damaged)
+          report_.notes.push_back(info.id.text + ": " + printable(entry.entry.path) +
+                                  " is a database that was damaged already when the snapshot was taken");
+        B2B_ASSIGN(auto const body, find_body(info, entry, folder, tally));
+        if (body) bodies.push_back(*body);
+      }
+      if (options_.read_data) B2B_TRY(read_bodies(info, bodies, tally));
+      context_.progress->files_done += entries.size();
+    }
+    if (tally.elsewhere > 0)
+      report_.notes.push_back(info.id.text + ": " + std::to_string(tally.elsewhere) +
+                              " bodies lie only under other snapshots" + (info.ours ? "" : " (the plugin uploads only what changed)") +
+                              "; prune copies them before it deletes those");
+    if (tally.wrong_key > 1 && tally.opened == 0)
+      report_.notes.push_back(info.id.text + ": no object could be opened, so the key is probably wrong; check encryptionKey (or "
+                              "applicationKey) and decryptionKeys");
+    B2B_TRY(mark_lacking(context_, info.id, tally.elsewhere + tally.missing > 0));
+    // Two entries never share an object, so the counts tell whether something else lies there.
+    if (folder.count > tally.in_folder) B2B_TRY(name_extras(snapshot, folder));
+    return {};
+  }
+
+  struct Tally {
+    std::uint64_t in_folder = 0;   // objects of the folder that an entry names
+    std::uint64_t elsewhere = 0;
+    std::uint64_t missing = 0;
+    std::uint64_t opened = 0;
+    std::uint64_t wrong_key = 0;
+  };
+  struct Body {
+    CatalogEntry entry;
+    std::string key;
+  };
+
+  // Where the body lies, or nullopt (a problem has been noted).
+  Result<std::optional<Body>> find_body(SnapshotInfo const& info, CatalogEntry const& entry, FolderListing& folder,
+                                        Tally& tally) {
+    B2B_ASSIGN(auto const object, folder.objects.find(entry.stored_name));
+    std::string const path = printable(entry.entry.path);
+    if (object) {
+      ++tally.in_folder;
+      ++report_.objects;
+      std::uint64_t const expected = entry.entry.size + (info.encrypted ? b2en_header_size : 0);
+      bool const right = info.ours ? object->stored_size == expected
+                                   : plausible_stored_size(entry.entry.size, object->stored_size);
+      if (right) return std::optional(Body{entry, layout::snapshot_prefix(context_.config.prefix, info.id) + entry.stored_name});
+      ++tally.missing;
+      add_problem(info.id, path, "its object has " + std::to_string(object->stored_size) + " bytes instead of " +
+                                     std::to_string(info.ours ? expected : entry.entry.size));
+      return std::optional<Body>();
+    }
+    if (!rescue_) {
+      B2B_ASSIGN(rescue_, Rescue::build(context_, listing_, scratch_dir_));
+    }
+    B2B_ASSIGN(auto const candidates, rescue_->candidates(entry.entry.hash, entry.entry.size));
+    if (candidates.empty()) {
+      ++tally.missing;
+      add_problem(info.id, path, "its body is missing, and no other snapshot holds its content");
+      return std::optional<Body>();
+    }
+    ++tally.elsewhere;
+    ++report_.objects;
+    return std::optional(Body{entry, candidates.front().key});
+  }
+
+  // Downloads, opens and checks them all, several at a time, within a bounded amount of scratch space.
+  Result<void> read_bodies(SnapshotInfo const& info, std::vector<Body> const& bodies, Tally& tally) {
+    if (bodies.empty()) return {};
+    PlaintextBodies const plaintext = context_.config.encrypt && info.ours && info.encrypted ? PlaintextBodies::refused
+                                                                                             : PlaintextBodies::allowed;
+    std::vector<Result<void>> results(bodies.size());
+    std::atomic<std::uint64_t> bytes{0};
+    {
+      WorkerPool pool(std::min(threads_, bodies.size()), bodies.size());
+      for (std::size_t i = 0; i < bodies.size(); ++i) {
+        pool.submit([&, i] {
+          std::uint64_t const room = 2 * bodies[i].entry.entry.size;
+          if (!scratch_budget_.take(room, context_.stop)) {
+            results[i] = make_error(Condition::cancelled, "verifying was stopped");
+            return;
+          }
+          results[i] = fetch_object(context_, bodies[i].key, bodies[i].entry.entry, plaintext, scratch_dir_, {});
+          scratch_budget_.give_back(room);
+          if (results[i]) bytes += bodies[i].entry.entry.size;
+        });
+      }
+      pool.wait();
+    }
+    report_.bytes_read += bytes;
+    context_.progress->bytes_done += bytes;
+    for (std::size_t i = 0; i < bodies.size(); ++i) {
+      if (results[i]) {
+        ++tally.opened;
+        continue;
+      }
+      if (results[i].error().condition == Condition::wrong_key) ++tally.wrong_key;
+      if (!is_finding(results[i].error().condition)) return results[i].error();
+      add_problem(info.id, printable(bodies[i].entry.entry.path), results[i].error().text());
+    }
+    return {};
+  }
+
+  Result<void> name_extras(LoadedSnapshot& snapshot, FolderListing& folder) {
+    B2B_TRY(snapshot.catalog.for_each([&](CatalogEntry&& entry) -> Result<void> {
+      if (entry.entry.type != EntryType::file) return {};
+      return folder.objects.erase(entry.stored_name);
+    }));
+    B2B_ASSIGN(std::uint64_t const count, folder.objects.count());
+    if (count == 0) return {};
+    B2B_ASSIGN(auto const some, folder.objects.batch_after("", extras_named, true));
+    std::string names;
+    for (CatalogEntry const& extra : some) names += (names.empty() ? "" : ", ") + printable(extra.entry.path);
+    report_.notes.push_back(snapshot.manifest.info.id.text + ": " + std::to_string(count) +
+                            " objects in its folder are not in its manifest: " + names + (count > some.size() ? ", …" : ""));
+    return {};
+  }
+
+  EngineContext& context_;
+  VerifyOptions const& options_;
+  std::string const scratch_dir_;
+  std::size_t const threads_;
+  ByteBudget scratch_budget_;
+  BucketListing listing_;
+  std::unique_ptr<Rescue> rescue_;
+  std::mutex report_mutex_;   // guards report_.problems while bodies are read
+  VerifyReport report_;
+};
+
+}  // namespace
+
+Result<VerifyReport> verify(EngineContext& context, VerifyOptions const& options) {
+  B2B_ASSIGN(TemporaryDirectory const scratch, make_scratch(context));
+  return Verifier(context, options, scratch.path()).run();
+}
+
+}  // namespace b2b

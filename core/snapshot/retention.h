@@ -1,0 +1,40 @@
+// Which snapshots to keep. Pure and clock-free: snapshots and policy in, keep or remove with reasons out.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/snapshot/id.h"
+#include "core/snapshot/manifest.h"
+
+namespace b2b {
+
+struct RetentionPolicy {
+  std::uint32_t keep_snapshots = 10;          // scheduled, manual, compaction, gateway-stop and the plugin's
+  std::uint32_t keep_safety_snapshots = 10;
+};
+
+struct RetentionItem {
+  SnapshotId id;
+  bool complete = true;
+  bool is_change = false;                     // trigger "change": thinned by age instead
+};
+
+struct RetentionVerdict {
+  SnapshotId id;
+  bool keep = true;
+  std::string reason;                         // "one of the newest 10", "the newest complete snapshot", "hourly, first of 14:00"
+};
+
+// `now` is the store's clock. Rules:
+//  - the newest complete snapshot of each kind and the newest safety snapshot are always kept;
+//  - incomplete ones are not counted, and kept while they are newer than the oldest kept complete one of their kind;
+//  - trigger "change": all within the last hour, then the newest of each (UTC) hour for a day, of each day for 30 days, then none;
+//  - ids more than 24 hours in the future are kept and not counted.
+// Time alone only ever removes: what is not kept now is not kept later. Verdicts come in the order of the items, each with
+// its reason.
+std::vector<RetentionVerdict> apply_retention(std::vector<RetentionItem> const& items, RetentionPolicy const& policy,
+                                              TimePoint now);
+
+}  // namespace b2b

@@ -1,0 +1,161 @@
+#include "daemon/control/arguments.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <sstream>
+
+namespace b2b::control {
+namespace {
+
+constexpr int exit_usage = 64;
+
+// CLI11 hands out references into this while it parses, so it lives outside parse_arguments' frame of mind: one per call.
+struct Options {
+  Arguments common;
+  std::string state_dir;
+  std::vector<std::string> settings;
+  PushArguments push;
+  SnapshotsArguments snapshots;
+  LsArguments ls;
+  CatArguments cat;
+  RestoreArguments restore;
+  DiffArguments diff;
+  VerifyArguments verify;
+  PruneArguments prune;
+  ConfigCheckArguments check;
+};
+
+void add_common(CLI::App& app, Options& options) {
+  app.add_flag("--direct", options.common.direct, "Do the job in this process, without the daemon");
+  app.add_option("--socket", options.common.socket, "The daemon's socket")->type_name("PATH");
+  app.add_option("--config", options.common.config_file, "Configuration file")->type_name("FILE");
+  app.add_option("--state-dir", options.state_dir, "OpenClaw's state directory")->type_name("DIR");
+  app.add_option("--set", options.settings, "A configuration value for this run, for example prefix=test")
+      ->type_name("KEY=VALUE")
+      ->take_all()
+      ->expected(1);
+  app.add_flag("--json", options.common.json, "Print one JSON object");
+  app.add_flag("--quiet,-q", options.common.quiet, "Print only what went wrong");
+  app.add_flag("--verbose,-v", options.common.verbose, "Say more on the way");
+}
+
+// `name` → what to do when that verb was given.
+struct VerbEntry {
+  CLI::App* app;
+  std::string name;
+  std::function<Verb()> make;
+};
+
+std::vector<VerbEntry> add_verbs(CLI::App& app, Options& o) {
+  std::vector<VerbEntry> verbs;
+  auto add = [&](CLI::App* parent, std::string const& name, std::string const& help, std::function<Verb()> make) {
+    CLI::App* verb = parent->add_subcommand(name, help);
+    verb->fallthrough();
+    verbs.push_back({verb, name, std::move(make)});
+    return verb;
+  };
+  CLI::App* push = add(&app, "push", "Back up now", [&] { return Verb(o.push); });
+  push->add_flag("--dry-run", o.push.dry_run, "Only say what would be backed up");
+  push->add_flag("--no-wait", o.push.no_wait, "Ask the daemon and do not wait for the end");
+
+  CLI::App* snapshots = add(&app, "snapshots", "List the snapshots in the store", [&] { return Verb(o.snapshots); });
+  snapshots->add_flag("--all", o.snapshots.all, "Also unfinished ones and foreign folders");
+
+  CLI::App* ls = add(&app, "ls", "List the files of a snapshot", [&] { return Verb(o.ls); });
+  ls->add_option("SNAPSHOT", o.ls.snapshot, "Its id, the beginning of it, or latest")->required();
+  ls->add_option("PATH", o.ls.path, "Only this file or folder");
+
+  CLI::App* cat = add(&app, "cat", "Print one file of a snapshot", [&] { return Verb(o.cat); });
+  cat->add_option("SNAPSHOT", o.cat.snapshot, "Its id, the beginning of it, or latest")->required();
+  cat->add_option("PATH", o.cat.path, "The file")->required();
+
+  CLI::App* restore = add(&app, "restore", "Bring a snapshot back", [&] { return Verb(o.restore); });
+  restore->add_option("SNAPSHOT", o.restore.snapshot, "Its id, the beginning of it, or latest")->required();
+  restore->add_option("--path", o.restore.paths, "Only what this pattern covers (may be given again)")
+      ->type_name("GLOB")
+      ->take_all()
+      ->expected(1);
+  restore->add_option("--target", o.restore.target, "Into this directory instead of the state directory")->type_name("DIR");
+  restore->add_flag("--dry-run", o.restore.dry_run, "Only say what would be done");
+  restore->add_flag("--no-safety", o.restore.no_safety, "Do not keep a safety snapshot of what is replaced");
+  restore->add_flag("--yes,-y", o.restore.yes, "Overwrite without asking");
+
+  CLI::App* diff = add(&app, "diff", "Compare two snapshots, or one with what is there now", [&] { return Verb(o.diff); });
+  diff->add_option("SNAPSHOT", o.diff.first, "The older one")->required();
+  diff->add_option("OTHER", o.diff.second, "The newer one; the state directory when left out");
+
+  CLI::App* verify = add(&app, "verify", "Check that snapshots can be restored", [&] { return Verb(o.verify); });
+  verify->add_option("SNAPSHOT", o.verify.snapshot, "Only this one");
+  verify->add_flag("--read-data", o.verify.read_data, "Download and check every body, not just that it is there");
+
+  CLI::App* prune = add(&app, "prune", "Remove old snapshots as configured", [&] { return Verb(o.prune); });
+  prune->add_flag("--dry-run", o.prune.dry_run, "Only say what would go, and why");
+  prune->add_flag("--yes,-y", o.prune.yes, "Go on although another machine uses the prefix, or after a pause");
+
+  CLI::App* config = app.add_subcommand("config", "Look at the configuration");
+  config->fallthrough();
+  config->require_subcommand(1);
+  CLI::App* check = add(config, "check", "Check it, and that the store answers", [&] { return Verb(o.check); });
+  check->add_flag("--offline", o.check.offline, "Do not ask the store");
+  add(config, "show", "Print every value and where it comes from", [] { return Verb(ConfigShowArguments{}); });
+  add(config, "acknowledge-key", "You have put the key away safely: stop reminding",
+      [] { return Verb(AcknowledgeKeyArguments{}); });
+  return verbs;
+}
+
+Parsed usage_error(std::string text) {
+  Parsed parsed;
+  parsed.text = std::move(text);
+  parsed.text_is_error = true;
+  parsed.exit_code = exit_usage;
+  return parsed;
+}
+
+}  // namespace
+
+Parsed parse_arguments(std::vector<std::string> words) {
+  CLI::App app("Backs up an OpenClaw agent to Backblaze B2, and brings it back.", "daemonctl");
+  app.set_version_flag("--version", "daemonctl " B2B_VERSION);
+  app.require_subcommand(1);
+  app.footer("Exit codes: 0 done, 1 failed, 3 done but incomplete, 64 usage, 65 bad configuration,\n"
+             "69 store or daemon not reachable, 77 refused, 130 interrupted.");
+  Options options;
+  add_common(app, options);
+  std::vector<VerbEntry> const verbs = add_verbs(app, options);
+
+  std::reverse(words.begin(), words.end());  // CLI11 takes them from the back
+  try {
+    app.parse(words);
+  } catch (CLI::CallForHelp const&) {
+    CLI::App* shown = &app;  // the help of the innermost verb that was named
+    while (!shown->get_subcommands().empty()) shown = shown->get_subcommands().front();
+    Parsed parsed;
+    parsed.text = shown->help("", CLI::AppFormatMode::Normal);
+    return parsed;
+  } catch (CLI::CallForVersion const& version) {
+    Parsed parsed;
+    parsed.text = std::string(version.what()) + "\n";
+    return parsed;
+  } catch (CLI::ParseError const& error) {
+    return usage_error(std::string(error.what()) + "\nRun daemonctl --help to see what it takes.\n");
+  }
+
+  Parsed parsed;
+  parsed.arguments = options.common;
+  if (!options.state_dir.empty()) parsed.arguments.settings.emplace_back("stateDir", options.state_dir);
+  for (std::string const& setting : options.settings) {
+    auto const equals = setting.find('=');
+    if (equals == std::string::npos || equals == 0)
+      return usage_error("--set takes KEY=VALUE, not " + setting + "\n");
+    parsed.arguments.settings.emplace_back(setting.substr(0, equals), setting.substr(equals + 1));
+  }
+  for (VerbEntry const& verb : verbs) {
+    if (!verb.app->parsed()) continue;
+    parsed.arguments.verb = verb.make();
+    parsed.arguments.verb_name = verb.name;
+    parsed.run = true;
+  }
+  return parsed;
+}
+
+}  // namespace b2b::control

@@ -1,0 +1,78 @@
+// The command line of daemonctl, as plain data. The contract is in docs/commands.md; scripts rely on it.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace b2b::control {
+
+struct PushArguments {
+  bool dry_run = false;
+  bool no_wait = false;
+};
+struct SnapshotsArguments {
+  bool all = false;
+};
+struct LsArguments {
+  std::string snapshot;
+  std::string path;
+};
+struct CatArguments {
+  std::string snapshot;
+  std::string path;
+};
+struct RestoreArguments {
+  std::string snapshot;
+  std::vector<std::string> paths;
+  std::string target;
+  bool dry_run = false;
+  bool no_safety = false;
+  bool yes = false;
+};
+struct DiffArguments {
+  std::string first;
+  std::string second;
+};
+struct VerifyArguments {
+  std::string snapshot;
+  bool read_data = false;
+};
+struct PruneArguments {
+  bool dry_run = false;
+  bool yes = false;
+};
+struct ConfigCheckArguments {
+  bool offline = false;
+};
+struct ConfigShowArguments {};
+struct AcknowledgeKeyArguments {};
+
+using Verb = std::variant<PushArguments, SnapshotsArguments, LsArguments, CatArguments, RestoreArguments, DiffArguments,
+                          VerifyArguments, PruneArguments, ConfigCheckArguments, ConfigShowArguments,
+                          AcknowledgeKeyArguments>;
+
+struct Arguments {
+  std::string socket;
+  bool direct = false;
+  std::string config_file;
+  bool json = false;
+  bool quiet = false;
+  bool verbose = false;
+  std::vector<std::pair<std::string, std::string>> settings;  // --state-dir and --set KEY=VALUE
+  Verb verb;
+  std::string verb_name;
+};
+
+// What parsing came to: arguments to act on, or text to print and the exit code to end with (help, version, a mistake).
+struct Parsed {
+  bool run = false;
+  Arguments arguments;
+  std::string text;
+  bool text_is_error = false;
+  int exit_code = 0;
+};
+Parsed parse_arguments(std::vector<std::string> words);
+
+}  // namespace b2b::control

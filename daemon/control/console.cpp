@@ -1,0 +1,141 @@
+#include "daemon/control/console.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/json/serialize.hpp>
+#include <cstdio>
+#include <iostream>
+
+namespace b2b::control {
+namespace {
+
+void print(std::FILE* to, std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), to);
+  std::fputc('\n', to);
+  std::fflush(to);
+}
+
+}  // namespace
+
+Console::Console(bool json, bool quiet) : json_(json), quiet_(quiet) {}
+
+void Console::line(std::string_view text) {
+  if (!json_ && !quiet_) print(stdout, text);
+}
+
+void Console::result(std::string_view text) {
+  if (!json_) print(stdout, text);
+}
+
+void Console::warn(std::string_view text) { print(stderr, std::string("daemonctl: ") + std::string(text)); }
+
+int Console::succeed(boost::json::object answer, int exit_code) {
+  if (json_) {
+    boost::json::object out;
+    out["ok"] = true;
+    for (auto& [key, value] : answer) out[key] = std::move(value);
+    print(stdout, boost::json::serialize(out));
+  }
+  return exit_code;
+}
+
+int Console::fail(Error const& error) {
+  if (json_) {
+    boost::json::object out;
+    out["ok"] = false;
+    out["code"] = condition_name(error.condition);
+    out["error"] = error.text();
+    print(stdout, boost::json::serialize(out));
+  } else {
+    warn(error.text());
+  }
+  return exit_code_of(error.condition);
+}
+
+bool Console::can_ask() const { return !json_ && ::isatty(STDIN_FILENO) == 1 && ::isatty(STDERR_FILENO) == 1; }
+
+bool Console::ask(std::string_view question) {
+  if (!can_ask()) return false;
+  std::fprintf(stderr, "%.*s [y/N] ", static_cast<int>(question.size()), question.data());
+  std::fflush(stderr);
+  std::string answer;
+  if (!std::getline(std::cin, answer)) return false;
+  return answer == "y" || answer == "Y" || answer == "yes";
+}
+
+std::string human_bytes(std::uint64_t bytes) {
+  static constexpr std::array<char const*, 5> units{"B", "KB", "MB", "GB", "TB"};
+  auto value = static_cast<double>(bytes);
+  std::size_t unit = 0;
+  while (value >= 1000 && unit + 1 < units.size()) {
+    value /= 1000;
+    ++unit;
+  }
+  std::array<char, 32> out{};
+  std::snprintf(out.data(), out.size(), unit == 0 ? "%.0f %s" : "%.1f %s", value, units[unit]);
+  return out.data();
+}
+
+std::string human_time(TimePoint time) {
+  std::string text = format_iso8601(time).substr(0, 19);
+  text[10] = ' ';
+  return text + " UTC";
+}
+
+std::string progress_text(std::string_view phase, std::uint64_t files_done, std::uint64_t files_total,
+                          std::uint64_t bytes_done, std::uint64_t bytes_total, double seconds) {
+  std::string out(phase);
+  if (files_total > 0) {
+    // More bodies may be stored than files were counted (sidecars, second tries); never show more than all.
+    out += " " + std::to_string(std::min(files_done, files_total)) + "/" + std::to_string(files_total) + " files";
+  }
+  if (bytes_total == 0) return out;
+  std::uint64_t const done = std::min(bytes_done, bytes_total);
+  out += ", " + human_bytes(done) + " of " + human_bytes(bytes_total);
+  if (seconds >= 1 && done > 0) {
+    double const rate = static_cast<double>(done) / seconds;
+    out += ", " + human_bytes(static_cast<std::uint64_t>(rate)) + "/s";
+    auto const left = static_cast<std::uint64_t>(static_cast<double>(bytes_total - done) / rate);
+    out += ", " + (left >= 120 ? std::to_string(left / 60) + " min" : std::to_string(left) + " s") + " left";
+  }
+  return out;
+}
+
+ProgressLine::ProgressLine(std::shared_ptr<Progress const> progress, bool wanted, Clock& clock)
+    : progress_(std::move(progress)), clock_(clock) {
+  if (wanted && ::isatty(STDERR_FILENO) == 1) thread_ = std::thread([this] { run(); });
+}
+
+ProgressLine::~ProgressLine() {
+  if (!thread_.joinable()) return;
+  {
+    std::scoped_lock lock(mutex_);
+    done_ = true;
+  }
+  wake_.notify_all();
+  thread_.join();
+  std::fputs("\r\033[K", stderr);
+  std::fflush(stderr);
+}
+
+void ProgressLine::run() {
+  auto began = clock_.monotonic();
+  std::string phase;
+  std::unique_lock lock(mutex_);
+  while (!wake_.wait_for(lock, std::chrono::milliseconds(200), [this] { return done_; })) {
+    std::string const now = progress_->phase.load();
+    if (now != phase) {
+      phase = now;
+      began = clock_.monotonic();
+    }
+    double const seconds = std::chrono::duration<double>(clock_.monotonic() - began).count();
+    std::string const text = progress_text(phase, progress_->files_done, progress_->files_total, progress_->bytes_done,
+                                           progress_->bytes_total, seconds);
+    std::fprintf(stderr, "\r\033[K%s", text.c_str());
+    std::fflush(stderr);
+  }
+}
+
+}  // namespace b2b::control

@@ -1,0 +1,82 @@
+#include <boost/json.hpp>
+
+#include "core/config/show.h"
+#include "core/engine/bucket.h"
+#include "daemon/control/verbs.h"
+
+namespace b2b::control {
+namespace {
+
+namespace json = boost::json;
+constexpr std::string_view acknowledged = "key-loss-acknowledged";
+
+json::array to_json(std::vector<std::string> const& texts) {
+  json::array out;
+  for (std::string const& text : texts) out.emplace_back(printable(text));
+  return out;
+}
+
+// Lists one key under the prefix: the cheapest question that needs the endpoint, the key and the bucket to be right.
+Result<void> probe_store(EngineContext& context) {
+  return context.store->list({context.config.prefix + "/", "", false}, [](ListEntry const&) { return false; }, context.stop);
+}
+
+}  // namespace
+
+Result<EngineContext> open_session_engine(Session& session) {
+  return open_engine(session.loaded.config, session.clock, session.stop);
+}
+
+Result<std::string> key_reminder(EngineContext& context) {
+  Config const& config = context.config;
+  if (!config.encrypt || !config.encryption_key.empty()) return std::string();
+  B2B_ASSIGN(auto const done, context.index->value(acknowledged));
+  if (done) return std::string();
+  return std::string(
+      "the backups are encrypted with the B2 application key, which the B2 console shows only once: whoever loses it loses "
+      "the backups. Put it away safely, or better set an encryptionKey of your own. Then daemonctl config acknowledge-key "
+      "ends this reminder");
+}
+
+int run_verb(Session& session, ConfigShowArguments const&) {
+  Console& console = session.console;
+  if (!console.json()) {
+    console.result(format_config_show(session.loaded));
+    return 0;
+  }
+  return console.succeed(config_show_json(session.loaded), 0);
+}
+
+int run_verb(Session& session, ConfigCheckArguments const& arguments) {
+  Console& console = session.console;
+  if (auto complete = require_store(session.loaded.config); !complete) return console.fail(complete.error());
+  std::vector<std::string> warnings = session.loaded.warnings;
+  std::string store = "not asked";
+  if (!arguments.offline) {
+    auto context = open_session_engine(session);
+    if (!context) return console.fail(context.error());
+    if (auto answered = probe_store(*context); !answered) return console.fail(answered.error());
+    store = context->store->traits().name;
+    auto reminder = key_reminder(*context);
+    if (!reminder) return console.fail(reminder.error());
+    if (!reminder->empty()) warnings.push_back(*reminder);
+  }
+  if (!console.json())
+    for (std::string const& warning : warnings) console.warn(printable(warning));
+  for (std::string const& file : session.loaded.files) console.line("read " + file);
+  console.line("The configuration is fine" + (arguments.offline ? std::string(".") : ", and " + store + " answers."));
+  return console.succeed({{"files", to_json(session.loaded.files)}, {"store", store}, {"warnings", to_json(warnings)}}, 0);
+}
+
+int run_verb(Session& session, AcknowledgeKeyArguments const&) {
+  Console& console = session.console;
+  auto instance = open_instance(session.loaded.config);
+  if (!instance) return console.fail(instance.error());
+  auto index = Index::open(instance->data_dir);
+  if (!index) return console.fail(index.error());
+  if (auto set = (*index)->set_value(acknowledged, "yes"); !set) return console.fail(set.error());
+  console.line("Noted. daemonctl will not remind you of the key any more.");
+  return console.succeed({}, 0);
+}
+
+}  // namespace b2b::control

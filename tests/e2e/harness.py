@@ -1,0 +1,229 @@
+"""What the end-to-end tests share: a machine with a state directory, stores, and daemonctl run as a person or script would.
+
+Environment: B2B_BIN (folder of the programs), B2B_LONG=1 (full counts), B2B_RADOSGW_ENV (file written by
+scripts/lib/radosgw.sh), B2B_SHARED (folder of shared fixtures), B2B_SEED (for tests that draw numbers).
+"""
+import base64
+import hashlib
+import json
+import os
+import pathlib
+import random
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import urllib.request
+
+SOURCE = pathlib.Path(__file__).resolve().parents[2]
+BIN = pathlib.Path(os.environ.get("B2B_BIN", SOURCE / "build" / "release" / "bin"))
+LONG = os.environ.get("B2B_LONG") == "1"
+SEED = int(os.environ.get("B2B_SEED", random.SystemRandom().randrange(1 << 32)))
+SHARED = pathlib.Path(os.environ.get("B2B_SHARED", SOURCE.parent / "shared"))
+
+
+def seeded():
+    """A generator whose seed is printed, so that a failure can be repeated with B2B_SEED."""
+    print(f"B2B_SEED={SEED}", file=sys.stderr)
+    return random.Random(SEED)
+
+
+class Outcome:
+    """What one run of daemonctl came to."""
+
+    def __init__(self, code, out, err):
+        self.code, self.out, self.err = code, out, err
+
+    @property
+    def json(self):
+        return json.loads(self.out)
+
+    def __repr__(self):
+        return f"exit {self.code}\n--- stdout\n{self.out[-3000:]}\n--- stderr\n{self.err[-3000:]}"
+
+
+class FakeS3:
+    """The project's fake S3 server, as a process of its own."""
+
+    def __init__(self, *arguments):
+        self.folder = tempfile.mkdtemp(prefix="b2b-fake-")
+        port_file = os.path.join(self.folder, "port")
+        self.process = subprocess.Popen([BIN / "b2b_fake_s3", "--port", "0", "--port-file", port_file, *map(str, arguments)],
+                                        stdout=subprocess.DEVNULL)
+        wait_for(lambda: os.path.exists(port_file) and open(port_file).read().strip(), "the fake S3 server")
+        self.port = int(open(port_file).read())
+        self.key_id, self.key = "fake-key-id", "fake-application-key"
+
+    def control(self, path, body=None):
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}/__control{path}",
+                                         data=None if body is None else json.dumps(body).encode())
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.loads(answer.read() or b"{}")
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(10)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def wait_for(condition, what, seconds=20):
+    """Polls; for things outside our processes' reach that give no other sign."""
+    import time
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            raise AssertionError(f"{what} did not come within {seconds} s")
+        time.sleep(0.02)
+
+
+class Machine:
+    """One user's machine: home, state directory, configuration."""
+
+    def __init__(self, **config):
+        self.root = pathlib.Path(tempfile.mkdtemp(prefix="b2b-e2e-"))
+        self.home = self.root / "home"
+        self.state = self.home / ".openclaw"
+        self.state.mkdir(parents=True, mode=0o700)
+        self.config_path = self.home / ".config" / "b2backupd" / "config.json5"
+        self.config = {}
+        self.configure(**config)
+
+    def configure(self, **config):
+        self.config.update(config)
+        self.config = {key: value for key, value in self.config.items() if value is not None}
+        self.config_path.parent.mkdir(parents=True, exist_ok=True)
+        self.config_path.write_text(json.dumps(self.config))
+        self.config_path.chmod(0o600)
+
+    def use_directory(self, **more):
+        store = self.root / "store"
+        store.mkdir(exist_ok=True)
+        self.configure(endpoint=f"file://{store}", bucket="bucket", encryptionKey="correct horse battery staple", **more)
+        return self
+
+    def use_s3(self, endpoint, key_id, key, bucket, ca=None, **more):
+        self.configure(endpoint=endpoint, keyId=key_id, applicationKey=key, bucket=bucket, caFile=ca, **more)
+        return self
+
+    @property
+    def environment(self):
+        environment = {key: value for key, value in os.environ.items()
+                       if not key.startswith(("B2_", "OPENCLAW_", "XDG_")) and "proxy" not in key.lower()}
+        environment["HOME"] = str(self.home)
+        return environment
+
+    def command(self, *arguments):
+        return [str(BIN / "daemonctl"), "--direct", *map(str, arguments)]
+
+    def run(self, *arguments, env=None, timeout=300, stdin=subprocess.DEVNULL):
+        done = subprocess.run(self.command(*arguments), env={**self.environment, **(env or {})}, stdin=stdin,
+                              capture_output=True, timeout=timeout)
+        return Outcome(done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace"))
+
+    def start(self, *arguments, env=None):
+        return subprocess.Popen(self.command(*arguments), env={**self.environment, **(env or {})}, stdin=subprocess.DEVNULL,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def ok(self, *arguments, code=0, **more):
+        """Runs with --json and gives the answer; fails unless it ends with `code`."""
+        outcome = self.run("--json", *arguments, **more)
+        assert outcome.code == code, f"{arguments}: {outcome}"
+        return outcome.json
+
+    # --- content -------------------------------------------------------------------------------------------------
+
+    def write(self, name, content=b"content\n", mode=0o644):
+        path = self.state / name if isinstance(name, str) else pathlib.Path(os.fsdecode(os.fsencode(self.state) + b"/" + name))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        path.chmod(mode)
+        return path
+
+    def database(self, name, rows=50, table="items"):
+        path = self.state / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(path)
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute(f"CREATE TABLE IF NOT EXISTS {table}(id INTEGER PRIMARY KEY, body TEXT)")
+        connection.executemany(f"INSERT INTO {table}(body) VALUES(?)", [("x" * 100,)] * rows)
+        connection.commit()
+        connection.close()
+        return path
+
+    def populate(self, files=20, databases=True):
+        self.write("openclaw.json", '{ agents: { defaults: { model: "m" } } }\n')
+        self.write("workspace/MEMORY.md", "# memory\n")
+        self.write("workspace/empty.md", b"")
+        self.write("workspace/script.sh", "#!/bin/sh\n", mode=0o755)
+        self.write("workspace/notes (a b) + ü 日本 🦞.md", "names\n")
+        (self.state / "workspace" / "an empty folder").mkdir(exist_ok=True)
+        link = self.state / "workspace" / "link.md"
+        if not link.is_symlink():
+            link.symlink_to("MEMORY.md")
+        self.write("agents/main/sessions/a.jsonl", '{"n":1}\n' * 50)
+        for i in range(files):
+            self.write(f"workspace/files/f{i:04}.txt", f"file {i}\n" * (i % 7 + 1))
+        if databases:
+            self.database("agents/main/agent/openclaw-agent.sqlite")
+            self.database("state/openclaw.sqlite", table="cron_jobs")
+        return self
+
+    def close(self):
+        subprocess.run(["chmod", "-R", "u+rwx", self.root], check=False)
+        shutil.rmtree(self.root, ignore_errors=True)
+
+
+def tree(path):
+    """Everything below `path` that a restore brings back: name → (kind, mode, content or target)."""
+    out = {}
+    path = os.fsencode(path)
+    for folder, folders, files in os.walk(path):
+        for name in folders + files:
+            full = os.path.join(folder, name)
+            relative = os.path.relpath(full, path)
+            if relative == b"b2backupd" or relative.startswith(b"b2backupd/"):
+                continue
+            status = os.lstat(full)
+            mode = status.st_mode & 0o7777
+            if os.path.islink(full):
+                out[relative] = ("symlink", os.readlink(full))
+            elif os.path.isdir(full):
+                out[relative] = ("directory", mode)
+            else:
+                with open(full, "rb") as file:
+                    out[relative] = ("file", mode, file.read())
+    return out
+
+
+def without_databases(entries):
+    """Databases are compared by their rows, since a copy is not the live file byte for byte."""
+    return {name: value for name, value in entries.items()
+            if not (b".sqlite" in name)}
+
+
+def rows(path, table):
+    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    try:
+        assert connection.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+        return connection.execute(f"SELECT * FROM {table} ORDER BY 1").fetchall()
+    finally:
+        connection.close()
+
+
+def sha256(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+def radosgw():
+    """Settings of the real S3 server, or None where none was started."""
+    path = os.environ.get("B2B_RADOSGW_ENV")
+    if not path or not os.path.exists(path):
+        return None
+    settings = {}
+    for line in open(path, encoding="utf-8"):
+        name, _, value = line.strip().removeprefix("export ").partition("=")
+        if value:
+            settings[name] = value.strip("'\"")
+    return settings

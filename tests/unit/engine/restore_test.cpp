@@ -1,0 +1,696 @@
+// Restores end to end: a machine, a push, changes, and back.
+#include "core/engine/restore.h"
+
+#include <csignal>
+
+#include <fcntl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "core/engine/lock.h"
+#include "core/engine/restore_site.h"
+#include "core/sqlite/sqlite.h"
+#include "tests/unit/engine/push_fixture.h"
+
+using namespace b2b;
+using b2b::test::Machine;
+namespace fs = std::filesystem;
+
+namespace {
+
+void use_present_time(Machine& machine, std::chrono::seconds ahead = std::chrono::seconds(30)) {
+  machine.clock.set_wall(system_clock().now() + ahead);
+}
+
+// Everything below a directory but our own folders: kind, mode, content or link target, time of files.
+std::map<std::string, std::string> tree_of(std::string const& root, bool with_times = true) {
+  std::map<std::string, std::string> out;
+  if (!fs::exists(root)) return out;
+  for (auto it = fs::recursive_directory_iterator(root); it != fs::recursive_directory_iterator(); ++it) {
+    std::string const path = fs::relative(it->path(), root);
+    if (path == "b2backupd" || it->path().filename().string().starts_with(".b2backupd-")) {
+      it.disable_recursion_pending();
+      continue;
+    }
+    struct stat status {};
+    REQUIRE(::lstat(it->path().c_str(), &status) == 0);
+    std::string what = std::to_string(status.st_mode & 07777);
+    if (S_ISLNK(status.st_mode)) what = "link " + fs::read_symlink(it->path()).string();
+    if (S_ISDIR(status.st_mode)) what += " directory";
+    if (S_ISREG(status.st_mode)) what += " file " + read_file(it->path(), 16 << 20).value();
+    if (with_times && !S_ISDIR(status.st_mode))
+      what += " " + std::to_string(status.st_mtim.tv_sec) + "." + std::to_string(status.st_mtim.tv_nsec);
+    out[path] = what;
+  }
+  return out;
+}
+
+std::vector<std::string> leftovers(std::string const& directory) {
+  std::vector<std::string> out;
+  if (!fs::exists(directory)) return out;
+  for (auto const& entry : fs::directory_iterator(directory)) {
+    std::string const name = entry.path().filename();
+    if (name.find("b2backupd-restore-") != std::string::npos || name.starts_with("restore-"))
+      out.push_back(name);
+  }
+  return out;
+}
+
+void make_database(std::string const& path, int rows) {
+  fs::create_directories(fs::path(path).parent_path());
+  fs::remove(path);
+  auto database = sqlite::Database::open(path, sqlite::OpenMode::create).value();
+  REQUIRE(database.execute("CREATE TABLE sessions(id INTEGER PRIMARY KEY, body TEXT)"));
+  for (int i = 0; i < rows; ++i)
+    REQUIRE(database.execute("INSERT INTO sessions(body) VALUES('row " + std::to_string(i) + "')"));
+}
+
+std::int64_t rows_in(std::string const& path) {
+  auto database = sqlite::Database::open(path, sqlite::OpenMode::read_only).value();
+  return database.query_int("SELECT count(*) FROM sessions").value().value();
+}
+
+Result<RestoreReport> run(Machine& machine, RestoreOptions const& options, Store* store = nullptr) {
+  auto context = machine.open(store);
+  return restore(context, options);
+}
+
+RestoreReport run_ok(Machine& machine, RestoreOptions const& options) {
+  auto report = run(machine, options);
+  INFO((report ? std::string() : report.error().text()));
+  REQUIRE(report);
+  CHECK(leftovers(machine.path("b2backupd")).empty());
+  CHECK(leftovers(machine.root()).empty());
+  if (!options.target.empty()) CHECK(leftovers(options.target).empty());
+  auto const pointers = fs::path(machine.open().instance.data_dir) / "restores";
+  CHECK((!fs::exists(pointers) || fs::is_empty(pointers)));
+  return *report;
+}
+
+// A small file system of its own, as long as it lives.
+class Mounted {
+ public:
+  Mounted(std::string path, char const* options)
+      : path_(std::move(path)),
+        mounted_(::geteuid() == 0 && ::mount("tmpfs", path_.c_str(), "tmpfs", 0, options) == 0) {}
+  Mounted(Mounted const&) = delete;
+  Mounted& operator=(Mounted const&) = delete;
+  ~Mounted() {
+    if (mounted_) ::umount2(path_.c_str(), MNT_DETACH);
+  }
+  explicit operator bool() const { return mounted_; }
+
+ private:
+  std::string const path_;
+  bool const mounted_;
+};
+
+RestoreOptions to(std::string const& target, std::string const& snapshot = "latest") {
+  RestoreOptions options;
+  options.snapshot = snapshot;
+  options.target = target;
+  return options;
+}
+
+RestoreOptions in_place(std::string const& snapshot = "latest") {
+  RestoreOptions options;
+  options.snapshot = snapshot;
+  options.confirmed = true;
+  return options;
+}
+
+// A state directory with something of every kind, without databases.
+void furnish(Machine& machine) {
+  use_present_time(machine);
+  machine.write("workspace/notes.md", "notes");
+  machine.write("workspace/deep/er/file.txt", std::string(300'000, 'x'));
+  machine.write("workspace/run.sh", "#!/bin/sh\n");
+  machine.write("workspace/empty.txt", "");
+  fs::permissions(machine.path("workspace/run.sh"), fs::perms(0755));
+  fs::create_directories(machine.path("workspace/empty-dir"));
+  fs::permissions(machine.path("workspace/empty-dir"), fs::perms(0750));
+  fs::create_symlink("/nowhere/at/all", machine.path("workspace/dangling"));
+  fs::create_symlink("notes.md", machine.path("workspace/link"));
+  fs::create_hard_link(machine.path("workspace/notes.md"), machine.path("workspace/same-notes.md"));
+  timespec const times[2] = {{1'600'000'000, 123'456'789}, {1'600'000'000, 123'456'789}};
+  REQUIRE(::utimensat(AT_FDCWD, machine.path("workspace/notes.md").c_str(), times, 0) == 0);
+  REQUIRE(::utimensat(AT_FDCWD, machine.path("workspace/deep").c_str(), times, 0) == 0);
+}
+
+}  // namespace
+
+TEST_CASE("restore to a new directory: everything comes back") {
+  Machine machine;
+  furnish(machine);
+  bool const attributes =
+      ::setxattr(machine.path("workspace/notes.md").c_str(), "user.note", "kept", 4, 0) == 0;
+  machine.push_ok();
+  std::string const target = machine.root() + "/out/here";
+  auto const report = run_ok(machine, to(target));
+  CHECK(report.failed.empty());
+  CHECK(report.restored == 10);
+  CHECK(report.unchanged == 0);
+  CHECK_FALSE(report.safety);
+  CHECK(tree_of(target) == tree_of(machine.config.state_dir));
+  CHECK(fs::hard_link_count(target + "/workspace/notes.md") == 2);
+  struct stat status {};
+  REQUIRE(::stat((target + "/workspace/deep").c_str(), &status) == 0);
+  CHECK(status.st_mtim.tv_nsec == 123'456'789);
+  if (attributes) {
+    char value[16] = {};
+    CHECK(::getxattr((target + "/workspace/notes.md").c_str(), "user.note", value, sizeof value) == 4);
+  } else {
+    WARN("the file system here has no extended attributes");
+  }
+  // Again: nothing to do.
+  auto const again = run_ok(machine, to(target));
+  CHECK(again.restored == 0);
+  CHECK(again.unchanged == 10);
+}
+
+TEST_CASE("restore with --path brings only that, in its place") {
+  Machine machine;
+  furnish(machine);
+  machine.push_ok();
+  RestoreOptions options = to(machine.root() + "/out");
+  options.paths = {"*.md"};
+  run_ok(machine, options);
+  auto const tree = tree_of(options.target, false);
+  CHECK(tree.contains("workspace/notes.md"));
+  CHECK(tree.contains("workspace/same-notes.md"));
+  CHECK(tree.contains("workspace/MEMORY.md"));
+  CHECK(tree.size() == 4);
+  options.paths = {"no/such/thing"};
+  options.target = machine.root() + "/other";
+  auto const nothing = run(machine, options);
+  REQUIRE_FALSE(nothing);
+  CHECK(nothing.error().condition == Condition::not_found);
+  CHECK_FALSE(fs::exists(options.target));
+  options.paths = {"["};
+  CHECK(run(machine, options).error().condition == Condition::usage);
+}
+
+TEST_CASE("FACTS 1.11: rolled back in place: changed, deleted and added files, modes, links, directories") {
+  Machine machine;
+  furnish(machine);
+  auto const snapshot = machine.push_ok().snapshot->text;
+  auto const before = tree_of(machine.config.state_dir);
+  machine.write("workspace/notes.md", "changed");
+  machine.write("workspace/added/new.md", "added");
+  machine.write("agents/main/sessions/b.jsonl", "{}\n");
+  machine.write("unrelated.txt", "out of scope");
+  machine.remove("workspace/deep");
+  machine.remove("workspace/link");
+  fs::permissions(machine.path("workspace/run.sh"), fs::perms(0600));
+  fs::permissions(machine.path("workspace/empty-dir"), fs::perms(0700));
+  auto const changed = tree_of(machine.config.state_dir);
+  use_present_time(machine, std::chrono::seconds(60));
+
+  SECTION("not without a yes") {
+    RestoreOptions options = in_place(snapshot);
+    options.confirmed = false;
+    auto const refused = run(machine, options);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().condition == Condition::refused);
+    CHECK(refused.error().advice.find("--yes") != std::string::npos);
+    CHECK(tree_of(machine.config.state_dir) == changed);
+  }
+  SECTION("a dry run tells and changes nothing") {
+    RestoreOptions options = in_place(snapshot);
+    options.dry_run = true;
+    auto const report = run_ok(machine, options);
+    CHECK(report.restored == 5);  // both names of the notes, deep/er/file.txt, the link, the mode of run.sh
+    CHECK(report.removed == 2);
+    CHECK(tree_of(machine.config.state_dir) == changed);
+    CHECK_FALSE(fs::exists(machine.path("b2backupd/restore-")));
+  }
+  SECTION("done") {
+    auto const report = run_ok(machine, in_place(snapshot));
+    CHECK(report.failed.empty());
+    CHECK(report.restored == 5);
+    CHECK(report.removed == 2);
+    REQUIRE(report.safety);
+    CHECK(report.safety->kind == SnapshotKind::safety);
+    auto now = tree_of(machine.config.state_dir);
+    CHECK(now.erase("unrelated.txt") == 1);  // not ours to touch
+    CHECK(now == before);
+    REQUIRE_FALSE(report.quarantine.empty());
+    CHECK(report.quarantine.starts_with(machine.path("b2backupd/quarantine-")));
+    CHECK(tree_of(report.quarantine, false).contains("workspace/added/new.md"));
+    CHECK(tree_of(report.quarantine, false).contains("agents/main/sessions/b.jsonl"));
+    CHECK_FALSE(
+        tree_of(report.quarantine, false).contains("workspace/notes.md"));  // the safety snapshot has it
+    CHECK(machine.contents(*report.safety).at("workspace/notes.md") == "changed");
+    CHECK(run_ok(machine, in_place(snapshot)).restored == 0);
+    // And forward again, from the safety snapshot.
+    auto const forward = run_ok(machine, in_place(report.safety->text));
+    CHECK(forward.failed.empty());
+    CHECK(tree_of(machine.config.state_dir) == changed);
+  }
+  SECTION("--path never moves anything away") {
+    RestoreOptions options = in_place(snapshot);
+    options.paths = {"workspace/**"};
+    auto const report = run_ok(machine, options);
+    CHECK(report.removed == 0);
+    CHECK(fs::exists(machine.path("workspace/added/new.md")));
+    CHECK(read_file(machine.path("workspace/notes.md"), 100).value() == "notes");
+  }
+  SECTION("--no-safety") {
+    RestoreOptions options = in_place(snapshot);
+    options.safety = false;
+    CHECK_FALSE(run_ok(machine, options).safety);
+    CHECK(read_file(machine.path("workspace/notes.md"), 100).value() == "notes");
+  }
+  SECTION("FACTS 1.12: without a safety snapshot, no swap") {
+    fs::remove_all(fs::path(machine.open().instance.data_dir) / "safety");
+    std::ofstream(machine.open().instance.data_dir + "/safety") << "in the way";
+    auto const failed = run(machine, in_place(snapshot));
+    REQUIRE_FALSE(failed);
+    CHECK(failed.error().message.find("safety") != std::string::npos);
+    CHECK(tree_of(machine.config.state_dir) == changed);
+    CHECK(leftovers(machine.path("b2backupd")).empty());
+  }
+}
+
+TEST_CASE("restore into an empty or missing state directory needs no yes and no safety") {
+  Machine machine;
+  furnish(machine);
+  machine.push_ok();
+  auto const before = tree_of(machine.config.state_dir);
+  auto context = machine.open();
+  fs::remove_all(machine.config.state_dir);
+  SECTION("empty") {
+    fs::create_directories(machine.config.state_dir);
+  }
+  SECTION("missing") {}
+  auto const report = restore(context, {});
+  REQUIRE(report);
+  CHECK_FALSE(report->safety);
+  CHECK(tree_of(machine.config.state_dir) == before);
+}
+
+TEST_CASE("in place over databases is refused, and says what works") {
+  Machine machine;
+  use_present_time(machine);
+  std::string const database = "agents/main/agent/openclaw-agent.sqlite";
+  make_database(machine.path(database), 3);
+  auto const snapshot = machine.push_ok().snapshot->text;
+  machine.write("workspace/MEMORY.md", "changed");
+
+  SECTION("an unchanged database is no reason") {
+    CHECK(run_ok(machine, in_place(snapshot)).failed.empty());
+    CHECK(read_file(machine.path("workspace/MEMORY.md"), 100).value() == "# memory\n");
+    CHECK(rows_in(machine.path(database)) == 3);
+  }
+  SECTION("a changed one is") {
+    make_database(machine.path(database), 5);
+    auto const changed = tree_of(machine.config.state_dir);
+    RestoreOptions options = in_place(snapshot);
+    for (bool const dry : {true, false}) {
+      options.dry_run = dry;
+      auto const refused = run(machine, options);
+      REQUIRE_FALSE(refused);
+      CHECK(refused.error().condition == Condition::refused);
+      CHECK(exit_code_of(refused.error().condition) == 77);
+      CHECK(refused.error().message.find("gateway") != std::string::npos);
+      CHECK(refused.error().message.find("coordinated rollback") != std::string::npos);
+      CHECK(refused.error().advice.find("--target") != std::string::npos);
+      CHECK(refused.error().advice.find("--path") != std::string::npos);
+    }
+    CHECK(tree_of(machine.config.state_dir) == changed);
+    options.paths = {"workspace/**"};
+    run_ok(machine, options);
+    CHECK(read_file(machine.path("workspace/MEMORY.md"), 100).value() == "# memory\n");
+    CHECK(rows_in(machine.path(database)) == 5);
+    // To another directory it always works.
+    run_ok(machine, to(machine.root() + "/out", snapshot));
+    CHECK(rows_in(machine.root() + "/out/" + database) == 3);
+  }
+  SECTION("one that the snapshot does not hold is") {
+    make_database(machine.path("agents/main/agent/other.sqlite"), 1);
+    CHECK(run(machine, in_place(snapshot)).error().condition == Condition::refused);
+  }
+}
+
+TEST_CASE("a fresh state directory is restored over, its databases kept aside") {
+  Machine machine;
+  use_present_time(machine);
+  make_database(machine.path("agents/main/agent/openclaw-agent.sqlite"), 3);
+  auto const snapshot = machine.push_ok().snapshot->text;
+  auto const state = [&](std::string const& name) { return machine.path(name); };
+  // As `openclaw plugins install` leaves it.
+  fs::remove_all(machine.config.state_dir);
+  machine.write("openclaw.json", "{ plugins: {} }");
+  machine.write("openclaw.json.bak", "{}");
+  machine.write("config-journal-fingerprint.key", "key");
+  fs::create_directories(state("state"));
+  {
+    auto database = sqlite::Database::open(state("state/openclaw.sqlite"), sqlite::OpenMode::create).value();
+    REQUIRE(
+        database.execute("CREATE TABLE config_machine_state(key TEXT, value TEXT); CREATE TABLE sessions(id);"
+                         "INSERT INTO config_machine_state VALUES('a','b')"));
+  }
+  make_database(state("agents/main/agent/openclaw-agent.sqlite"), 0);
+  use_present_time(machine, std::chrono::seconds(60));
+  SECTION("fresh") {
+    // What an earlier owner of the database left must not be replayed into the new one (FACTS 1.5).
+    machine.write("agents/main/agent/openclaw-agent.sqlite-wal", "");
+    auto const report = run_ok(machine, in_place(snapshot));
+    CHECK(report.failed.empty());
+    CHECK(report.safety);
+    CHECK(rows_in(state("agents/main/agent/openclaw-agent.sqlite")) == 3);
+    CHECK(read_file(state("openclaw.json"), 100).value() == "{}");
+    CHECK_FALSE(fs::exists(state("agents/main/agent/openclaw-agent.sqlite-wal")));
+    REQUIRE_FALSE(report.quarantine.empty());
+    CHECK(fs::exists(report.quarantine + "/agents/main/agent/openclaw-agent.sqlite"));
+    CHECK(fs::exists(report.quarantine + "/state/openclaw.sqlite"));
+  }
+  SECTION("somebody has a database open") {
+    int ready[2] = {};
+    REQUIRE(::pipe(ready) == 0);
+    pid_t const child = ::fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+      int const fd = ::open(state("agents/main/agent/openclaw-agent.sqlite").c_str(), O_RDONLY);
+      char const byte = fd >= 0 ? 'y' : 'n';
+      if (::write(ready[1], &byte, 1) != 1) ::_exit(1);
+      ::pause();
+      ::_exit(0);
+    }
+    char byte = 0;
+    REQUIRE(::read(ready[0], &byte, 1) == 1);
+    auto const refused = run(machine, in_place(snapshot));
+    REQUIRE(::kill(child, SIGKILL) == 0);
+    ::close(ready[0]);
+    ::close(ready[1]);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().condition == Condition::refused);
+    CHECK(refused.error().message.find(std::to_string(child)) != std::string::npos);
+  }
+  for (char const* const used : {"agents/main/sessions/a.jsonl", "workspace/a.md"}) {
+    DYNAMIC_SECTION("used: " << used) {
+      machine.write(used, "x");
+      auto const refused = run(machine, in_place(snapshot));
+      REQUIRE_FALSE(refused);
+      CHECK(refused.error().message.find(used) != std::string::npos);
+    }
+  }
+  SECTION("used: rows") {
+    make_database(state("agents/main/agent/openclaw-agent.sqlite"), 1);
+    CHECK(run(machine, in_place(snapshot)).error().condition == Condition::refused);
+  }
+}
+
+TEST_CASE("restore into a directory that holds other things keeps what it replaces") {
+  Machine machine;
+  furnish(machine);
+  make_database(machine.path("memory/m.sqlite"), 2);
+  auto const snapshot = machine.push_ok().snapshot->text;
+  std::string const target = machine.root() + "/there";
+  auto const put = [&](std::string const& path, std::string const& content) {
+    fs::create_directories(fs::path(target + "/" + path).parent_path());
+    std::ofstream(target + "/" + path) << content;
+  };
+  put("mine.txt", "mine");
+  put("workspace/notes.md", "mine, too");
+  put("workspace/deep", "a file where a directory belongs");
+  put("workspace/run.sh/inside", "a directory where a file belongs");
+  make_database(target + "/memory/m.sqlite", 9);
+  put("memory/m.sqlite-wal", "stale");
+  put("memory/m.sqlite-shm", "stale");
+  auto const before = tree_of(target);
+  RestoreOptions options = to(target, snapshot);
+  CHECK(run(machine, options).error().condition == Condition::refused);
+  CHECK(tree_of(target) == before);
+  options.confirmed = true;
+  auto const report = run_ok(machine, options);
+  CHECK(report.failed.empty());
+  CHECK(report.removed == 0);
+  CHECK_FALSE(report.safety);
+  auto now = tree_of(target);
+  CHECK(now.erase("mine.txt") == 1);
+  CHECK(now.size() == tree_of(machine.config.state_dir).size());
+  CHECK(rows_in(target + "/memory/m.sqlite") == 2);
+  CHECK_FALSE(fs::exists(target + "/memory/m.sqlite-wal"));
+  REQUIRE(report.replaced.starts_with(target + "/.b2backupd-replaced-"));
+  auto const kept = tree_of(report.replaced, false);
+  CHECK(kept.contains("workspace/notes.md"));
+  CHECK(kept.contains("workspace/deep"));
+  CHECK(kept.contains("workspace/run.sh/inside"));
+  CHECK(kept.contains("memory/m.sqlite"));
+  CHECK(kept.contains("memory/m.sqlite-wal"));
+  auto const again = run_ok(machine, options);
+  CHECK(again.restored == 0);
+  CHECK(again.replaced.empty());
+}
+
+TEST_CASE("nothing is written through a symbolic link at the target") {
+  Machine machine;
+  use_present_time(machine);
+  machine.push_ok();
+  std::string const outside = machine.root() + "/outside";
+  std::string const target = machine.root() + "/there";
+  fs::create_directories(outside);
+  fs::create_directories(target);
+  fs::create_symlink(outside, target + "/workspace");
+  RestoreOptions options = to(target);
+  options.paths = {"workspace/MEMORY.md", "openclaw.json"};
+  options.confirmed = true;
+  auto const report = run_ok(machine, options);
+  REQUIRE(report.failed.size() == 1);
+  CHECK(report.failed.front().path == "workspace/MEMORY.md");
+  CHECK(report.failed.front().error.find("symbolic link") != std::string::npos);
+  CHECK(report.restored == 1);
+  CHECK(fs::is_empty(outside));
+}
+
+TEST_CASE("targets that make no sense are refused") {
+  Machine machine;
+  use_present_time(machine);
+  machine.push_ok();
+  CHECK(run(machine, to(machine.path("workspace/restored"))).error().condition == Condition::refused);
+  CHECK(run(machine, to(machine.path("openclaw.json"))).error().condition == Condition::refused);
+  CHECK(run(machine, to(machine.open().instance.data_dir + "/x")).error().condition == Condition::refused);
+  std::ofstream(machine.root() + "/file") << "x";
+  CHECK(run(machine, to(machine.root() + "/file")).error().condition == Condition::refused);
+  fs::create_symlink(machine.root() + "/nowhere", machine.root() + "/dangling");
+  CHECK(run(machine, to(machine.root() + "/dangling")).error().condition == Condition::refused);
+  // The state directory by another name is the state directory.
+  fs::create_symlink(machine.config.state_dir, machine.root() + "/alias");
+  machine.write("openclaw.json", "changed");
+  RestoreOptions options = to(machine.root() + "/alias");
+  CHECK(run(machine, options).error().condition == Condition::refused);
+  options.confirmed = true;
+  CHECK(run_ok(machine, options).safety);
+}
+
+TEST_CASE("FACTS 1.6: a body that is lost is named, the rest comes back") {
+  Machine machine;
+  furnish(machine);
+  auto const snapshot = *machine.push_ok().snapshot;
+  std::string const folder = layout::snapshot_prefix(machine.config.prefix, snapshot);
+  REQUIRE(remove_all(*machine.memory, folder + "workspace/run.sh", {}));
+  SECTION("to a new directory") {
+    auto const report = run_ok(machine, to(machine.root() + "/out"));
+    REQUIRE(report.failed.size() == 1);
+    CHECK(report.failed.front().path == "workspace/run.sh");
+    CHECK(report.restored == 9);
+    CHECK_FALSE(fs::exists(machine.root() + "/out/workspace/run.sh"));
+  }
+  SECTION("in place what is there stays") {
+    machine.write("workspace/run.sh", "mine");
+    machine.write("workspace/notes.md", "mine");
+    auto const report = run_ok(machine, in_place(snapshot.text));
+    REQUIRE(report.failed.size() == 1);
+    CHECK(read_file(machine.path("workspace/run.sh"), 100).value() == "mine");
+    CHECK(read_file(machine.path("workspace/notes.md"), 100).value() == "notes");
+  }
+}
+
+TEST_CASE("when nothing can be fetched, nothing changes") {
+  Machine machine;
+  furnish(machine);
+  auto const snapshot = *machine.push_ok().snapshot;
+  std::string const target = machine.root() + "/out";
+  SECTION("every body is gone") {
+    for (std::string const& key : machine.keys(layout::snapshot_prefix(machine.config.prefix, snapshot)))
+      if (!key.ends_with("manifest.json")) REQUIRE(remove_all(*machine.memory, key, {}));
+    auto const failed = run(machine, to(target));
+    REQUIRE_FALSE(failed);
+    CHECK(failed.error().condition == Condition::not_found);
+  }
+  SECTION("another passphrase") {
+    machine.config.encryption_key = Secret("wrong");
+    auto const failed = run(machine, to(target, snapshot.text));
+    REQUIRE_FALSE(failed);
+    CHECK(exit_code_of(failed.error().condition) == 77);
+  }
+  SECTION("stopped by the person") {
+    std::stop_source stop;
+    auto context = machine.open();
+    context.stop = stop.get_token();
+    stop.request_stop();
+    auto const failed = restore(context, to(target));
+    REQUIRE_FALSE(failed);
+    CHECK(failed.error().condition == Condition::cancelled);
+  }
+  CHECK_FALSE(fs::exists(target));
+  CHECK(leftovers(machine.root()).empty());
+}
+
+TEST_CASE("another job at work: busy") {
+  Machine machine;
+  use_present_time(machine);
+  machine.push_ok();
+  auto const lock = DataLock::acquire(machine.config.state_dir, "a test");
+  REQUIRE(lock);
+  machine.write("openclaw.json", "changed");
+  CHECK(run(machine, in_place()).error().condition == Condition::busy);
+  run_ok(machine, to(machine.root() + "/out"));  // a foreign target needs no lock
+}
+
+TEST_CASE("what an interrupted restore left is cleared up by the next job") {
+  Machine machine;
+  use_present_time(machine);
+  machine.push_ok();
+  auto context = machine.open();
+  std::string const foreign = machine.root() + "/there";
+  fs::create_directories(foreign);
+  for (std::string const target : {std::string(), foreign, machine.root() + "/fresh"}) {
+    for (bool const committed : {false, true}) {
+      INFO((target.empty() ? "in place" : target) << (committed ? ", committed" : ""));
+      auto site = choose_site(context, target).value();
+      {
+        auto folder = make_folders(context, site, {}).value();
+        std::ofstream(site.tree->absolute(site.staging) + "/new/1") << "new";
+        if (committed && site.kind != RestoreSite::Kind::fresh) {
+          auto journal = folder.begin_journal().value();
+          SwapOperation place;
+          place.kind = SwapOperation::Kind::place;
+          place.path = "placed.txt";
+          place.other = site.staging + "/new/1";
+          REQUIRE(journal.add(place));
+          REQUIRE(folder.commit(journal));
+        }
+      }  // its process is gone: the lock with it
+      auto const told = recover_restores(context);
+      REQUIRE(told);
+      REQUIRE(told->size() == 1);
+      CHECK_FALSE(site.tree->status(site.staging).value());
+      CHECK(leftovers(machine.root()).empty());
+      if (site.kind != RestoreSite::Kind::fresh)
+        CHECK(site.tree->status("placed.txt").value().has_value() == committed);
+      CHECK(recover_restores(context).value().empty());
+    }
+  }
+}
+
+TEST_CASE("the disks of the target: several, and full ones") {
+  Machine machine;
+  furnish(machine);
+  machine.write("workspace/big.bin", std::string(3 << 20, 'b'));
+  auto const snapshot = machine.push_ok().snapshot->text;
+  auto const before = tree_of(machine.config.state_dir);
+  SECTION("no room: said before anything is fetched") {
+    std::string const small = machine.root() + "/small";
+    fs::create_directories(small);
+    Mounted const disk(small, "size=1m");
+    if (!disk) {
+      WARN("skipped: no right to mount file systems here");
+      return;
+    }
+    for (std::string const& target : {small + "/out", small}) {
+      auto const failed = run(machine, to(target, snapshot));
+      REQUIRE_FALSE(failed);
+      CHECK(failed.error().condition == Condition::no_space);
+      CHECK(failed.error().message.find(small) != std::string::npos);
+      CHECK(fs::is_empty(small));
+    }
+  }
+  SECTION("a part of the state directory on a file system of its own") {
+    machine.remove("workspace");
+    machine.remove("openclaw.json");
+    fs::create_directories(machine.path("workspace"));
+    Mounted const disk(machine.path("workspace"), "size=32m,mode=0755");
+    if (!disk) {
+      WARN("skipped: no right to mount file systems here");
+      return;
+    }
+    machine.write("workspace/notes.md", "other");
+    machine.write("workspace/extra.md", "extra");
+    auto const report = run_ok(machine, in_place(snapshot));
+    CHECK(report.failed.empty());
+    CHECK(report.removed == 1);
+    CHECK(tree_of(machine.config.state_dir) == before);
+    CHECK(report.quarantine.starts_with(machine.path("workspace/.b2backupd-quarantine-")));
+    CHECK(fs::exists(report.quarantine + "/workspace/extra.md"));
+    // Neither the staging folder nor the quarantine is part of any snapshot.
+    REQUIRE(report.safety);
+    for (auto const& [path, content] : machine.contents(*report.safety))
+      CHECK(path.find(".b2backupd-") == std::string::npos);
+    CHECK(leftovers(machine.path("workspace")).empty());
+  }
+}
+
+TEST_CASE("manifests of others: bad paths are refused by name, labels stay, in place only what fits") {
+  Machine machine;
+  use_present_time(machine);
+  machine.config.encrypt = false;
+  std::string const id = "2026-02-19T00-00-00Z";
+  std::string const folder = machine.config.prefix + "/" + id + "/";
+  std::string files;
+  auto const add = [&](std::string const& path, std::string const& body, bool store = true) {
+    files += (files.empty() ? "" : ",") + std::string("\"") + path + "\":{\"hash\":\"" +
+             to_hex(sha256(body)) + "\",\"size\":" + std::to_string(body.size()) + "}";
+    if (store) REQUIRE(machine.memory->put(folder + path, MemorySource(body), {}));
+  };
+  auto const commit = [&] {
+    REQUIRE(machine.memory->put(
+        folder + "manifest.json",
+        MemorySource("{\"version\":1,\"timestamp\":\"2026-02-19T00:00:00.000Z\",\"files\":{" + files + "}}"),
+        {}));
+  };
+  std::string const target = machine.root() + "/a/b/out";
+  SECTION("paths that lead out") {
+    add("good.txt", "good");
+    add("../evil.txt", "evil", false);
+    add("/tmp/b2b-evil.txt", "evil", false);
+    add("a/../../evil.txt", "evil", false);
+    commit();
+    auto const report = run_ok(machine, to(target, id));
+    CHECK(report.restored == 1);
+    CHECK(report.failed.size() == 3);
+    CHECK(tree_of(machine.root() + "/a", false).size() == 3);  // b, b/out, b/out/good.txt
+    CHECK_FALSE(fs::exists("/tmp/b2b-evil.txt"));
+  }
+  SECTION("a label before every path") {
+    add("data/openclaw.json", "{}");
+    add("data/workspace/a.md", "a");
+    commit();
+    run_ok(machine, to(target, id));
+    CHECK(tree_of(target, false).contains("data/workspace/a.md"));
+    auto const refused = run(machine, in_place(id));
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().condition == Condition::refused);
+    CHECK(refused.error().message.find("data/openclaw.json") != std::string::npos);
+  }
+  SECTION("the plugin's scope decides what goes; modes stay") {
+    add("openclaw.json", "{}");
+    add("workspace/MEMORY.md", "from the plugin");
+    commit();
+    fs::permissions(machine.path("workspace/MEMORY.md"), fs::perms(0640));
+    machine.write("workspace/later.md", "later");
+    machine.write("skills/mine/SKILL.md", "not in the plugin's scope");
+    fs::create_directories(machine.path("workspace/empty"));
+    auto const report = run_ok(machine, in_place(id));
+    CHECK(report.removed == 2);  // later.md and the transcript
+    CHECK(read_file(machine.path("workspace/MEMORY.md"), 100).value() == "from the plugin");
+    CHECK((fs::status(machine.path("workspace/MEMORY.md")).permissions() & fs::perms(0777)) ==
+          fs::perms(0640));
+    CHECK(fs::exists(machine.path("skills/mine/SKILL.md")));
+    CHECK(fs::exists(machine.path("workspace/empty")));  // the plugin knows no directories
+    CHECK_FALSE(fs::exists(machine.path("workspace/later.md")));
+  }
+}

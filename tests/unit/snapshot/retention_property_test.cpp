@@ -1,0 +1,113 @@
+// Random histories: what must hold for every one of them.
+#include <algorithm>
+#include <map>
+#include <random>
+#include <set>
+
+#include "core/snapshot/retention.h"
+#include "tests/support/catch.h"
+
+using namespace b2b;
+using namespace std::chrono_literals;
+
+namespace {
+
+TimePoint const start = parse_iso8601("2026-01-01T00:00:00Z").value();
+
+std::vector<RetentionItem> history(std::mt19937& random) {
+  std::vector<RetentionItem> out;
+  auto const span = std::chrono::minutes(1 + random() % (60 * 24 * 50));
+  for (auto count = random() % 60; count > 0; --count) {
+    auto const offset = std::chrono::seconds(random() % static_cast<std::uint32_t>(span.count() * 60));
+    auto const kind = random() % 5 == 0 ? SnapshotKind::safety : SnapshotKind::regular;
+    out.push_back({make_snapshot_id(kind, start + offset, static_cast<std::uint32_t>(random())), random() % 4 != 0, random() % 2 == 0});
+  }
+  return out;
+}
+
+std::set<std::string> kept(std::vector<RetentionItem> const& items, RetentionPolicy const& policy, TimePoint now) {
+  std::set<std::string> out;
+  auto const verdicts = apply_retention(items, policy, now);
+  REQUIRE(verdicts.size() == items.size());
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    REQUIRE(verdicts[i].id.text == items[i].id.text);
+    REQUIRE_FALSE(verdicts[i].reason.empty());
+    if (verdicts[i].keep) out.insert(verdicts[i].id.text);
+  }
+  return out;
+}
+
+RetentionItem const* newest(std::vector<RetentionItem> const& items, TimePoint now, SnapshotKind kind, bool complete_only) {
+  RetentionItem const* out = nullptr;
+  for (auto const& item : items) {
+    if (item.id.kind != kind || item.id.time > now + 24h || (complete_only && !item.complete)) continue;
+    if (out == nullptr || id_before(out->id, item.id)) out = &item;
+  }
+  return out;
+}
+
+void check_counts(std::vector<RetentionItem> const& items, RetentionPolicy const& policy, TimePoint now, std::set<std::string> const& keep) {
+  auto const* const top = newest(items, now, SnapshotKind::regular, true);
+  std::size_t regular = 0, safety = 0;
+  std::map<std::int64_t, int> hours, days;
+  for (auto const& item : items) {
+    if (item.id.time > now + 24h) {
+      REQUIRE(keep.contains(item.id.text));
+      continue;
+    }
+    if (!keep.contains(item.id.text) || !item.complete || &item == top) continue;
+    auto const age = now - item.id.time;
+    if (item.id.kind == SnapshotKind::safety) {
+      ++safety;
+    } else if (!item.is_change) {
+      ++regular;
+    } else if (age > 24h) {
+      REQUIRE(age <= 24h * 30);
+      REQUIRE(++days[std::chrono::floor<std::chrono::days>(item.id.time).time_since_epoch().count()] == 1);
+    } else if (age > 1h) {
+      REQUIRE(++hours[std::chrono::floor<std::chrono::hours>(item.id.time).time_since_epoch().count()] == 1);
+    }
+  }
+  REQUIRE(regular <= policy.keep_snapshots);
+  REQUIRE(safety <= std::max(policy.keep_safety_snapshots, 1U));
+}
+
+}  // namespace
+
+TEST_CASE("retention holds its promises for random histories") {
+  auto const seed = std::random_device()();
+  CAPTURE(seed);
+  std::mt19937 random(seed);
+  for (int round = 0; round < 3000; ++round) {
+    CAPTURE(round);
+    auto items = history(random);
+    RetentionPolicy const policy{static_cast<std::uint32_t>(random() % 12), static_cast<std::uint32_t>(random() % 5)};
+    TimePoint const now = start + std::chrono::minutes(random() % (60 * 24 * 60));
+    auto const keep = kept(items, policy, now);
+
+    // What must stay stays.
+    if (auto const* top = newest(items, now, SnapshotKind::regular, true)) REQUIRE(keep.contains(top->id.text));
+    if (auto const* top = newest(items, now, SnapshotKind::safety, false)) REQUIRE(keep.contains(top->id.text));
+    REQUIRE((items.empty() || !keep.empty()));
+    // Nothing stays that no rule asks for.
+    check_counts(items, policy, now, keep);
+
+    // The order in which the store lists them does not matter.
+    auto shuffled = items;
+    std::shuffle(shuffled.begin(), shuffled.end(), random);
+    REQUIRE(kept(shuffled, policy, now) == keep);
+
+    // Time only removes, and pruning in between changes nothing in the end.
+    TimePoint const later = now + std::chrono::minutes(random() % (60 * 24 * 40));
+    auto const keep_later = kept(items, policy, later);
+    REQUIRE(std::includes(keep.begin(), keep.end(), keep_later.begin(), keep_later.end()));
+    std::erase_if(items, [&](auto const& item) { return !keep.contains(item.id.text); });
+    REQUIRE(kept(items, policy, now) == keep);
+    REQUIRE(kept(items, policy, later) == keep_later);
+
+    // A more generous policy never removes what a stingier one keeps.
+    RetentionPolicy const generous{policy.keep_snapshots + 1, policy.keep_safety_snapshots + 1};
+    auto const keep_more = kept(items, generous, now);
+    REQUIRE(std::includes(keep_more.begin(), keep_more.end(), keep.begin(), keep.end()));
+  }
+}

@@ -1,0 +1,158 @@
+// The S3 store against a real server, Ceph's radosgw, plain and over TLS, with versioned buckets.
+// scripts/lib/radosgw.sh starts one; B2B_RADOSGW_ENV names the file that it writes. Without that the tests are skipped.
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <fstream>
+#include <map>
+#include <thread>
+
+#include "core/store/s3/client.h"
+#include "core/util/worker_pool.h"
+#include "tests/support/catch.h"
+#include "tests/unit/store/conformance.h"
+#include "tests/unit/store/s3/fixture.h"
+
+namespace b2b::test {
+namespace {
+
+std::optional<std::map<std::string, std::string>> radosgw() {
+  char const* const path = std::getenv("B2B_RADOSGW_ENV");
+  if (path == nullptr || *path == '\0') return std::nullopt;
+  std::ifstream in(path);
+  if (!in) throw std::runtime_error(std::string("cannot read ") + path);
+  std::map<std::string, std::string> out;
+  for (std::string line; std::getline(in, line);) {
+    auto const equals = line.find('=');
+    if (line.starts_with("export ") && equals != std::string::npos) out[line.substr(7, equals - 7)] = line.substr(equals + 1);
+  }
+  return out;
+}
+
+#define B2B_REQUIRE_RADOSGW(variable)                                                          \
+  auto const variable##_found = radosgw();                                                     \
+  if (!variable##_found) {                                                                     \
+    WARN("skipped: no radosgw here (scripts/lib/radosgw.sh up DIR; B2B_RADOSGW_ENV=DIR/env)"); \
+    return;                                                                                    \
+  }                                                                                            \
+  auto const variable = *variable##_found
+
+s3::Settings settings_of(std::map<std::string, std::string> const& env, bool tls) {
+  s3::Settings settings;
+  settings.endpoint = env.at(tls ? "B2B_RADOSGW_TLS_ENDPOINT" : "B2B_RADOSGW_ENDPOINT");
+  if (tls) settings.ca_file = env.at("B2B_RADOSGW_CA");
+  settings.key_id = Secret(env.at("B2B_RADOSGW_KEY_ID"));
+  settings.application_key = Secret(env.at("B2B_RADOSGW_APPLICATION_KEY"));
+  settings.part_bytes = 5 << 20;
+  settings.multipart_threshold_bytes = 12'000'000;
+  settings.copy_part_threshold_bytes = 12'000'000;
+  return settings;
+}
+
+// A versioned bucket of its own for each call.
+s3::Settings with_new_bucket(s3::Settings settings) {
+  static std::atomic<unsigned> count = 0;
+  settings.bucket = "b2b-" + std::to_string(getpid()) + "-" + std::to_string(++count);
+  auto const client = s3::Client::create(settings, system_clock()).value();
+  client->send(client->call("PUT", "make", ""), {}).value();
+  std::string const xml =
+      "<VersioningConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Status>Enabled</Status></VersioningConfiguration>";
+  s3::SpanSource const body(as_bytes(xml));
+  auto call = client->call("PUT", "version", "");
+  call.request.query.emplace_back("versioning", "");
+  call.body = &body;
+  call.digest = s3::digest_of(as_bytes(xml));
+  client->send(call, {}).value();
+  return settings;
+}
+
+}  // namespace
+
+TEST_CASE("radosgw: the store contract, plain") {
+  B2B_REQUIRE_RADOSGW(env);
+  ConformanceOptions options;
+  run_conformance([&] { return store_at(with_new_bucket(settings_of(env, false))); }, options);
+}
+
+TEST_CASE("radosgw: the store contract, over TLS") {
+  B2B_REQUIRE_RADOSGW(env);
+  ConformanceOptions options;
+  options.listed_objects = 1001;
+  run_conformance([&] { return store_at(with_new_bucket(settings_of(env, true))); }, options);
+}
+
+TEST_CASE("radosgw: large objects in parts, copies in parts, nothing left behind") {
+  B2B_REQUIRE_RADOSGW(env);
+  auto const store = store_at(with_new_bucket(settings_of(env, true)));
+  std::string const body(23'000'001, 'x');
+  REQUIRE(store->put("large + ü", MemorySource(body), {}));
+  CHECK(text_of(*store, "large + ü").value() == body);
+  REQUIRE(store->copy("large + ü", "copy/of it", body.size(), {}));
+  CHECK(text_of(*store, "copy/of it").value() == body);
+  CHECK(store->remove_unfinished("", 0, {}).value() == 0);
+}
+
+TEST_CASE("radosgw: pages of versions with names that need encoding") {
+  B2B_REQUIRE_RADOSGW(env);
+  auto const store = store_at(with_new_bucket(settings_of(env, false)));
+  std::atomic<int> stored = 0;
+  {
+    WorkerPool pool(16, 64);
+    for (int i = 0; i < 1100; ++i)
+      pool.submit([&, i] {
+        if (store->put("v/a+b %41&<" + std::to_string(10'000 + i) + "ü", MemorySource("x"), {})) ++stored;
+      });
+  }
+  REQUIRE(stored == 1100);
+  std::vector<ObjectVersion> versions;
+  REQUIRE(store->list_versions("v/", [&](ObjectVersion const& v) { return versions.push_back(v), true; }, {}));
+  REQUIRE(versions.size() == 1100);
+  REQUIRE(store->remove_versions(versions, {}));
+  versions.clear();
+  REQUIRE(store->list_versions("", [&](ObjectVersion const& v) { return versions.push_back(v), true; }, {}));
+  CHECK(versions.empty());
+}
+
+TEST_CASE("radosgw: wrong keys and buckets") {
+  B2B_REQUIRE_RADOSGW(env);
+  auto settings = with_new_bucket(settings_of(env, false));
+  auto wrong = settings;
+  wrong.application_key = Secret("wrong");
+  CHECK(store_at(wrong)->put("k", MemorySource("x"), {}).error().condition == Condition::permission);
+  wrong = settings;
+  wrong.key_id = Secret("nobody");
+  CHECK(store_at(wrong)->put("k", MemorySource("x"), {}).error().condition == Condition::permission);
+  wrong = settings;
+  wrong.bucket = "b2b-no-such-bucket";
+  CHECK(store_at(wrong)->put("k", MemorySource("x"), {}).error().condition == Condition::bad_config);
+}
+
+// Not a check: prints how fast it goes, for docs/benchmarks.md.
+TEST_CASE("radosgw: throughput", "[.bench]") {
+  B2B_REQUIRE_RADOSGW(env);
+  bool const tls = GENERATE(false, true);
+  auto const store = store_at(with_new_bucket(settings_of(env, tls)));
+  for (auto const& [count, size] : {std::pair<int, std::size_t>{500, 256 * 1024}, {4000, 4096}}) {
+    std::string const body(size, 'x');
+    auto const timed = [&](char const* what, std::function<bool(std::string const&)> const& action) {
+      std::atomic<int> failures = 0;
+      auto const begin = system_clock().monotonic();
+      {
+        WorkerPool pool(32, 64);
+        for (int i = 0; i < count; ++i)
+          pool.submit([&, i] {
+            if (!action("k/" + std::to_string(size) + "/" + std::to_string(i))) ++failures;
+          });
+      }
+      double const seconds = std::chrono::duration<double>(system_clock().monotonic() - begin).count();
+      CHECK(failures == 0);
+      WARN(what << (tls ? " over TLS: " : ": ") << count << " × " << size << " bytes in " << seconds << " s, "
+                << count / seconds << " objects/s, " << count * static_cast<double>(size) / seconds / 1e6 << " MB/s");
+    };
+    timed("put", [&](std::string const& key) { return store->put(key, MemorySource(body), {}).has_value(); });
+    timed("get", [&](std::string const& key) { return text_of(*store, key).has_value(); });
+  }
+}
+
+}  // namespace b2b::test
