@@ -26,6 +26,7 @@ struct Limits {
   std::uint64_t download_bytes_per_second = 0;  // limits.download
   std::uint64_t spool_bytes = 256ull << 20;     // limits.spool: captured and not yet uploaded
   std::size_t transfers = 32;                   // limits.transfers, 1 to 64
+  std::uint64_t retry_seconds = 300;                     // limits.retrySeconds: a store that is away is given up after that
 };
 
 struct Config {

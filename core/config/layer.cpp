@@ -128,6 +128,7 @@ LoadedConfig merge_layers(std::span<Layer const* const> layers) {
   winners.read_number("limits.download", config.limits.download_bytes_per_second);
   winners.read_number("limits.spool", config.limits.spool_bytes);
   winners.read_number("limits.transfers", config.limits.transfers);
+  winners.read_number("limits.retrySeconds", config.limits.retry_seconds);
   winners.read("dataDir", config.data_dir);
 
   for (KeySpec const& key : key_table())

@@ -96,6 +96,8 @@ constexpr std::array keys{
             .description = "Disk space for what is captured and not yet uploaded, in bytes or like 256MiB."},
     KeySpec{.name = "limits.transfers", .type = KeyType::integer, .default_text = "32", .minimum = 1, .maximum = 64,
             .description = "Transfers at the same time."},
+    KeySpec{.name = "limits.retrySeconds", .type = KeyType::integer, .default_text = "300", .minimum = 1, .maximum = 86'400,
+            .description = "How long a store that is away is tried again before a job ends, in seconds."},
     KeySpec{.name = "dataDir", .type = KeyType::path, .default_text = "$XDG_STATE_HOME/b2backupd",
             .refine = check_not_empty, .description = "Folder for the program's own data: index, spool, journals."},
     KeySpec{.name = "socket", .type = KeyType::path, .in_openclaw_json = true, .daemon_only = true,

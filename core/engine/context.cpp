@@ -55,6 +55,7 @@ Result<std::shared_ptr<Store>> open_store_with(Config const& config, Index* inde
   settings.application_key = config.application_key;
   settings.ca_file = config.ca_file;
   settings.transfers = config.limits.transfers;
+  settings.max_retry_seconds = config.limits.retry_seconds;
   settings.upload_bytes_per_second = config.limits.upload_bytes_per_second;
   settings.download_bytes_per_second = config.limits.download_bytes_per_second;
   B2B_ASSIGN(auto store, s3::make_store(std::move(settings), clock));

@@ -1,9 +1,9 @@
 #include "core/snapshot/catalog.h"
 
+#include <cerrno>
+
 #include <fcntl.h>
 #include <unistd.h>
-
-#include <cerrno>
 
 #include "core/snapshot/catalog_rows.h"
 #include "core/util/file.h"
@@ -30,7 +30,7 @@ struct Catalog::Impl {
 
   std::optional<sqlite::Database> database;  // nothing after seal()
   std::string path;
-  bool writing = false;                      // a transaction is open
+  bool writing = false;  // a transaction is open
   bool indexed = false;
   // After `database`, so that they go first.
   Prepared put, insert, find, erase, first, after, by_hash, set_meta, meta;
@@ -86,9 +86,11 @@ Result<Catalog> Catalog::create(std::string const& path) {
   }
   B2B_TRY(open_file(path, O_CREAT | O_EXCL | O_RDWR, "create the catalog", 0600));
   B2B_ASSIGN(auto database, sqlite::Database::open(path, sqlite::OpenMode::create));
-  // Nobody reads the file before it is sealed, and an unsealed one is thrown away: no journal, no waiting for the disk.
-  B2B_TRY(database.execute("PRAGMA locking_mode=EXCLUSIVE;PRAGMA journal_mode=OFF;PRAGMA synchronous=OFF;"
-                           "PRAGMA cache_size=-2048;"));
+  // Nobody reads the file before it is sealed, and an unsealed one is thrown away: no journal, no waiting for
+  // the disk.
+  B2B_TRY(
+      database.execute("PRAGMA locking_mode=EXCLUSIVE;PRAGMA journal_mode=OFF;PRAGMA synchronous=OFF;"
+                       "PRAGMA cache_size=-2048;"));
   Catalog out(std::make_shared<Impl>(std::move(database)));
   B2B_TRY(out.impl_->begin());
   B2B_TRY(out.impl_->open_database().execute(catalog::create_tables));
@@ -101,7 +103,8 @@ Result<Catalog> Catalog::open(std::string const& path) {
   auto const id = database.query_int("PRAGMA application_id");
   auto const version = database.query_int("PRAGMA user_version");
   for (auto const* const answer : {&id, &version})
-    if (!*answer) return answer->error().condition == Condition::corrupt ? not_a_catalog(path) : answer->error();
+    if (!*answer)
+      return answer->error().condition == Condition::corrupt ? not_a_catalog(path) : answer->error();
   if (*id != catalog::application_id || *version != catalog::format_version) return not_a_catalog(path);
   B2B_TRY(database.execute("PRAGMA synchronous=FULL;PRAGMA cache_size=-2048;"));
   Catalog out(std::make_shared<Impl>(std::move(database)));
@@ -137,10 +140,12 @@ Result<void> Catalog::erase(std::string_view path) {
   return statement->run();
 }
 
-Result<std::vector<CatalogEntry>> Catalog::batch_after(std::string_view after, std::size_t limit, bool from_start) {
+Result<std::vector<CatalogEntry>> Catalog::batch_after(std::string_view after, std::size_t limit,
+                                                       bool from_start) {
   auto const rows = static_cast<std::int64_t>(limit);
   if (from_start) {
-    B2B_ASSIGN(auto* const statement, impl_->use(impl_->first, catalog::select_sql("ORDER BY path LIMIT ?1")));
+    B2B_ASSIGN(auto* const statement,
+               impl_->use(impl_->first, catalog::select_sql("ORDER BY path LIMIT ?1")));
     statement->bind(1, rows);
     return impl_->rows(*statement);
   }
@@ -157,14 +162,16 @@ Result<void> Catalog::for_each(std::function<Result<void>(CatalogEntry&&)> const
     B2B_ASSIGN(auto rows, batch_after(after, batch_size, from_start));
     if (rows.empty()) return {};
     after = rows.back().entry.path;
-    for (auto& row : rows) B2B_TRY(visit(std::move(row)));
+    for (auto& row : rows)
+      B2B_TRY(visit(std::move(row)));
   }
 }
 
 Result<std::optional<CatalogEntry>> Catalog::find_by_hash(Sha256Digest const& hash, std::uint64_t size) {
   B2B_TRY(impl_->make_index());
-  B2B_ASSIGN(auto* const statement,
-             impl_->use(impl_->by_hash, catalog::select_sql("WHERE hash=?1 AND size=?2 ORDER BY path LIMIT 1")));
+  B2B_ASSIGN(
+      auto* const statement,
+      impl_->use(impl_->by_hash, catalog::select_sql("WHERE hash=?1 AND size=?2 ORDER BY path LIMIT 1")));
   statement->bind_blob(1, hash);
   statement->bind(2, static_cast<std::int64_t>(size));
   return impl_->row(*statement);
@@ -178,8 +185,8 @@ Result<std::uint64_t> Catalog::count(std::optional<EntryType> type) {
 }
 
 Result<std::uint64_t> Catalog::total_bytes() {
-  std::string const sql =
-      "SELECT ifnull(sum(size),0) FROM entries WHERE type=" + std::to_string(static_cast<int>(EntryType::file));
+  std::string const sql = "SELECT ifnull(sum(size),0) FROM entries WHERE type=" +
+                          std::to_string(static_cast<int>(EntryType::file));
   B2B_ASSIGN(auto const value, impl_->open_database().query_int(sql));
   return static_cast<std::uint64_t>(value.value_or(0));
 }
@@ -210,8 +217,8 @@ Result<void> Catalog::seal() {
   B2B_TRY(database.execute("PRAGMA application_id=" + std::to_string(catalog::application_id) +
                            ";PRAGMA user_version=" + std::to_string(catalog::format_version) + ";COMMIT"));
   auto const impl = impl_;
-  for (Prepared* const prepared : {&impl->put, &impl->insert, &impl->find, &impl->erase, &impl->first, &impl->after,
-                                   &impl->by_hash, &impl->set_meta, &impl->meta})
+  for (Prepared* const prepared : {&impl->put, &impl->insert, &impl->find, &impl->erase, &impl->first,
+                                   &impl->after, &impl->by_hash, &impl->set_meta, &impl->meta})
     prepared->statement.reset();
   impl->database.reset();
   B2B_ASSIGN(UniqueFd const fd, open_file(impl->path, O_RDONLY, "open the catalog"));

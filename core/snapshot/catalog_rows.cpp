@@ -10,24 +10,32 @@ namespace {
 // Bits of the column "flags".
 constexpr std::int64_t has_metadata = 1, database = 2, damaged = 4, cut = 8;
 
-#define B2B_CATALOG_COLUMNS                                                                                          \
-  "path,type,size,hash,mode,uid,gid,mtime,target,link,xattrs,flags,inode,live_size,live_mtime,ctime,wal_size,wal_mtime," \
+#define B2B_CATALOG_COLUMNS                                                                               \
+  "path,type,size,hash,mode,uid,gid,mtime,target,link,xattrs,flags,inode,live_size,live_mtime,ctime,wal_" \
+  "size,wal_mtime,"                                                                                       \
   "wal_salt,captured_at,stored_name,stored_size,state"
-#define B2B_CATALOG_VALUES " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,?23)"
+#define B2B_CATALOG_VALUES \
+  " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,?23)"
 
-std::int64_t as_signed(std::uint64_t value) { return static_cast<std::int64_t>(value); }
-std::uint64_t as_unsigned(std::int64_t value) { return static_cast<std::uint64_t>(value); }
+std::int64_t as_signed(std::uint64_t value) {
+  return static_cast<std::int64_t>(value);
+}
+std::uint64_t as_unsigned(std::int64_t value) {
+  return static_cast<std::uint64_t>(value);
+}
 
 void append_piece(std::string& out, std::string_view piece) {
   auto const size = static_cast<std::uint32_t>(piece.size());
-  for (unsigned shift = 0; shift < 32; shift += 8) out += static_cast<char>(size >> shift & 0xFF);
+  for (unsigned shift = 0; shift < 32; shift += 8)
+    out += static_cast<char>(size >> shift & 0xFF);
   out += piece;
 }
 
 bool take_piece(std::string_view& in, std::string& out) {
   if (in.size() < 4) return false;
   std::uint32_t size = 0;
-  for (unsigned i = 0; i < 4; ++i) size |= std::uint32_t{static_cast<unsigned char>(in[i])} << (8 * i);
+  for (unsigned i = 0; i < 4; ++i)
+    size |= std::uint32_t{static_cast<unsigned char>(in[i])} << (8 * i);
   in.remove_prefix(4);
   if (in.size() < size) return false;
   out = in.substr(0, size);
@@ -55,15 +63,19 @@ bool unpack(std::string_view packed, std::map<std::string, std::string>& out) {
 }
 
 void bind_bytes_unless_empty(sqlite::Statement& statement, int index, std::string_view bytes) {
-  if (bytes.empty()) statement.bind_null(index);
-  else statement.bind_blob(index, as_bytes(bytes));
+  if (bytes.empty())
+    statement.bind_null(index);
+  else
+    statement.bind_blob(index, as_bytes(bytes));
 }
 
 }  // namespace
 
 char const* const create_tables =
-    "CREATE TABLE entries(path BLOB PRIMARY KEY NOT NULL,type INTEGER NOT NULL,size INTEGER NOT NULL,hash BLOB,"
-    "mode INTEGER,uid INTEGER,gid INTEGER,mtime INTEGER,target BLOB,link BLOB,xattrs BLOB,flags INTEGER,inode INTEGER,"
+    "CREATE TABLE entries(path BLOB PRIMARY KEY NOT NULL,type INTEGER NOT NULL,size INTEGER NOT NULL,hash "
+    "BLOB,"
+    "mode INTEGER,uid INTEGER,gid INTEGER,mtime INTEGER,target BLOB,link BLOB,xattrs BLOB,flags "
+    "INTEGER,inode INTEGER,"
     "live_size INTEGER,live_mtime INTEGER,ctime INTEGER,wal_size INTEGER,wal_mtime INTEGER,wal_salt INTEGER,"
     "captured_at INTEGER,stored_name BLOB,stored_size INTEGER,state INTEGER) WITHOUT ROWID;"
     "CREATE TABLE meta(key BLOB PRIMARY KEY NOT NULL,value BLOB NOT NULL) WITHOUT ROWID;";
@@ -83,15 +95,21 @@ void bind_row(sqlite::Statement& statement, CatalogEntry const& row) {
   statement.bind_blob(1, as_bytes(entry.path));
   statement.bind(2, static_cast<std::int64_t>(entry.type));
   statement.bind(3, as_signed(entry.size));
-  if (entry.type == EntryType::file) statement.bind_blob(4, entry.hash);
-  else statement.bind_null(4);
+  if (entry.type == EntryType::file)
+    statement.bind_blob(4, entry.hash);
+  else
+    statement.bind_null(4);
   statement.bind(5, entry.mode).bind(6, entry.uid).bind(7, entry.gid).bind(8, entry.mtime_ns);
   bind_bytes_unless_empty(statement, 9, entry.target);
   bind_bytes_unless_empty(statement, 10, entry.hard_link_of);
   bind_bytes_unless_empty(statement, 11, pack(entry.xattrs));
   statement.bind(12, flags).bind(13, as_signed(entry.stat.inode)).bind(14, as_signed(entry.stat.size));
-  statement.bind(15, entry.stat.mtime_ns).bind(16, entry.stat.ctime_ns).bind(17, as_signed(entry.stat.wal_size));
-  statement.bind(18, entry.stat.wal_mtime_ns).bind(19, as_signed(entry.stat.wal_salt)).bind(20, entry.captured_at_ns);
+  statement.bind(15, entry.stat.mtime_ns)
+      .bind(16, entry.stat.ctime_ns)
+      .bind(17, as_signed(entry.stat.wal_size));
+  statement.bind(18, entry.stat.wal_mtime_ns)
+      .bind(19, as_signed(entry.stat.wal_salt))
+      .bind(20, entry.captured_at_ns);
   bind_bytes_unless_empty(statement, 21, row.stored_name);
   statement.bind(22, as_signed(row.stored_size)).bind(23, row.state);
 }

@@ -49,9 +49,12 @@ class Cursor {
 bool same_content(Entry const& a, Entry const& b) {
   if (a.type != b.type) return false;
   switch (a.type) {
-    case EntryType::file: return a.size == b.size && a.hash == b.hash;
-    case EntryType::symlink: return a.target == b.target;
-    case EntryType::directory: return true;
+    case EntryType::file:
+      return a.size == b.size && a.hash == b.hash;
+    case EntryType::symlink:
+      return a.target == b.target;
+    case EntryType::directory:
+      return true;
   }
   return false;
 }
@@ -70,7 +73,8 @@ Result<bool> holds_files_only(Catalog& catalog) {
 
 }  // namespace
 
-Result<void> diff_catalogs(Catalog& before, Catalog& after, std::function<Result<void>(Difference&&)> const& visit) {
+Result<void> diff_catalogs(Catalog& before, Catalog& after,
+                           std::function<Result<void>(Difference&&)> const& visit) {
   B2B_ASSIGN(bool const before_files_only, holds_files_only(before));
   B2B_ASSIGN(bool const after_files_only, holds_files_only(after));
   bool const files_only = before_files_only || after_files_only;
@@ -79,7 +83,9 @@ Result<void> diff_catalogs(Catalog& before, Catalog& after, std::function<Result
   B2B_TRY(left.advance());
   B2B_TRY(right.advance());
   while (!left.at_end() || !right.at_end()) {
-    int const order = left.at_end() ? 1 : right.at_end() ? -1 : left.current().entry.path.compare(right.current().entry.path);
+    int const order = left.at_end()    ? 1
+                      : right.at_end() ? -1
+                                       : left.current().entry.path.compare(right.current().entry.path);
     if (order < 0) {
       B2B_TRY(visit({Change::deleted, std::move(left.current()), {}}));
     } else if (order > 0) {

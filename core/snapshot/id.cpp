@@ -14,7 +14,8 @@ constexpr std::string_view safety_prefix = "safety-";
 // "2026-02-19T12:00:00.000Z" with ':' and '.' turned into '-', as the layout's writers do it.
 std::string dashed(TimePoint time) {
   std::string text = format_iso8601(time);
-  std::replace_if(text.begin(), text.end(), [](char c) { return c == ':' || c == '.'; }, '-');
+  std::replace_if(
+      text.begin(), text.end(), [](char c) { return c == ':' || c == '.'; }, '-');
   return text;
 }
 
@@ -41,7 +42,8 @@ std::optional<TimePoint> parse_regular(std::string_view text) {
   return parse_dashed(text.substr(0, text.size() - 9));
 }
 
-// What stands after "safety-" in the form without an inner id: a regular id's time, or seconds or milliseconds since 1970.
+// What stands after "safety-" in the form without an inner id: a regular id's time, or seconds or
+// milliseconds since 1970.
 std::optional<TimePoint> parse_safety_time(std::string_view text) {
   if (auto const time = parse_regular(text)) return time;
   if (text.size() != 10 && text.size() != 13) return std::nullopt;
@@ -57,7 +59,8 @@ std::optional<TimePoint> parse_safety_time(std::string_view text) {
 
 bool is_folder_name(std::string_view text) {
   return !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '_' || c == '.';
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
+           c == '_' || c == '.';
   });
 }
 
@@ -65,14 +68,17 @@ bool is_folder_name(std::string_view text) {
 std::string sort_key(SnapshotId const& id) {
   if (id.kind == SnapshotKind::regular) return id.text;
   std::string_view text = id.text;
-  if (auto const slash = text.find('/'); slash != std::string_view::npos) return std::string(text.substr(slash + 1));
+  if (auto const slash = text.find('/'); slash != std::string_view::npos)
+    return std::string(text.substr(slash + 1));
   if (text.starts_with(safety_prefix)) text.remove_prefix(safety_prefix.size());
   return parse_regular(text) ? std::string(text) : dashed(id.time);
 }
 
 }  // namespace
 
-std::string_view kind_name(SnapshotKind kind) { return kind == SnapshotKind::regular ? "regular" : "safety"; }
+std::string_view kind_name(SnapshotKind kind) {
+  return kind == SnapshotKind::regular ? "regular" : "safety";
+}
 
 std::optional<SnapshotId> parse_snapshot_id(std::string_view text) {
   if (!text.starts_with(safety_prefix)) {

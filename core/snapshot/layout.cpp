@@ -19,8 +19,9 @@ bool same_ignoring_case(std::string_view a, std::string_view b) {
   return true;
 }
 
-// A whole first component, not only the very key: in a directory store "manifest.json/x" would make a directory where
-// the manifest must stand. Case is ignored because that directory may lie on a file system that ignores it.
+// A whole first component, not only the very key: in a directory store "manifest.json/x" would make a
+// directory where the manifest must stand. Case is ignored because that directory may lie on a file system
+// that ignores it.
 bool is_reserved(std::string_view path) {
   std::string_view const first = path.substr(0, path.find('/'));
   return same_ignoring_case(first, manifest_name) || same_ignoring_case(first, escaped_folder);
@@ -49,7 +50,8 @@ std::string escaped_name(std::string_view path) {
 }
 
 bool is_escaped(std::string_view stored_name) {
-  return stored_name.starts_with(escaped_folder) && stored_name.substr(escaped_folder.size()).starts_with('/');
+  return stored_name.starts_with(escaped_folder) &&
+         stored_name.substr(escaped_folder.size()).starts_with('/');
 }
 
 }  // namespace b2b::layout

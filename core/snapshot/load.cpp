@@ -17,8 +17,8 @@ std::string problem_of(Entry const& entry) {
 
 }  // namespace
 
-Result<ManifestRead> load_catalog(std::string const& manifest_path, SnapshotId const& expected, Keyring& keyring,
-                                  Catalog& into, std::vector<RejectedPath>& rejected) {
+Result<ManifestRead> load_catalog(std::string const& manifest_path, SnapshotId const& expected,
+                                  Keyring& keyring, Catalog& into, std::vector<RejectedPath>& rejected) {
   auto const take = [&](ManifestEntry&& item) -> Result<void> {
     if (std::string problem = problem_of(item.entry); !problem.empty()) {
       if (rejected.size() >= max_rejected)
@@ -30,7 +30,8 @@ Result<ManifestRead> load_catalog(std::string const& manifest_path, SnapshotId c
     row.entry = std::move(item.entry);
     row.stored_name = std::move(item.stored_name);
     B2B_ASSIGN(bool const added, into.insert(row));
-    if (!added) return manifest::corrupt(expected, "a path is there twice: \"" + printable(row.entry.path) + "\"");
+    if (!added)
+      return manifest::corrupt(expected, "a path is there twice: \"" + printable(row.entry.path) + "\"");
     return {};
   };
   B2B_ASSIGN(ManifestRead read, read_manifest(manifest_path, expected, keyring, take));

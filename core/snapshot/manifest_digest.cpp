@@ -1,12 +1,12 @@
 #include "core/snapshot/manifest_digest.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <cerrno>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "core/crypto/hash.h"
 #include "core/util/encoding.h"
@@ -49,7 +49,8 @@ Result<std::optional<Tail>> find_tail(int fd, std::string const& path) {
   auto const size = static_cast<std::uint64_t>(status.st_size);
   std::array<std::uint8_t, tail_size(keyed_name)> buffer{};
   std::uint64_t const length = std::min<std::uint64_t>(size, buffer.size());
-  if (::lseek(fd, static_cast<off_t>(size - length), SEEK_SET) < 0) return errno_error(errno, "seek in", path);
+  if (::lseek(fd, static_cast<off_t>(size - length), SEEK_SET) < 0)
+    return errno_error(errno, "seek in", path);
   B2B_ASSIGN(std::size_t const count, read_some(fd, std::span(buffer).first(length), path));
   std::string_view const end = as_text(std::span(buffer).first(count));
   auto tail = match_tail(end, size, keyed_name);
@@ -64,7 +65,8 @@ Result<Sha256Digest> digest_of(int fd, std::string const& path, std::uint64_t le
   while (length > 0) {
     auto const want = static_cast<std::size_t>(std::min<std::uint64_t>(length, buffer.size()));
     B2B_ASSIGN(std::size_t const count, read_some(fd, std::span(buffer).first(want), path));
-    if (count == 0) return make_error(Condition::changed, "the manifest became shorter while it was read", {}, path);
+    if (count == 0)
+      return make_error(Condition::changed, "the manifest became shorter while it was read", {}, path);
     hash.update(as_text(std::span(buffer).first(count)));
     length -= count;
   }
@@ -72,12 +74,13 @@ Result<Sha256Digest> digest_of(int fd, std::string const& path, std::uint64_t le
 }
 
 Error wrong_key(SnapshotId const& id, bool none_given) {
-  return make_error(Condition::wrong_key,
-                    "the manifest of snapshot " + printable(id.text) + " is signed with a passphrase that " +
-                        (none_given ? "is not configured" : "is none of those configured"),
-                    "Set encryptionKey (or applicationKey, where no encryptionKey was used) to the one it was written "
-                    "with, or add that to decryptionKeys",
-                    id.text);
+  return make_error(
+      Condition::wrong_key,
+      "the manifest of snapshot " + printable(id.text) + " is signed with a passphrase that " +
+          (none_given ? "is not configured" : "is none of those configured"),
+      "Set encryptionKey (or applicationKey, where no encryptionKey was used) to the one it was written "
+      "with, or add that to decryptionKeys",
+      id.text);
 }
 
 struct FoundKey {
@@ -96,15 +99,16 @@ Result<FoundKey> find_key(SnapshotId const& id, Header const& header, Keyring& k
     std::size_t const index = (keyring.preferred() + i) % keyring.size();
     B2B_ASSIGN(Key const body_key, keyring.key(index, salt));
     Key const key = manifest_digest_key(body_key);
-    if (equal_in_constant_time(as_bytes(key_check(key)), as_bytes(header.key_check))) return FoundKey{index, key};
+    if (equal_in_constant_time(as_bytes(key_check(key)), as_bytes(header.key_check)))
+      return FoundKey{index, key};
   }
   return wrong_key(id, false);
 }
 
 }  // namespace
 
-Result<Signature> verify_digest(std::string const& path, SnapshotId const& id, std::optional<Header> const& header,
-                                Keyring& keyring) {
+Result<Signature> verify_digest(std::string const& path, SnapshotId const& id,
+                                std::optional<Header> const& header, Keyring& keyring) {
   B2B_ASSIGN(UniqueFd const fd, open_file(path, O_RDONLY, "open the manifest"));
   B2B_ASSIGN(auto const tail, find_tail(fd.get(), path));
   if (!tail && !header) return Signature::none;
@@ -117,7 +121,8 @@ Result<Signature> verify_digest(std::string const& path, SnapshotId const& id, s
   }
   B2B_ASSIGN(FoundKey const found, find_key(id, *header, keyring));
   B2B_ASSIGN(auto const digest, digest_of(fd.get(), path, tail->covered, HmacSha256(found.key.bytes())));
-  if (!equal_in_constant_time(digest, tail->digest)) return corrupt(id, "its signature does not match: it was altered");
+  if (!equal_in_constant_time(digest, tail->digest))
+    return corrupt(id, "its signature does not match: it was altered");
   keyring.set_preferred(found.index);
   return Signature::valid;
 }

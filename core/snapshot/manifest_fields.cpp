@@ -1,9 +1,10 @@
 #include "core/snapshot/manifest_fields.h"
 
 #include <algorithm>
-#include <boost/json/serialize.hpp>
 #include <charconv>
 #include <limits>
+
+#include <boost/json/serialize.hpp>
 
 #include "core/crypto/hash.h"
 #include "core/snapshot/layout.h"
@@ -13,11 +14,16 @@ namespace b2b {
 
 std::string_view trigger_name(Trigger trigger) {
   switch (trigger) {
-    case Trigger::schedule: return "schedule";
-    case Trigger::change: return "change";
-    case Trigger::compaction: return "compaction";
-    case Trigger::gateway_stop: return "gateway-stop";
-    case Trigger::manual: return "manual";
+    case Trigger::schedule:
+      return "schedule";
+    case Trigger::change:
+      return "change";
+    case Trigger::compaction:
+      return "compaction";
+    case Trigger::gateway_stop:
+      return "gateway-stop";
+    case Trigger::manual:
+      return "manual";
   }
   return "manual";
 }
@@ -86,8 +92,10 @@ void write_xattrs(ObjectText& object, Entry const& entry) {
   for (auto const& [name, value] : entry.xattrs) {
     bool const utf8 = is_valid_utf8(name);
     std::string const value64 = to_base64(as_bytes(value));
-    if (utf8) plain_names.text(name, value64);
-    else encoded_names.text(to_base64(as_bytes(name)), value64);
+    if (utf8)
+      plain_names.text(name, value64);
+    else
+      encoded_names.text(to_base64(as_bytes(name)), value64);
     (utf8 ? any_plain : any_encoded) = true;
   }
   plain_names.close();
@@ -133,9 +141,12 @@ class ObjectFields {
       return 0;
     }
     std::uint64_t out = 0;
-    if (value->is_uint64()) out = value->get_uint64();
-    else if (value->is_int64() && value->get_int64() >= 0) out = static_cast<std::uint64_t>(value->get_int64());
-    else fail(name, "is not a whole number of 0 or more");
+    if (value->is_uint64())
+      out = value->get_uint64();
+    else if (value->is_int64() && value->get_int64() >= 0)
+      out = static_cast<std::uint64_t>(value->get_int64());
+    else
+      fail(name, "is not a whole number of 0 or more");
     if (out > max) fail(name, "is out of range");
     return out;
   }
@@ -158,7 +169,8 @@ class ObjectFields {
     std::int64_t out = 0;
     if (digits.empty() && !has(name)) return 0;
     auto const [end, code] = std::from_chars(digits.data(), digits.data() + digits.size(), out);
-    if (code != std::errc() || end != digits.data() + digits.size()) fail(name, "is not a number of nanoseconds");
+    if (code != std::errc() || end != digits.data() + digits.size())
+      fail(name, "is not a number of nanoseconds");
     return out;
   }
 
@@ -224,8 +236,10 @@ bool name_fits_path(std::string_view name, std::string_view path, bool path_give
 }  // namespace
 
 Error corrupt(SnapshotId const& id, std::string_view what) {
-  return make_error(Condition::corrupt, "the manifest of snapshot " + printable(id.text) + " is damaged: " + printable(what),
-                    "Choose another snapshot (daemonctl snapshots lists them); daemonctl verify checks them all", id.text);
+  return make_error(
+      Condition::corrupt,
+      "the manifest of snapshot " + printable(id.text) + " is damaged: " + printable(what),
+      "Choose another snapshot (daemonctl snapshots lists them); daemonctl verify checks them all", id.text);
 }
 
 std::string key_check(Key const& digest_key) {
@@ -334,20 +348,24 @@ bool read_header(json::object const& object, Header& out, std::string& problem) 
   return fields.good();
 }
 
-bool read_file(json::object const& object, std::string_view name, bool ours, ManifestEntry& out, std::string& problem) {
+bool read_file(json::object const& object, std::string_view name, bool ours, ManifestEntry& out,
+               std::string& problem) {
   ObjectFields fields(object, problem);
   Entry& entry = out.entry;
   out.stored_name = name;
   entry.path = name;
   entry.size = fields.number("size", max_count, true);
   auto const hash = from_hex(fields.text("hash", true));
-  if (!hash || hash->size() != entry.hash.size()) fields.fail("hash", "is not 64 hex digits");
-  else std::copy(hash->begin(), hash->end(), entry.hash.begin());
+  if (!hash || hash->size() != entry.hash.size())
+    fields.fail("hash", "is not 64 hex digits");
+  else
+    std::copy(hash->begin(), hash->end(), entry.hash.begin());
   entry.has_metadata = false;
   if (!ours) return fields.good();
   bool const path_given = fields.has("path") || fields.has("path64");
   if (path_given) entry.path = fields.text("path");
-  if (!name_fits_path(name, entry.path, path_given)) fields.fail("path", "and the name of the object do not belong together");
+  if (!name_fits_path(name, entry.path, path_given))
+    fields.fail("path", "and the name of the object do not belong together");
   read_metadata(fields, entry);
   entry.hard_link_of = fields.text("link");
   entry.database = fields.boolean("db");
@@ -367,7 +385,8 @@ bool read_other(json::object const& object, Entry& out, std::string& problem) {
   return fields.good();
 }
 
-bool read_skipped(json::object const& object, std::pair<std::string, std::string>& out, std::string& problem) {
+bool read_skipped(json::object const& object, std::pair<std::string, std::string>& out,
+                  std::string& problem) {
   ObjectFields fields(object, problem);
   out = {fields.text("path", true), fields.text("reason")};
   return fields.good();

@@ -1,9 +1,10 @@
 #include "core/snapshot/manifest_parser.h"
 
 #include <array>
+#include <optional>
+
 #include <boost/json/basic_parser_impl.hpp>
 #include <boost/json/value_stack.hpp>
-#include <optional>
 
 #include "core/snapshot/manifest_fields.h"
 
@@ -33,11 +34,12 @@ Member member_of(std::string_view name) {
   return Member::unknown;
 }
 
-// Where in the manifest the parser stands. An item (header or entry) is put together on a value stack; what we do not know
-// is counted out by its depth.
+// Where in the manifest the parser stands. An item (header or entry) is put together on a value stack; what
+// we do not know is counted out by its depth.
 enum class Place { outside, root, files, others, skipped, item, ignored, done };
 
-// The handler of Boost.JSON's event parser: its members have the names and types that boost::json::basic_parser calls.
+// The handler of Boost.JSON's event parser: its members have the names and types that
+// boost::json::basic_parser calls.
 struct Handler {
   static constexpr std::size_t max_object_size = std::size_t(-1);
   static constexpr std::size_t max_array_size = std::size_t(-1);
@@ -52,10 +54,10 @@ struct Handler {
   Place item_list = Place::root;  // where the item is: root (the header), files, others or skipped
   Member member = Member::unknown;
   std::array<bool, member_names.size()> seen{};
-  std::size_t depth = 0;          // open containers of the item or ignored value
+  std::size_t depth = 0;  // open containers of the item or ignored value
   std::size_t item_bytes = 0;
-  std::string key;                // the name of the current root member or file
-  std::string text;               // a string of the root, as far as it was read
+  std::string key;   // the name of the current root member or file
+  std::string text;  // a string of the root, as far as it was read
   json::value_stack stack;
   std::optional<Error> failure;
 
@@ -87,54 +89,79 @@ struct Handler {
     json::value item = stack.release();
     place = item_list;
     switch (item_list) {
-      case Place::root: return tell(code, events.header(std::move(item.get_object())));
-      case Place::files: return tell(code, events.file(key, item.get_object()));
-      case Place::others: return tell(code, events.other(item.get_object()));
-      default: return tell(code, events.skipped(item.get_object()));
+      case Place::root:
+        return tell(code, events.header(std::move(item.get_object())));
+      case Place::files:
+        return tell(code, events.file(key, item.get_object()));
+      case Place::others:
+        return tell(code, events.other(item.get_object()));
+      default:
+        return tell(code, events.skipped(item.get_object()));
     }
   }
 
   // Containers.
   bool begin(ErrorCode& code, bool is_object) {
     switch (place) {
-      case Place::outside: place = Place::root; return is_object || damaged(code, "it is not a JSON object");
-      case Place::root: return begin_member(code, is_object);
+      case Place::outside:
+        place = Place::root;
+        return is_object || damaged(code, "it is not a JSON object");
+      case Place::root:
+        return begin_member(code, is_object);
       case Place::files:
       case Place::others:
-      case Place::skipped: return begin_item(code, is_object, place);
-      case Place::item: ++depth; return weigh(code, 0);
-      case Place::ignored: ++depth; return true;
-      case Place::done: break;
+      case Place::skipped:
+        return begin_item(code, is_object, place);
+      case Place::item:
+        ++depth;
+        return weigh(code, 0);
+      case Place::ignored:
+        ++depth;
+        return true;
+      case Place::done:
+        break;
     }
     return damaged(code, "something follows its end");
   }
   bool begin_member(ErrorCode& code, bool is_object) {
     switch (member) {
-      case Member::header: return begin_item(code, is_object, Place::root);
+      case Member::header:
+        return begin_item(code, is_object, Place::root);
       case Member::files:
         place = Place::files;
         if (!is_object) return damaged(code, "\"files\" is not an object");
         return tell(code, events.files_begin());
-      case Member::others: place = Place::others; return !is_object || damaged(code, "\"others\" is not a list");
-      case Member::skipped: place = Place::skipped; return !is_object || damaged(code, "\"skipped\" is not a list");
+      case Member::others:
+        place = Place::others;
+        return !is_object || damaged(code, "\"others\" is not a list");
+      case Member::skipped:
+        place = Place::skipped;
+        return !is_object || damaged(code, "\"skipped\" is not a list");
       case Member::unknown:
         place = Place::ignored;
         depth = 1;
         return true;
-      default: return wrong_type(code);
+      default:
+        return wrong_type(code);
     }
   }
   bool end(ErrorCode& code, bool is_object, std::size_t count) {
     switch (place) {
       case Place::item:
-        if (is_object) stack.push_object(count);
-        else stack.push_array(count);
+        if (is_object)
+          stack.push_object(count);
+        else
+          stack.push_array(count);
         return --depth > 0 || end_item(code);
       case Place::ignored:
         if (--depth == 0) place = Place::root;
         return true;
-      case Place::root: place = Place::done; return true;
-      default: place = Place::root; return true;
+      case Place::root:
+        place = Place::done;
+        return true;
+      default:
+        place = Place::root;
+        return true;
     }
   }
 
@@ -267,7 +294,8 @@ struct Parser::Impl {
     if (handler.failure) return *handler.failure;
     if (code)
       return corrupt(handler.id, code.message() + " (JSON, at byte " + std::to_string(fed + used) + ")");
-    if (used < bytes.size()) return corrupt(handler.id, "something follows its end, at byte " + std::to_string(fed + used));
+    if (used < bytes.size())
+      return corrupt(handler.id, "something follows its end, at byte " + std::to_string(fed + used));
     fed += used;
     return {};
   }
@@ -276,13 +304,17 @@ struct Parser::Impl {
 Parser::Parser(SnapshotId const& id, Events& events) : impl_(std::make_unique<Impl>(id, events)) {}
 Parser::~Parser() = default;
 
-Result<void> Parser::feed(std::string_view bytes) { return impl_->write(bytes, true); }
+Result<void> Parser::feed(std::string_view bytes) {
+  return impl_->write(bytes, true);
+}
 
 Result<void> Parser::finish() {
   B2B_TRY(impl_->write({}, false));
   Handler const& handler = impl_->parser.handler();
-  if (!handler.seen[static_cast<std::size_t>(Member::version)]) return corrupt(handler.id, "\"version\" is missing");
-  if (!handler.seen[static_cast<std::size_t>(Member::files)]) return corrupt(handler.id, "\"files\" is missing");
+  if (!handler.seen[static_cast<std::size_t>(Member::version)])
+    return corrupt(handler.id, "\"version\" is missing");
+  if (!handler.seen[static_cast<std::size_t>(Member::files)])
+    return corrupt(handler.id, "\"files\" is missing");
   return {};
 }
 

@@ -1,16 +1,19 @@
-// Splits the JSON of a manifest into its parts as it streams by: nothing larger than one entry is held. Internal to core/snapshot.
+// Splits the JSON of a manifest into its parts as it streams by: nothing larger than one entry is held.
+// Internal to core/snapshot.
 #pragma once
 
-#include <boost/json/value.hpp>
 #include <memory>
 #include <string_view>
+
+#include <boost/json/value.hpp>
 
 #include "core/snapshot/id.h"
 #include "core/util/error.h"
 
 namespace b2b::manifest {
 
-// What the parser finds, in the order of the file. An error from any of them ends the parsing and is what feed() returns.
+// What the parser finds, in the order of the file. An error from any of them ends the parsing and is what
+// feed() returns.
 class Events {
  public:
   virtual ~Events() = default;

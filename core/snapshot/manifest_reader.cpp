@@ -1,8 +1,8 @@
-#include <fcntl.h>
-
 #include <algorithm>
 #include <array>
 #include <deque>
+
+#include <fcntl.h>
 
 #include "core/crypto/hash.h"
 #include "core/snapshot/manifest.h"
@@ -21,8 +21,9 @@ Result<void> check_version(SnapshotId const& id, std::int64_t number) {
   if (number == manifest::format_version) return {};
   if (number < manifest::format_version) return corrupt(id, "its version is " + std::to_string(number));
   return make_error(Condition::unsupported,
-                    "the manifest of snapshot " + printable(id.text) + " has version " + std::to_string(number) +
-                        ", this program reads version " + std::to_string(manifest::format_version),
+                    "the manifest of snapshot " + printable(id.text) + " has version " +
+                        std::to_string(number) + ", this program reads version " +
+                        std::to_string(manifest::format_version),
                     "Use the newer b2backupd that wrote it", id.text);
 }
 
@@ -60,7 +61,8 @@ class HeaderScan final : public manifest::Events {
  private:
   Result<void> enough() {
     done = true;
-    return make_error(Condition::cancelled, "the header was read");  // ends the parser; `done` says that all is well
+    return make_error(Condition::cancelled,
+                      "the header was read");  // ends the parser; `done` says that all is well
   }
   SnapshotId const& id_;
   std::string timestamp_;
@@ -93,13 +95,15 @@ class EntryReader final : public manifest::Events {
   }
   Result<void> files_begin() override {
     in_entries_ = true;
-    if (info_.ours != signed_) return corrupt(id_, info_.ours ? "its digest is missing" : "its header is missing");
+    if (info_.ours != signed_)
+      return corrupt(id_, info_.ours ? "its digest is missing" : "its header is missing");
     return {};
   }
   Result<void> file(std::string_view name, json::object const& object) override {
     ManifestEntry out;
     std::string problem;
-    if (!manifest::read_file(object, name, info_.ours, out, problem)) return corrupt(id_, in_words(name, problem));
+    if (!manifest::read_file(object, name, info_.ours, out, problem))
+      return corrupt(id_, in_words(name, problem));
     B2B_TRY(note(out.entry, last_file_));
     ++files_;
     bytes_ += out.entry.size;
@@ -109,7 +113,8 @@ class EntryReader final : public manifest::Events {
     if (!info_.ours) return {};  // no member that the plugin knows
     ManifestEntry out;
     std::string problem;
-    if (!manifest::read_other(object, out.entry, problem)) return corrupt(id_, in_words(out.entry.path, problem));
+    if (!manifest::read_other(object, out.entry, problem))
+      return corrupt(id_, in_words(out.entry.path, problem));
     B2B_TRY(note(out.entry, last_other_));
     return pass_on(std::move(out));
   }
@@ -139,10 +144,12 @@ class EntryReader final : public manifest::Events {
   static std::string in_words(std::string_view path, std::string const& problem) {
     return "at \"" + printable(path.substr(0, 200)) + "\", " + problem;
   }
-  // Ours come in ascending order; for others' manifests the paths' hashes are compared at the end of the checking pass.
+  // Ours come in ascending order; for others' manifests the paths' hashes are compared at the end of the
+  // checking pass.
   Result<void> note(Entry const& entry, std::optional<std::string>& last) {
     if (info_.ours) {
-      if (last && *last >= entry.path) return corrupt(id_, in_words(entry.path, "the order of its entries is broken"));
+      if (last && *last >= entry.path)
+        return corrupt(id_, in_words(entry.path, "the order of its entries is broken"));
       last = entry.path;
     } else if (visit_ == nullptr) {
       PathHash hash;
@@ -152,7 +159,9 @@ class EntryReader final : public manifest::Events {
     }
     return {};
   }
-  Result<void> pass_on(ManifestEntry&& entry) { return visit_ == nullptr ? Result<void>() : (*visit_)(std::move(entry)); }
+  Result<void> pass_on(ManifestEntry&& entry) {
+    return visit_ == nullptr ? Result<void>() : (*visit_)(std::move(entry));
+  }
   bool has_duplicates() {
     std::sort(hashes_.begin(), hashes_.end());
     return std::adjacent_find(hashes_.begin(), hashes_.end()) != hashes_.end();
@@ -220,7 +229,8 @@ Result<ManifestRead> read_manifest(std::string const& path, SnapshotId const& ex
 std::optional<SnapshotInfo> peek_manifest_header(std::string_view first_bytes, SnapshotId const& expected) {
   HeaderScan scan(expected);
   manifest::Parser parser(expected, scan);
-  if (parser.feed(first_bytes) || !scan.done || !scan.found || scan.found->id_text != expected.text) return std::nullopt;
+  if (parser.feed(first_bytes) || !scan.done || !scan.found || scan.found->id_text != expected.text)
+    return std::nullopt;
   return std::move(scan.found->info);
 }
 

@@ -50,10 +50,10 @@ struct ManifestWriter::Impl {
   SnapshotInfo const info;
   Digest digest;
   std::size_t const key_room;
-  std::string buffer;          // written, not yet digested and sent
+  std::string buffer;  // written, not yet digested and sent
   Section section = Section::files;
-  bool first = true;           // of its section
-  std::string last_path;       // of its section
+  bool first = true;      // of its section
+  std::string last_path;  // of its section
   std::uint64_t files = 0;
   std::uint64_t bytes = 0;
 
@@ -67,8 +67,8 @@ struct ManifestWriter::Impl {
   Result<void> add(Entry const& entry, std::string const& text) {
     if (std::string const problem = path_problem(entry.path); !problem.empty())
       return make_error(Condition::internal,
-                        "cannot record \"" + printable(entry.path) + "\" in a manifest: the path " + problem, {},
-                        entry.path);
+                        "cannot record \"" + printable(entry.path) + "\" in a manifest: the path " + problem,
+                        {}, entry.path);
     if (text.size() > manifest::max_written_entry)
       return make_error(Condition::limit,
                         "cannot record \"" + printable(entry.path) + "\": its name and attributes take " +
@@ -102,7 +102,8 @@ struct ManifestWriter::Impl {
   }
 };
 
-ManifestWriter::ManifestWriter(ByteSink& sink, SnapshotInfo const& info, Key const* digest_key, std::size_t key_room)
+ManifestWriter::ManifestWriter(ByteSink& sink, SnapshotInfo const& info, Key const* digest_key,
+                               std::size_t key_room)
     : impl_(std::make_unique<Impl>(sink, info, digest_key, key_room)) {}
 ManifestWriter::~ManifestWriter() = default;
 

@@ -12,7 +12,9 @@ constexpr auto keep_all = std::chrono::hours(1);
 constexpr auto keep_hourly = std::chrono::hours(24);
 constexpr auto keep_daily = std::chrono::days(30);
 
-std::string of_newest(std::uint32_t count) { return "one of the newest " + std::to_string(count); }
+std::string of_newest(std::uint32_t count) {
+  return "one of the newest " + std::to_string(count);
+}
 
 // Works on the items of one kind, newest first.
 class Selection {
@@ -24,8 +26,10 @@ class Selection {
   void begin(SnapshotKind kind) {
     for (std::size_t i = 0; i < items_.size(); ++i)
       if (items_[i].id.kind == kind) order_.push_back(i);
-    std::sort(order_.begin(), order_.end(), [&](auto a, auto b) { return id_before(items_[b].id, items_[a].id); });
-    for (auto const i : order_) verdicts_[i].keep = false;
+    std::sort(order_.begin(), order_.end(),
+              [&](auto a, auto b) { return id_before(items_[b].id, items_[a].id); });
+    for (auto const i : order_)
+      verdicts_[i].keep = false;
   }
 
   // Ids far ahead of the store's clock come from a machine with a wrong clock: kept, and out of all counting.
@@ -41,13 +45,15 @@ class Selection {
     std::uint32_t counted = 0;
     for (auto const i : order_) {
       if (!items_[i].complete || thinned(i)) continue;
-      if (counted++ < limit) keep(i, of_newest(limit));
-      else verdicts_[i].reason = "older than the newest " + std::to_string(limit);
+      if (counted++ < limit)
+        keep(i, of_newest(limit));
+      else
+        verdicts_[i].reason = "older than the newest " + std::to_string(limit);
     }
   }
 
-  // Snapshots of trigger "change". The newest of an hour or day is chosen among all of them, whatever rule they fall
-  // under, so that thinning now and then ends where thinning once would.
+  // Snapshots of trigger "change". The newest of an hour or day is chosen among all of them, whatever rule
+  // they fall under, so that thinning now and then ends where thinning once would.
   void thin_changes() {
     std::set<std::int64_t> hours, days;
     for (auto const i : order_) {
@@ -60,12 +66,18 @@ class Selection {
       auto const age = now_ - time;
       std::string const day = format_iso8601(time).substr(0, 10);
       std::string const clock = format_iso8601(hour).substr(11, 5);
-      if (age <= keep_all) keep(i, "a change within the last hour");
-      else if (age <= keep_hourly && newest_of_hour) keep(i, "hourly, the newest of " + day + " " + clock);
-      else if (age > keep_hourly && age <= keep_daily && newest_of_day) keep(i, "daily, the newest of " + day);
-      else if (age <= keep_hourly) verdicts_[i].reason = "hourly, " + day + " " + clock + " has a newer one";
-      else if (age <= keep_daily) verdicts_[i].reason = "daily, " + day + " has a newer one";
-      else verdicts_[i].reason = "a change older than 30 days";
+      if (age <= keep_all)
+        keep(i, "a change within the last hour");
+      else if (age <= keep_hourly && newest_of_hour)
+        keep(i, "hourly, the newest of " + day + " " + clock);
+      else if (age > keep_hourly && age <= keep_daily && newest_of_day)
+        keep(i, "daily, the newest of " + day);
+      else if (age <= keep_hourly)
+        verdicts_[i].reason = "hourly, " + day + " " + clock + " has a newer one";
+      else if (age <= keep_daily)
+        verdicts_[i].reason = "daily, " + day + " has a newer one";
+      else
+        verdicts_[i].reason = "a change older than 30 days";
     }
   }
 
@@ -88,14 +100,19 @@ class Selection {
       if (items_[i].complete && verdicts_[i].keep) oldest = i;
     for (auto const i : order_) {
       if (items_[i].complete || verdicts_[i].keep) continue;
-      if (!oldest) keep(i, "incomplete, and no complete snapshot is there");
-      else if (id_before(items_[*oldest].id, items_[i].id)) keep(i, "incomplete, newer than the oldest kept complete one");
-      else verdicts_[i].reason = "incomplete, older than every kept complete one";
+      if (!oldest)
+        keep(i, "incomplete, and no complete snapshot is there");
+      else if (id_before(items_[*oldest].id, items_[i].id))
+        keep(i, "incomplete, newer than the oldest kept complete one");
+      else
+        verdicts_[i].reason = "incomplete, older than every kept complete one";
     }
   }
 
  private:
-  bool thinned(std::size_t i) const { return items_[i].is_change && items_[i].id.kind == SnapshotKind::regular; }
+  bool thinned(std::size_t i) const {
+    return items_[i].is_change && items_[i].id.kind == SnapshotKind::regular;
+  }
   void keep(std::size_t i, std::string reason) {
     verdicts_[i].keep = true;
     verdicts_[i].reason = std::move(reason);
@@ -109,11 +126,12 @@ class Selection {
 
 }  // namespace
 
-std::vector<RetentionVerdict> apply_retention(std::vector<RetentionItem> const& items, RetentionPolicy const& policy,
-                                              TimePoint now) {
+std::vector<RetentionVerdict> apply_retention(std::vector<RetentionItem> const& items,
+                                              RetentionPolicy const& policy, TimePoint now) {
   std::vector<RetentionVerdict> verdicts;
   verdicts.reserve(items.size());
-  for (auto const& item : items) verdicts.push_back({item.id, true, {}});
+  for (auto const& item : items)
+    verdicts.push_back({item.id, true, {}});
 
   Selection regular(items, verdicts, now);
   regular.begin(SnapshotKind::regular);

@@ -87,7 +87,8 @@ Error as_file_error(Error error) {
     error.advice = "Is the disk still connected and healthy? The system's log (dmesg) may say more";
   } else if (error.system_errno == ENAMETOOLONG || error.system_errno == EILSEQ) {
     error.condition = Condition::unsupported;
-    error.advice = "The file system of the store cannot hold this name; use one that takes 250 bytes (ext4, xfs)";
+    error.advice =
+        "The file system of the store cannot hold this name; use one that takes 250 bytes (ext4, xfs)";
   } else if (error.system_errno == EMFILE || error.system_errno == ENFILE) {
     error.advice = "Raise the limit of open files (ulimit -n)";
   }

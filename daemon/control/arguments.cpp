@@ -2,7 +2,8 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <sstream>
+
+#include "core/util/encoding.h"
 
 namespace b2b::control {
 namespace {
@@ -136,6 +137,10 @@ Parsed parse_arguments(std::vector<std::string> words) {
     Parsed parsed;
     parsed.text = std::string(version.what()) + "\n";
     return parsed;
+  } catch (CLI::RequiredError const& error) {
+    if (app.get_subcommands().empty() && !app.remaining().empty())
+      return usage_error("There is no verb " + printable(app.remaining().front()) + ".\nRun daemonctl --help to see what there is.\n");
+    return usage_error(std::string(error.what()) + "\nRun daemonctl --help to see what it takes.\n");
   } catch (CLI::ParseError const& error) {
     return usage_error(std::string(error.what()) + "\nRun daemonctl --help to see what it takes.\n");
   }

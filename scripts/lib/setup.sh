@@ -35,7 +35,8 @@ need_packages() {
 build() {
   local preset=$1
   shift
-  export CCACHE_DIR=${CCACHE_DIR:-$HOME/.cache/ccache}
+  # One cache serves every checkout: paths below the project are made relative before they are compared.
+  export CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1
   [ -f "build/$preset/build.ninja" ] || cmake --preset "$preset" >"build-$preset.log" 2>&1 || {
     cat "build-$preset.log" >&2
     rm -f "build-$preset.log"

@@ -3,7 +3,6 @@
 Environment: B2B_BIN (folder of the programs), B2B_LONG=1 (full counts), B2B_RADOSGW_ENV (file written by
 scripts/lib/radosgw.sh), B2B_SHARED (folder of shared fixtures), B2B_SEED (for tests that draw numbers).
 """
-import base64
 import hashlib
 import json
 import os
@@ -50,17 +49,25 @@ class FakeS3:
     def __init__(self, *arguments):
         self.folder = tempfile.mkdtemp(prefix="b2b-fake-")
         port_file = os.path.join(self.folder, "port")
-        self.process = subprocess.Popen([BIN / "b2b_fake_s3", "--port", "0", "--port-file", port_file, *map(str, arguments)],
+        self.key_id, self.key, self.bucket = "004e2e0000000000000000001", "K004endToEndTests", "test-bucket"
+        self.process = subprocess.Popen([BIN / "b2b_fake_s3", "--port", "0", "--port-file", port_file, "--bucket", self.bucket,
+                                         "--key-id", self.key_id, "--application-key", self.key, *map(str, arguments)],
                                         stdout=subprocess.DEVNULL)
-        wait_for(lambda: os.path.exists(port_file) and open(port_file).read().strip(), "the fake S3 server")
-        self.port = int(open(port_file).read())
-        self.key_id, self.key = "fake-key-id", "fake-application-key"
+        wait_for(lambda: os.path.exists(port_file), "the fake S3 server")  # it appears whole
+        self.port = int(pathlib.Path(port_file).read_text())
+        self.url = f"http://127.0.0.1:{self.port}"
 
     def control(self, path, body=None):
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}/__control{path}",
                                          data=None if body is None else json.dumps(body).encode())
         with urllib.request.urlopen(request, timeout=10) as answer:
             return json.loads(answer.read() or b"{}")
+
+    def faults(self, *faults):
+        self.control("", {"clear": True, "faults": list(faults)})
+
+    def stats(self):
+        return self.control("/stats")
 
     def stop(self):
         self.process.terminate()
@@ -90,6 +97,9 @@ class Machine:
         self.config = {}
         self.configure(**config)
 
+    def use_fake(self, fake, **more):
+        return self.use_s3(fake.url, fake.key_id, fake.key, fake.bucket, region="us-west-004", **more)
+
     def configure(self, **config):
         self.config.update(config)
         self.config = {key: value for key, value in self.config.items() if value is not None}
@@ -103,8 +113,8 @@ class Machine:
         self.configure(endpoint=f"file://{store}", bucket="bucket", encryptionKey="correct horse battery staple", **more)
         return self
 
-    def use_s3(self, endpoint, key_id, key, bucket, ca=None, **more):
-        self.configure(endpoint=endpoint, keyId=key_id, applicationKey=key, bucket=bucket, caFile=ca, **more)
+    def use_s3(self, endpoint, key_id, key, bucket, **more):
+        self.configure(endpoint=endpoint, keyId=key_id, applicationKey=key, bucket=bucket, **more)
         return self
 
     @property

@@ -12,7 +12,8 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
   if (!account) return 0;
   B2B_ASSERT(s3::parse_endpoint(account->s3_endpoint).has_value());
   B2B_ASSERT(!account->region.empty());
-  for (auto const& bucket : account->allowed_buckets) B2B_ASSERT(!bucket.empty());
+  for (auto const& bucket : account->allowed_buckets)
+    B2B_ASSERT(!bucket.empty());
   auto const checked = s3::check_account(*account, "bucket", "prefix");
   if (!checked) B2B_ASSERT(!checked.error().message.empty());
   return 0;

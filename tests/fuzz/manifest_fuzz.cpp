@@ -1,11 +1,11 @@
-// Manifests come from a bucket that others can write to. The input is taken as it is, and once more with a digest that fits, so
-// that what stands behind the digest is reached, too.
+// Manifests come from a bucket that others can write to. The input is taken as it is, and once more with a
+// digest that fits, so that what stands behind the digest is reached, too.
+#include <cstdint>
+#include <string>
+
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
-
-#include <cstdint>
-#include <string>
 
 #include "core/crypto/hash.h"
 #include "core/snapshot/layout.h"
@@ -23,7 +23,8 @@ b2b::SnapshotId const& id() {
 // A file in memory that can be opened by name.
 class MemoryFile {
  public:
-  MemoryFile() : fd_(::memfd_create("manifest", MFD_CLOEXEC)), path_("/proc/self/fd/" + std::to_string(fd_.get())) {}
+  MemoryFile()
+      : fd_(::memfd_create("manifest", MFD_CLOEXEC)), path_("/proc/self/fd/" + std::to_string(fd_.get())) {}
   std::string const& fill(std::string_view text) {
     bool const good = ::ftruncate(fd_.get(), 0) == 0 && ::lseek(fd_.get(), 0, SEEK_SET) == 0;
     B2B_ASSERT(good && b2b::write_all(fd_.get(), b2b::as_bytes(text), path_));
@@ -39,14 +40,15 @@ void read(std::string_view text) {
   static MemoryFile file;
   static b2b::Keyring keyring({});
   std::uint64_t files = 0, bytes = 0;
-  auto const result = b2b::read_manifest(file.fill(text), id(), keyring, [&](b2b::ManifestEntry&& item) -> b2b::Result<void> {
-    if (item.entry.type != b2b::EntryType::file) return {};
-    ++files;
-    bytes += item.entry.size;
-    if (b2b::layout::is_escaped(item.stored_name) && item.stored_name != item.entry.path)
-      B2B_ASSERT(b2b::layout::escaped_name(item.entry.path) == item.stored_name);
-    return {};
-  });
+  auto const result =
+      b2b::read_manifest(file.fill(text), id(), keyring, [&](b2b::ManifestEntry&& item) -> b2b::Result<void> {
+        if (item.entry.type != b2b::EntryType::file) return {};
+        ++files;
+        bytes += item.entry.size;
+        if (b2b::layout::is_escaped(item.stored_name) && item.stored_name != item.entry.path)
+          B2B_ASSERT(b2b::layout::escaped_name(item.entry.path) == item.stored_name);
+        return {};
+      });
   if (!result) {
     B2B_ASSERT(!result.error().message.empty());
     return;

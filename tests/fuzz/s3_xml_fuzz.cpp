@@ -1,4 +1,5 @@
-// Any bytes as an answer of the store: the parser ends, stays within its depth, and the typed answers keep their promises.
+// Any bytes as an answer of the store: the parser ends, stays within its depth, and the typed answers keep
+// their promises.
 #include <cstdint>
 #include <string>
 
@@ -33,11 +34,14 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
     }
   }
   if (auto const page = s3::parse_versions_page(document))
-    for (auto const& version : page->versions) B2B_ASSERT(!version.key.empty());
+    for (auto const& version : page->versions)
+      B2B_ASSERT(!version.key.empty());
   if (auto const page = s3::parse_uploads_page(document))
-    for (auto const& upload : page->uploads) B2B_ASSERT(!upload.key.empty() && !upload.upload_id.empty());
+    for (auto const& upload : page->uploads)
+      B2B_ASSERT(!upload.key.empty() && !upload.upload_id.empty());
   if (auto const page = s3::parse_parts_page(document))
-    for (auto const& part : page->parts) B2B_ASSERT(part.number <= 10'000);
+    for (auto const& part : page->parts)
+      B2B_ASSERT(part.number <= 10'000);
   if (auto const error = s3::parse_error(document)) B2B_ASSERT(!error->code.empty());
   static_cast<void>(s3::parse_delete_result(document).has_value());
   static_cast<void>(s3::parse_result_etag(document).has_value());

@@ -11,13 +11,15 @@ namespace b2b::s3 {
 namespace {
 
 Error malformed(std::string_view what) {
-  Error error = make_error(Condition::corrupt, "the store's answer is not a proper " + std::string(what) + " document",
-                           "A proxy in between, or a server that is not S3, may have answered; check the endpoint.");
+  Error error =
+      make_error(Condition::corrupt, "the store's answer is not a proper " + std::string(what) + " document",
+                 "A proxy in between, or a server that is not S3, may have answered; check the endpoint.");
   error.retryable = true;
   return error;
 }
 
-// What happened at an element: its depth (1 is the root), its name, that of the element around it, and its text.
+// What happened at an element: its depth (1 is the root), its name, that of the element around it, and its
+// text.
 struct Element {
   bool ended = false;
   std::size_t depth = 0;
@@ -27,7 +29,8 @@ struct Element {
 };
 
 // Calls `visit` for each start and end; visit returns false to say that a value is malformed.
-bool walk(std::string_view document, std::string_view root, std::function<bool(Element const&)> const& visit) {
+bool walk(std::string_view document, std::string_view root,
+          std::function<bool(Element const&)> const& visit) {
   XmlReader reader(document);
   std::vector<std::string_view> path;
   for (;;) {
@@ -60,8 +63,8 @@ bool to_time(std::string_view text, TimePoint& out) {
   return parsed.has_value();
 }
 
-// encoding-type=url is form encoding on AWS and MinIO ('+' is a space), plain percent-encoding elsewhere; a literal '+'
-// comes as %2B from all of them.
+// encoding-type=url is form encoding on AWS and MinIO ('+' is a space), plain percent-encoding elsewhere; a
+// literal '+' comes as %2B from all of them.
 bool decode_name(std::string& name) {
   std::replace(name.begin(), name.end(), '+', ' ');
   auto decoded = uri_decode(name);
@@ -106,7 +109,8 @@ Result<ListPage> parse_list_page(std::string_view document) {
   });
   if (!good || (page.truncated && page.continuation_token.empty())) return malformed("ListBucketResult");
   for (auto& entry : page.entries)
-    if ((url_encoded && !decode_name(entry.object.key)) || entry.object.key.empty()) return malformed("ListBucketResult");
+    if ((url_encoded && !decode_name(entry.object.key)) || entry.object.key.empty())
+      return malformed("ListBucketResult");
   std::stable_sort(page.entries.begin(), page.entries.end(),
                    [](ListEntry const& a, ListEntry const& b) { return a.object.key < b.object.key; });
   return page;
@@ -144,9 +148,11 @@ Result<VersionsPage> parse_versions_page(std::string_view document) {
   std::string const raw_marker = page.next_key_marker;
   if (url_encoded && !decode_name(page.next_key_marker)) page.next_key_marker = raw_marker;
   for (auto& version : page.versions)
-    if ((url_encoded && !decode_name(version.key)) || version.key.empty()) return malformed("ListVersionsResult");
+    if ((url_encoded && !decode_name(version.key)) || version.key.empty())
+      return malformed("ListVersionsResult");
   if (page.truncated && !page.versions.empty()) {
-    // Some servers leave the marker unencoded, some leave it out; where it is the last name listed, that is known exactly.
+    // Some servers leave the marker unencoded, some leave it out; where it is the last name listed, that is
+    // known exactly.
     auto const& last = page.versions.back();
     if (page.next_key_marker.empty()) page.next_version_id_marker = last.version_id;
     if (page.next_key_marker.empty() || raw_marker == last.key) page.next_key_marker = last.key;
@@ -175,13 +181,15 @@ Result<UploadsPage> parse_uploads_page(std::string_view document) {
     }
     return true;
   });
-  if (!good || (page.truncated && page.next_key_marker.empty())) return malformed("ListMultipartUploadsResult");
+  if (!good || (page.truncated && page.next_key_marker.empty()))
+    return malformed("ListMultipartUploadsResult");
   std::string const raw_marker = page.next_key_marker;
   if (url_encoded && !decode_name(page.next_key_marker)) page.next_key_marker = raw_marker;
   for (auto& upload : page.uploads)
     if ((url_encoded && !decode_name(upload.key)) || upload.key.empty() || upload.upload_id.empty())
       return malformed("ListMultipartUploadsResult");
-  if (page.truncated && !page.uploads.empty() && raw_marker == page.uploads.back().key) page.next_key_marker = raw_marker;
+  if (page.truncated && !page.uploads.empty() && raw_marker == page.uploads.back().key)
+    page.next_key_marker = raw_marker;
   return page;
 }
 
@@ -263,7 +271,8 @@ Result<std::string> parse_result_etag(std::string_view document) {
     if (e.ended && e.depth == 2 && e.name == "ETag") etag = without_quotes(e.text);
     return true;
   });
-  if (!good || (root != "CompleteMultipartUploadResult" && root != "CopyObjectResult" && root != "CopyPartResult"))
+  if (!good ||
+      (root != "CompleteMultipartUploadResult" && root != "CopyObjectResult" && root != "CopyPartResult"))
     return malformed("result");
   return etag;
 }

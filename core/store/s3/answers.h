@@ -1,5 +1,6 @@
-// The documents that S3 answers with, as values. Pure: each parser takes a whole document (the transport bounds its
-// size) and fails with Condition::corrupt when it is not what it should be. Element names: "Amazon S3 API Reference".
+// The documents that S3 answers with, as values. Pure: each parser takes a whole document (the transport
+// bounds its size) and fails with Condition::corrupt when it is not what it should be. Element names: "Amazon
+// S3 API Reference".
 #pragma once
 
 #include <cstdint>
@@ -14,7 +15,7 @@ namespace b2b::s3 {
 
 // Lists are asked for with encoding-type=url; names come out of here decoded.
 struct ListPage {
-  std::vector<ListEntry> entries;       // objects and common prefixes, merged in byte order
+  std::vector<ListEntry> entries;  // objects and common prefixes, merged in byte order
   bool truncated = false;
   std::string continuation_token;
 };
@@ -44,7 +45,7 @@ Result<UploadsPage> parse_uploads_page(std::string_view document);
 struct Part {
   unsigned number = 0;
   std::uint64_t size = 0;
-  std::string etag;                     // without quotes
+  std::string etag;  // without quotes
 };
 struct PartsPage {
   std::vector<Part> parts;
@@ -71,7 +72,8 @@ Result<std::vector<DeleteProblem>> parse_delete_result(std::string_view document
 
 Result<std::string> parse_upload_id(std::string_view document);  // InitiateMultipartUploadResult
 
-// CompleteMultipartUploadResult, CopyObjectResult, CopyPartResult: the ETag without quotes (radosgw: may be empty).
+// CompleteMultipartUploadResult, CopyObjectResult, CopyPartResult: the ETag without quotes (radosgw: may be
+// empty).
 Result<std::string> parse_result_etag(std::string_view document);
 
 std::string without_quotes(std::string_view etag);

@@ -1,6 +1,8 @@
-// Region discovery and capability check through b2_authorize_account, the one call of B2's own API that we make.
+// Region discovery and capability check through b2_authorize_account, the one call of B2's own API that we
+// make.
 #include <algorithm>
 #include <array>
+
 #include <boost/json.hpp>
 
 #include "core/store/s3/client.h"
@@ -12,10 +14,12 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::array<std::string_view, 4> needed_capabilities = {"listFiles", "readFiles", "writeFiles", "deleteFiles"};
+constexpr std::array<std::string_view, 4> needed_capabilities = {"listFiles", "readFiles", "writeFiles",
+                                                                 "deleteFiles"};
 
 Error not_an_answer(std::string_view why) {
-  return make_error(Condition::unsupported, "the answer of b2_authorize_account cannot be used: " + std::string(why),
+  return make_error(Condition::unsupported,
+                    "the answer of b2_authorize_account cannot be used: " + std::string(why),
                     "Set endpoint and region yourself.");
 }
 
@@ -51,7 +55,8 @@ Result<std::vector<std::string>> buckets_in(json::object const& allowed) {
 
 Error account_refusal(Answer const& answer) {
   unsigned const status = answer.status;
-  Error error = unreachable("B2 does not say where the account's buckets are (HTTP " + std::to_string(status) + ")");
+  Error error =
+      unreachable("B2 does not say where the account's buckets are (HTTP " + std::to_string(status) + ")");
   error.http_status = static_cast<int>(status);
   error.retryable = status == 408 || status == 429 || status >= 500;
   json::error_code malformed;
@@ -90,7 +95,8 @@ Result<B2Account> parse_authorize_account(std::string_view text) {
   if (!endpoint) return not_an_answer("it names no S3 endpoint");
   out.region = region_of(*endpoint);
   auto const* const capabilities = allowed->if_contains("capabilities");
-  if (capabilities == nullptr || !capabilities->is_array()) return not_an_answer("it has no list of capabilities");
+  if (capabilities == nullptr || !capabilities->is_array())
+    return not_an_answer("it has no list of capabilities");
   for (auto const& capability : capabilities->get_array()) {
     if (!capability.is_string()) return not_an_answer("its list of capabilities is malformed");
     out.capabilities.emplace_back(capability.get_string());
@@ -150,7 +156,9 @@ Result<B2Account> discover(std::string const& base_url, Secret const& key_id, Se
 Result<void> check_account(B2Account const& account, std::string_view bucket, std::string_view prefix) {
   std::string missing;
   for (auto const capability : needed_capabilities) {
-    if (std::find(account.capabilities.begin(), account.capabilities.end(), capability) != account.capabilities.end()) continue;
+    if (std::find(account.capabilities.begin(), account.capabilities.end(), capability) !=
+        account.capabilities.end())
+      continue;
     if (!missing.empty()) missing += ", ";
     missing += capability;
   }
@@ -163,16 +171,18 @@ Result<void> check_account(B2Account const& account, std::string_view bucket, st
   auto const& buckets = account.allowed_buckets;
   if (!buckets.empty() && std::find(buckets.begin(), buckets.end(), bucket) == buckets.end()) {
     std::string list;
-    for (auto const& name : buckets) list += (list.empty() ? "" : ", ") + printable(name);
+    for (auto const& name : buckets)
+      list += (list.empty() ? "" : ", ") + printable(name);
     add("it is restricted to the bucket " + list + ", and the configured one is " + printable(bucket));
   }
   std::string const inside = std::string(prefix) + "/";
   if (!account.name_prefix.empty() && !inside.starts_with(account.name_prefix))
-    add("it is restricted to names that begin with \"" + printable(account.name_prefix) + "\", and the configured prefix is \"" +
-        printable(prefix) + "\"");
+    add("it is restricted to names that begin with \"" + printable(account.name_prefix) +
+        "\", and the configured prefix is \"" + printable(prefix) + "\"");
   if (problems.empty()) return {};
   return make_error(Condition::permission, "the application key cannot be used: " + problems,
-                    "Create an application key for this bucket and prefix with listFiles, readFiles, writeFiles and deleteFiles "
+                    "Create an application key for this bucket and prefix with listFiles, readFiles, "
+                    "writeFiles and deleteFiles "
                     "(\"Read and Write\" in B2's web console).",
                     "keyId");
 }

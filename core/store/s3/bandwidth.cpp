@@ -28,8 +28,8 @@ bool Bandwidth::pass(std::uint64_t bytes, std::stop_token const& stop) {
 
 std::size_t Bandwidth::slice(std::size_t wanted) const {
   if (rate_ == 0) return wanted;
-  return std::clamp<std::size_t>(static_cast<std::size_t>(std::min<std::uint64_t>(rate_ / 32, wanted)), std::min<std::size_t>(wanted, 1024),
-                                 wanted);
+  return std::clamp<std::size_t>(static_cast<std::size_t>(std::min<std::uint64_t>(rate_ / 32, wanted)),
+                                 std::min<std::size_t>(wanted, 1024), wanted);
 }
 
 }  // namespace b2b::s3

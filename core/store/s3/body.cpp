@@ -101,7 +101,8 @@ Result<std::unique_ptr<ByteReader>> SpanSource::open() const {
 
 Result<std::unique_ptr<ByteReader>> VerifiedSource::open() const {
   B2B_ASSIGN(auto inner, inner_.open());
-  return std::unique_ptr<ByteReader>(std::make_unique<VerifiedReader>(std::move(inner), inner_.size(), expected_));
+  return std::unique_ptr<ByteReader>(
+      std::make_unique<VerifiedReader>(std::move(inner), inner_.size(), expected_));
 }
 
 Result<void> DigestSink::write(std::span<std::uint8_t const> bytes) {

@@ -12,7 +12,7 @@
 
 namespace b2b::s3 {
 
-constexpr std::size_t chunk_bytes = 64 * 1024;   // what a connection reads and writes at a time
+constexpr std::size_t chunk_bytes = 64 * 1024;  // what a connection reads and writes at a time
 
 struct BodyDigest {
   Sha256Digest sha256{};
@@ -38,11 +38,12 @@ class SpanSource final : public ByteSource {
   std::span<std::uint8_t const> bytes_;
 };
 
-// The same bytes as `inner`, whose readers fail with Condition::changed, before the last bytes are handed out, when the
-// whole has not the digest that was announced. So a source that changed is never sent whole.
+// The same bytes as `inner`, whose readers fail with Condition::changed, before the last bytes are handed
+// out, when the whole has not the digest that was announced. So a source that changed is never sent whole.
 class VerifiedSource final : public ByteSource {
  public:
-  VerifiedSource(ByteSource const& inner, Sha256Digest const& expected) : inner_(inner), expected_(expected) {}
+  VerifiedSource(ByteSource const& inner, Sha256Digest const& expected)
+      : inner_(inner), expected_(expected) {}
   std::uint64_t size() const override { return inner_.size(); }
   Result<std::unique_ptr<ByteReader>> open() const override;
 

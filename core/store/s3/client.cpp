@@ -10,18 +10,22 @@ namespace b2b::s3 {
 namespace {
 
 constexpr std::string_view empty_sha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-// Stores reject requests that are a quarter of an hour off; a refusal without words within this is something else.
+// Stores reject requests that are a quarter of an hour off; a refusal without words within this is something
+// else.
 constexpr std::chrono::minutes noticeable_skew{10};
 
 double random_fraction() {
   std::array<std::uint8_t, 4> bytes{};
   random_bytes(bytes);
   std::uint32_t value = 0;
-  for (auto const byte : bytes) value = value << 8 | byte;
+  for (auto const byte : bytes)
+    value = value << 8 | byte;
   return static_cast<double>(value) / 4294967296.0;
 }
 
-std::chrono::nanoseconds milliseconds(std::uint64_t count) { return std::chrono::milliseconds(count); }
+std::chrono::nanoseconds milliseconds(std::uint64_t count) {
+  return std::chrono::milliseconds(count);
+}
 
 Error refusal(Answer const& answer, About const& about) {
   RemoteError remote = parse_error(answer.body).value_or(RemoteError{});
@@ -33,7 +37,10 @@ Error refusal(Answer const& answer, About const& about) {
 }  // namespace
 
 Client::Client(Settings settings, Endpoint endpoint, std::unique_ptr<Transport> transport, Clock& clock)
-    : settings_(std::move(settings)), endpoint_(std::move(endpoint)), transport_(std::move(transport)), clock_(clock) {}
+    : settings_(std::move(settings)),
+      endpoint_(std::move(endpoint)),
+      transport_(std::move(transport)),
+      clock_(clock) {}
 
 Result<std::unique_ptr<Client>> Client::create(Settings const& settings, Clock& clock) {
   B2B_ASSIGN(Endpoint endpoint, parse_endpoint(settings.endpoint));
@@ -50,7 +57,8 @@ Result<std::unique_ptr<Client>> Client::create(Settings const& settings, Clock& 
   B2B_ASSIGN(auto transport, Transport::create(transport_settings, clock));
   Settings own = settings;
   if (own.region.empty()) own.region = region_of(endpoint);
-  return std::unique_ptr<Client>(new Client(std::move(own), std::move(endpoint), std::move(transport), clock));
+  return std::unique_ptr<Client>(
+      new Client(std::move(own), std::move(endpoint), std::move(transport), clock));
 }
 
 Call Client::call(std::string method, std::string doing, std::string const& key) const {
@@ -131,7 +139,8 @@ Client::Attempt Client::attempt(Call const& call, bool fresh, std::stop_token co
   return out;
 }
 
-// After a refusal that is about our clock: takes the store's. False when it is not, or the clocks agree already.
+// After a refusal that is about our clock: takes the store's. False when it is not, or the clocks agree
+// already.
 bool Client::correct_clock(Attempt const& attempt, bool head_request) {
   Error const error = attempt.result.error();
   if (!attempt.server_date) return false;
@@ -149,7 +158,8 @@ bool Client::correct_clock(Attempt const& attempt, bool head_request) {
 
 Result<Answer> Client::send(Call const& call, std::stop_token const& stop) {
   RetryState state({settings_.max_attempts, milliseconds(settings_.backoff_initial_ms),
-                    milliseconds(settings_.backoff_max_ms), std::chrono::seconds(settings_.max_retry_seconds)});
+                    milliseconds(settings_.backoff_max_ms),
+                    std::chrono::seconds(settings_.max_retry_seconds)});
   bool clock_corrected = false;
   for (bool fresh = false;; fresh = true) {
     if (fresh && call.sink != nullptr) B2B_TRY(call.sink->restart());
@@ -161,7 +171,8 @@ Result<Answer> Client::send(Call const& call, std::stop_token const& stop) {
       continue;
     }
     Error error = std::move(current.result).error();
-    auto const wait = state.failed(error.retryable, clock_.monotonic(), current.retry_after, random_fraction());
+    auto const wait =
+        state.failed(error.retryable, clock_.monotonic(), current.retry_after, random_fraction());
     if (!wait) {
       if (error.subject.empty()) error.subject = call.about.subject;
       if (error.condition == Condition::throttled) error.condition = Condition::unreachable;

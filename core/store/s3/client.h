@@ -1,5 +1,5 @@
-// One S3 request from its description to its answer: signed, sent, retried, its errors mapped. All operations of the
-// store go through here. Thread-safe.
+// One S3 request from its description to its answer: signed, sent, retried, its errors mapped. All operations
+// of the store go through here. Thread-safe.
 #pragma once
 
 #include <atomic>
@@ -19,12 +19,12 @@
 namespace b2b::s3 {
 
 struct Call {
-  Request request;                       // without Host and the signature's own headers
+  Request request;  // without Host and the signature's own headers
   About about;
-  ByteSource const* body = nullptr;      // verified while it is sent when it is not in memory (VerifiedSource)
-  std::optional<BodyDigest> digest;      // of the body; without one there is no body
-  bool object_body = false;              // counts as bytes of objects
-  ByteSink* sink = nullptr;              // gets the body of a 2xx answer; restarted before each further attempt
+  ByteSource const* body = nullptr;  // verified while it is sent when it is not in memory (VerifiedSource)
+  std::optional<BodyDigest> digest;  // of the body; without one there is no body
+  bool object_body = false;          // counts as bytes of objects
+  ByteSink* sink = nullptr;          // gets the body of a 2xx answer; restarted before each further attempt
   // Looks at a 2xx answer; an error that is retryable makes another attempt, like a lost connection.
   std::function<Result<void>(Answer const&)> check;
 };
@@ -33,8 +33,8 @@ class Client {
  public:
   static Result<std::unique_ptr<Client>> create(Settings const& settings, Clock& clock);
 
-  // The 2xx answer, after as many attempts as the settings allow; else the last attempt's error. When the store asked to
-  // slow down until the end, that is Condition::unreachable.
+  // The 2xx answer, after as many attempts as the settings allow; else the last attempt's error. When the
+  // store asked to slow down until the end, that is Condition::unreachable.
   Result<Answer> send(Call const& call, std::stop_token const& stop);
 
   // A request for an object of the bucket ("" for the bucket itself).
@@ -52,7 +52,7 @@ class Client {
   struct Attempt {
     Result<Answer> result;
     std::optional<std::chrono::nanoseconds> retry_after;
-    std::optional<TimePoint> server_date;   // from the answer, whatever its status
+    std::optional<TimePoint> server_date;  // from the answer, whatever its status
   };
   Attempt attempt(Call const& call, bool fresh, std::stop_token const& stop);
   std::string signed_head(Call const& call) const;
@@ -64,7 +64,7 @@ class Client {
   Endpoint endpoint_;
   std::unique_ptr<Transport> transport_;
   Clock& clock_;
-  std::atomic<std::int64_t> clock_offset_ns_{0};   // store's clock minus ours, once it rejected ours
+  std::atomic<std::int64_t> clock_offset_ns_{0};  // store's clock minus ours, once it rejected ours
   mutable std::mutex mutex_;
   std::optional<TimePoint> last_date_;
   std::chrono::nanoseconds last_date_at_{};
@@ -74,7 +74,8 @@ class Client {
   std::atomic<std::uint64_t> bytes_received_{0};
 };
 
-// Answers that are collected are at most this long: a list of 1,000 keys of 1,024 bytes, percent-encoded, fits.
+// Answers that are collected are at most this long: a list of 1,000 keys of 1,024 bytes, percent-encoded,
+// fits.
 constexpr std::size_t max_answer_bytes = 8 << 20;
 
 }  // namespace b2b::s3

@@ -1,11 +1,9 @@
 #include "core/store/s3/connection.h"
 
-#include <sys/socket.h>
-
 #include <algorithm>
 #include <array>
+
 #include <boost/asio/connect.hpp>
-#include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/write.hpp>
@@ -14,9 +12,11 @@
 #include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
+#include <sys/socket.h>
 
 #include "core/store/s3/body.h"
 #include "core/store/s3/errors.h"
+#include "core/store/s3/operation_loop.h"
 #include "core/store/s3/retry.h"
 #include "core/util/encoding.h"
 
@@ -30,29 +30,18 @@ using Socket = net::ip::tcp::socket;
 using TlsStream = net::ssl::stream<Socket&>;
 using Parser = http::response_parser<http::buffer_body>;
 
-constexpr std::chrono::milliseconds slice{200};            // how soon a requested stop is noticed
 constexpr std::size_t max_head_bytes = 64 * 1024;
-constexpr std::chrono::seconds late_answer{5};             // for the reason of a broken upload
-
-// One asynchronous operation. Its handler writes here, so this outlives the handler: see Impl::drain().
-struct Operation {
-  bool started = false;
-  bool done = false;
-  ErrorCode error;
-  std::size_t bytes = 0;
-};
+constexpr std::chrono::seconds late_answer{5};  // for the reason of a broken upload
 
 }  // namespace
 
 class Connection::Impl {
  public:
-  Impl(ConnectionSettings const& settings, TlsContext const* tls, Bandwidth& upload, Bandwidth& download, Clock& clock)
-      : settings_(settings), tls_context_(tls), upload_(upload), download_(download), clock_(clock) {}
+  Impl(ConnectionSettings const& settings, TlsContext const* tls, Bandwidth& upload, Bandwidth& download,
+       Clock& clock)
+      : settings_(settings), tls_context_(tls), upload_(upload), download_(download), loop_(clock) {}
 
-  ~Impl() {
-    close();
-    drain();
-  }
+  ~Impl() { abandon(); }
 
   Result<void> open(std::vector<std::string> const& addresses, std::stop_token const& stop);
   Result<Answer> exchange(Exchange const& exchange, Traffic& traffic, std::stop_token const& stop);
@@ -62,59 +51,26 @@ class Connection::Impl {
   bool broken_while_idle();
 
  private:
-  enum class Ran { finished, stalled, stopped };
-
-  auto handler(Operation& operation) {
-    operation = Operation{};
-    operation.started = true;
-    ++pending_;
-    return [this, &operation](ErrorCode error, std::size_t bytes = 0) {
-      operation.error = error;
-      operation.bytes = bytes;
-      operation.done = true;
-      --pending_;
-    };
-  }
-
-  // Runs the loop until `finished`. Each handler that runs is a sign of progress: sockets complete with bytes or an error.
-  template <class Predicate>
-  Ran run(Predicate finished, std::chrono::nanoseconds timeout, std::stop_token const& stop) {
-    auto last_progress = clock_.monotonic();
-    while (!finished()) {
-      if (stop.stop_requested()) return Ran::stopped;
-      loop_.restart();
-      auto const now_and_then = std::min<std::chrono::nanoseconds>(slice, timeout);
-      if (loop_.run_one_for(now_and_then) > 0) {
-        last_progress = clock_.monotonic();
-      } else if (clock_.monotonic() - last_progress >= timeout) {
-        // On a busy machine this thread may have slept through the whole time: look once more before giving up.
-        loop_.restart();
-        if (loop_.poll_one() == 0) return Ran::stalled;
-        last_progress = clock_.monotonic();
-      }
-    }
-    return Ran::finished;
-  }
-
   void close() {
     ErrorCode ignored;
     socket_.close(ignored);
   }
-  // After close(): lets every handler run, so that nothing points to an operation any more.
-  void drain() {
-    while (pending_ > 0) {
-      loop_.restart();
-      if (loop_.run_one() == 0) break;
-    }
+  // Nothing is under way after this.
+  void abandon() {
+    close();
+    loop_.drain();
   }
 
   Error not_finished(Ran ran, std::string_view doing) const;
   Result<void> connect_to(std::string const& address, std::stop_token const& stop);
   Result<void> ask_proxy(std::stop_token const& stop);
   Result<void> shake_hands(std::stop_token const& stop);
-  Result<void> send(Exchange const& exchange, Operation& head_read, Traffic& traffic, std::stop_token const& stop);
-  Result<void> receive_head(std::optional<Parser>& parser, Exchange const& exchange, Operation& head_read, std::stop_token const& stop);
-  Result<Answer> receive_body(Parser& parser, Exchange const& exchange, Traffic& traffic, std::stop_token const& stop);
+  Result<void> send(Exchange const& exchange, Operation& head_read, Traffic& traffic,
+                    std::stop_token const& stop);
+  Result<void> receive_head(std::optional<Parser>& parser, Exchange const& exchange, Operation& head_read,
+                            std::stop_token const& stop);
+  Result<Answer> receive_body(Parser& parser, Exchange const& exchange, Traffic& traffic,
+                              std::stop_token const& stop);
   void start_head(std::optional<Parser>& parser, Exchange const& exchange, Operation& head_read);
 
   template <class Use>
@@ -126,13 +82,11 @@ class Connection::Impl {
   TlsContext const* tls_context_;
   Bandwidth& upload_;
   Bandwidth& download_;
-  Clock& clock_;
-  net::io_context loop_{1};
-  Socket socket_{loop_};
+  OperationLoop loop_;
+  Socket socket_{loop_.context()};
   std::optional<TlsStream> tls_;
   boost::beast::flat_buffer buffer_{max_head_bytes + chunk_bytes};
   std::vector<std::uint8_t> chunk_ = std::vector<std::uint8_t>(chunk_bytes);
-  std::size_t pending_ = 0;
   Operation write_;
   bool sent_all_ = false;
 };
@@ -140,7 +94,8 @@ class Connection::Impl {
 Error Connection::Impl::not_finished(Ran ran, std::string_view doing) const {
   std::string const where = printable(settings_.endpoint.authority());
   if (ran == Ran::stopped) return cancelled_error(std::string(doing) + " " + where);
-  return unreachable("no progress while " + std::string(doing) + " " + where, "Check the network connection.");
+  return unreachable("no progress while " + std::string(doing) + " " + where,
+                     "Check the network connection.");
 }
 
 Result<void> Connection::Impl::connect_to(std::string const& address, std::stop_token const& stop) {
@@ -150,37 +105,36 @@ Result<void> Connection::Impl::connect_to(std::string const& address, std::stop_
   std::uint16_t const port = settings_.proxy ? settings_.proxy->port : settings_.endpoint.port;
   Operation connected;
   close();
-  socket_.async_connect({ip, port}, handler(connected));
-  auto const ran = run([&] { return connected.done; }, settings_.connect_timeout, stop);
+  socket_.async_connect({ip, port}, loop_.handler(connected));
+  auto const ran = loop_.run([&] { return connected.done; }, settings_.connect_timeout, stop);
   if (ran == Ran::finished && !connected.error) {
     ErrorCode ignored;
     socket_.set_option(net::ip::tcp::no_delay(true), ignored);
     return {};
   }
-  close();
-  drain();
+  abandon();
   std::string const peer = settings_.proxy ? "proxy " + settings_.proxy->host : settings_.endpoint.host;
   if (ran == Ran::stopped) return not_finished(ran, "connecting to");
-  return unreachable("cannot connect to " + printable(peer) + " (" + address + ", port " + std::to_string(port) + "): " +
-                         (ran == Ran::stalled ? "no answer" : connected.error.message()),
+  return unreachable("cannot connect to " + printable(peer) + " (" + address + ", port " +
+                         std::to_string(port) +
+                         "): " + (ran == Ran::stalled ? "no answer" : connected.error.message()),
                      "Check the endpoint, the network and any firewall.");
 }
 
 Result<void> Connection::Impl::ask_proxy(std::stop_token const& stop) {
   std::string const request = connect_request(settings_.endpoint, *settings_.proxy);
   Operation written;
-  net::async_write(socket_, net::buffer(request), handler(written));
-  auto ran = run([&] { return written.done; }, settings_.connect_timeout, stop);
+  net::async_write(socket_, net::buffer(request), loop_.handler(written));
+  auto ran = loop_.run([&] { return written.done; }, settings_.connect_timeout, stop);
   Operation read;
   http::response_parser<http::empty_body> parser;
   parser.skip(true);
   if (ran == Ran::finished && !written.error) {
-    http::async_read_header(socket_, buffer_, parser, handler(read));
-    ran = run([&] { return read.done; }, settings_.connect_timeout, stop);
+    http::async_read_header(socket_, buffer_, parser, loop_.handler(read));
+    ran = loop_.run([&] { return read.done; }, settings_.connect_timeout, stop);
   }
   if (ran != Ran::finished || written.error || read.error) {
-    close();
-    drain();
+    abandon();
     if (ran != Ran::finished) return not_finished(ran, "asking the proxy for");
     return unreachable("the proxy " + printable(settings_.proxy->host) + " closed the connection",
                        "Check the environment variable HTTPS_PROXY.");
@@ -202,13 +156,14 @@ Result<void> Connection::Impl::shake_hands(std::stop_token const& stop) {
   B2B_ASSERT(session != nullptr);
   tls_.emplace(socket_, session);  // takes ownership
   if (!expect_host(session, settings_.endpoint.host))
-    return make_error(Condition::bad_config, "the name " + printable(settings_.endpoint.host) + " cannot be used with TLS", "", "endpoint");
+    return make_error(Condition::bad_config,
+                      "the name " + printable(settings_.endpoint.host) + " cannot be used with TLS", "",
+                      "endpoint");
   Operation shaken;
-  tls_->async_handshake(net::ssl::stream_base::client, handler(shaken));
-  auto const ran = run([&] { return shaken.done; }, settings_.connect_timeout, stop);
+  tls_->async_handshake(net::ssl::stream_base::client, loop_.handler(shaken));
+  auto const ran = loop_.run([&] { return shaken.done; }, settings_.connect_timeout, stop);
   if (ran == Ran::finished && !shaken.error) return {};
-  close();
-  drain();
+  abandon();
   if (ran != Ran::finished) return not_finished(ran, "agreeing on encryption with");
   return handshake_error(session, settings_.endpoint.host, shaken.error.message(), settings_.own_ca_file);
 }
@@ -226,20 +181,27 @@ Result<void> Connection::Impl::open(std::vector<std::string> const& addresses, s
   return {};
 }
 
-void Connection::Impl::start_head(std::optional<Parser>& parser, Exchange const& exchange, Operation& head_read) {
+void Connection::Impl::start_head(std::optional<Parser>& parser, Exchange const& exchange,
+                                  Operation& head_read) {
   parser.emplace();
   parser->header_limit(max_head_bytes);
   parser->body_limit(boost::none);
   if (exchange.answer_has_no_body) parser->skip(true);
-  with_stream([&](auto& stream) { http::async_read_header(stream, buffer_, *parser, handler(head_read)); });
+  with_stream(
+      [&](auto& stream) { http::async_read_header(stream, buffer_, *parser, loop_.handler(head_read)); });
 }
 
-// Returns early, without an error, when the answer's head is there or the connection broke: receive_head() tells.
-Result<void> Connection::Impl::send(Exchange const& exchange, Operation& head_read, Traffic& traffic, std::stop_token const& stop) {
+// Returns early, without an error, when the answer's head is there or the connection broke: receive_head()
+// tells.
+Result<void> Connection::Impl::send(Exchange const& exchange, Operation& head_read, Traffic& traffic,
+                                    std::stop_token const& stop) {
   auto write = [&](std::span<std::uint8_t const> bytes) -> Result<bool> {
     while (!bytes.empty()) {
-      with_stream([&](auto& stream) { stream.async_write_some(net::buffer(bytes.data(), bytes.size()), handler(write_)); });
-      auto const ran = run([&] { return write_.done || head_read.done; }, settings_.progress_timeout, stop);
+      with_stream([&](auto& stream) {
+        stream.async_write_some(net::buffer(bytes.data(), bytes.size()), loop_.handler(write_));
+      });
+      auto const ran =
+          loop_.run([&] { return write_.done || head_read.done; }, settings_.progress_timeout, stop);
       if (ran != Ran::finished) return not_finished(ran, "sending to");
       if (head_read.done || write_.error) return false;
       bytes = bytes.subspan(write_.bytes);
@@ -264,10 +226,12 @@ Result<void> Connection::Impl::send(Exchange const& exchange, Operation& head_re
     if (!more) return {};
   }
   while (left > 0) {
-    std::size_t const room = upload_.slice(chunk_.size()) <= filled ? chunk_.size() - filled : upload_.slice(chunk_.size()) - filled;
+    std::size_t const room = upload_.slice(chunk_.size()) <= filled ? chunk_.size() - filled
+                                                                    : upload_.slice(chunk_.size()) - filled;
     auto const wanted = static_cast<std::size_t>(std::min<std::uint64_t>(left, room));
     B2B_ASSIGN(std::size_t const n, read_fully(*reader, std::span(chunk_).subspan(filled, wanted)));
-    if (n < wanted) return make_error(Condition::changed, "the bytes to upload became fewer while they were sent");
+    if (n < wanted)
+      return make_error(Condition::changed, "the bytes to upload became fewer while they were sent");
     if (!upload_.pass(n, stop)) return cancelled_error("the upload");
     B2B_ASSIGN(bool const more, write(std::span(chunk_).first(filled + n)));
     if (!more) return {};
@@ -279,25 +243,29 @@ Result<void> Connection::Impl::send(Exchange const& exchange, Operation& head_re
   return {};
 }
 
-Result<void> Connection::Impl::receive_head(std::optional<Parser>& parser, Exchange const& exchange, Operation& head_read,
-                                            std::stop_token const& stop) {
+Result<void> Connection::Impl::receive_head(std::optional<Parser>& parser, Exchange const& exchange,
+                                            Operation& head_read, std::stop_token const& stop) {
   for (;;) {
     bool const broken = write_.done && write_.error;
-    auto const patience = broken ? std::min<std::chrono::nanoseconds>(late_answer, settings_.progress_timeout) : settings_.progress_timeout;
-    auto const ran = run([&] { return head_read.done; }, patience, stop);
-    if (ran == Ran::stopped || (ran == Ran::stalled && !broken)) return not_finished(ran, "waiting for an answer of");
+    auto const patience = broken ? std::min<std::chrono::nanoseconds>(late_answer, settings_.progress_timeout)
+                                 : settings_.progress_timeout;
+    auto const ran = loop_.run([&] { return head_read.done; }, patience, stop);
+    if (ran == Ran::stopped || (ran == Ran::stalled && !broken))
+      return not_finished(ran, "waiting for an answer of");
     if (ran == Ran::stalled || head_read.error) {
       ErrorCode const why = broken ? write_.error : head_read.error;
       stale = !parser->got_some() && buffer_.size() == 0;
-      return unreachable("the connection to " + printable(settings_.endpoint.authority()) + " broke (" + why.message() + ")",
-                         "Check the network connection.");
+      return unreachable(
+          "the connection to " + printable(settings_.endpoint.authority()) + " broke (" + why.message() + ")",
+          "Check the network connection.");
     }
     if (parser->get().result_int() / 100 != 1) return {};
     start_head(parser, exchange, head_read);  // "100 Continue" and the like: the answer follows
   }
 }
 
-Result<Answer> Connection::Impl::receive_body(Parser& parser, Exchange const& exchange, Traffic& traffic, std::stop_token const& stop) {
+Result<Answer> Connection::Impl::receive_body(Parser& parser, Exchange const& exchange, Traffic& traffic,
+                                              std::stop_token const& stop) {
   Answer answer;
   answer.status = parser.get().result_int();
   for (auto const& field : parser.get())
@@ -305,7 +273,8 @@ Result<Answer> Connection::Impl::receive_body(Parser& parser, Exchange const& ex
   ByteSink* const sink = exchange.route ? exchange.route(answer) : nullptr;
   std::vector<std::uint8_t> buffer;
   std::span<std::uint8_t> room(chunk_);
-  if (write_.started && !write_.done) {  // the answer came early; the write that is under way still points to chunk_
+  if (write_.started &&
+      !write_.done) {  // the answer came early; the write that is under way still points to chunk_
     buffer.resize(chunk_bytes);
     room = buffer;
   }
@@ -314,15 +283,15 @@ Result<Answer> Connection::Impl::receive_body(Parser& parser, Exchange const& ex
     parser.get().body().data = room.data();
     parser.get().body().size = room.size();
     Operation read;
-    with_stream([&](auto& stream) { http::async_read(stream, buffer_, parser, handler(read)); });
-    auto const ran = run([&] { return read.done; }, settings_.progress_timeout, stop);
+    with_stream([&](auto& stream) { http::async_read(stream, buffer_, parser, loop_.handler(read)); });
+    auto const ran = loop_.run([&] { return read.done; }, settings_.progress_timeout, stop);
     if (ran != Ran::finished) {
-      close();
-      drain();
+      abandon();
       return not_finished(ran, "receiving from");
     }
     if (read.error && read.error != http::error::need_buffer) {
-      Error error = unreachable("the answer of " + printable(settings_.endpoint.authority()) + " broke off (" + read.error.message() + ")",
+      Error error = unreachable("the answer of " + printable(settings_.endpoint.authority()) +
+                                    " broke off (" + read.error.message() + ")",
                                 "Check the network connection.");
       error.condition = Condition::transit;
       return error;
@@ -336,8 +305,9 @@ Result<Answer> Connection::Impl::receive_body(Parser& parser, Exchange const& ex
         return error;
       }
     } else if (answer.body.size() + bytes.size() > exchange.max_answer_bytes) {
-      return make_error(Condition::limit, "the answer of " + printable(settings_.endpoint.authority()) + " is longer than " +
-                                              std::to_string(exchange.max_answer_bytes) + " bytes");
+      return make_error(Condition::limit, "the answer of " + printable(settings_.endpoint.authority()) +
+                                              " is longer than " + std::to_string(exchange.max_answer_bytes) +
+                                              " bytes");
     } else {
       answer.body += as_text(bytes);
     }
@@ -346,7 +316,8 @@ Result<Answer> Connection::Impl::receive_body(Parser& parser, Exchange const& ex
   return answer;
 }
 
-Result<Answer> Connection::Impl::exchange(Exchange const& exchange, Traffic& traffic, std::stop_token const& stop) {
+Result<Answer> Connection::Impl::exchange(Exchange const& exchange, Traffic& traffic,
+                                          std::stop_token const& stop) {
   stale = false;
   reusable = false;
   sent_all_ = false;
@@ -365,10 +336,9 @@ Result<Answer> Connection::Impl::exchange(Exchange const& exchange, Traffic& tra
     return receive_body(*parser, exchange, traffic, stop);
   };
   auto answer = attempt();
-  reusable = answer.has_value() && sent_all_ && parser->keep_alive() && buffer_.size() == 0 && pending_ == 0;
+  reusable = answer.has_value() && sent_all_ && parser->keep_alive() && buffer_.size() == 0 && loop_.idle();
   if (!reusable) {
-    close();
-    drain();  // before the operations and the parser go
+    abandon();  // before the operations and the parser go
   }
   return answer;
 }
@@ -380,7 +350,8 @@ bool Connection::Impl::broken_while_idle() {
   return n >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK);
 }
 
-Connection::Connection(ConnectionSettings const& settings, TlsContext const* tls, Bandwidth& upload, Bandwidth& download, Clock& clock)
+Connection::Connection(ConnectionSettings const& settings, TlsContext const* tls, Bandwidth& upload,
+                       Bandwidth& download, Clock& clock)
     : impl_(std::make_unique<Impl>(settings, tls, upload, download, clock)) {}
 Connection::~Connection() = default;
 
@@ -390,8 +361,14 @@ Result<void> Connection::open(std::vector<std::string> const& addresses, std::st
 Result<Answer> Connection::exchange(Exchange const& exchange, Traffic& traffic, std::stop_token const& stop) {
   return impl_->exchange(exchange, traffic, stop);
 }
-bool Connection::looks_stale() const { return impl_->stale; }
-bool Connection::reusable() const { return impl_->reusable; }
-bool Connection::broken_while_idle() const { return impl_->broken_while_idle(); }
+bool Connection::looks_stale() const {
+  return impl_->stale;
+}
+bool Connection::reusable() const {
+  return impl_->reusable;
+}
+bool Connection::broken_while_idle() const {
+  return impl_->broken_while_idle();
+}
 
 }  // namespace b2b::s3

@@ -1,8 +1,8 @@
 #include "core/store/s3/endpoint.h"
 
-#include <arpa/inet.h>
-
 #include <charconv>
+
+#include <arpa/inet.h>
 
 #include "core/store/s3/request.h"
 #include "core/util/encoding.h"
@@ -40,7 +40,9 @@ std::string Endpoint::authority() const {
   return out;
 }
 
-bool is_ip_address(std::string_view host) { return is_v4(std::string(host)) || is_v6(std::string(host)); }
+bool is_ip_address(std::string_view host) {
+  return is_v4(std::string(host)) || is_v6(std::string(host));
+}
 
 bool is_loopback(std::string_view host) {
   std::string const name = lower_case(host);

@@ -5,7 +5,8 @@ namespace {
 
 // A store whose marker does not move would be asked for the same page for ever.
 Error stuck(std::string const& bucket) {
-  return make_error(Condition::corrupt, "the list of bucket " + bucket + " does not go on: the store gives the same marker again",
+  return make_error(Condition::corrupt,
+                    "the list of bucket " + bucket + " does not go on: the store gives the same marker again",
                     "This is a fault of the store.");
 }
 
@@ -20,8 +21,8 @@ Call list_call(Client& client, std::string const& prefix) {
 
 }  // namespace
 
-Result<void> list_objects(Client& client, ListOptions const& options, std::function<bool(ListEntry const&)> const& visit,
-                          std::stop_token const& stop) {
+Result<void> list_objects(Client& client, ListOptions const& options,
+                          std::function<bool(ListEntry const&)> const& visit, std::stop_token const& stop) {
   std::string token;
   std::string last = options.start_after;  // some servers give a common prefix that is not after it
   for (;;) {
@@ -48,7 +49,8 @@ Result<void> list_objects(Client& client, ListOptions const& options, std::funct
   }
 }
 
-Result<void> list_versions(Client& client, std::string const& prefix, std::function<bool(ObjectVersion const&)> const& visit,
+Result<void> list_versions(Client& client, std::string const& prefix,
+                           std::function<bool(ObjectVersion const&)> const& visit,
                            std::stop_token const& stop) {
   std::string key_marker;
   std::string version_marker;
@@ -75,8 +77,8 @@ Result<void> list_versions(Client& client, std::string const& prefix, std::funct
   }
 }
 
-Result<void> list_uploads(Client& client, std::string const& prefix, std::function<bool(Upload const&)> const& visit,
-                          std::stop_token const& stop) {
+Result<void> list_uploads(Client& client, std::string const& prefix,
+                          std::function<bool(Upload const&)> const& visit, std::stop_token const& stop) {
   std::string key_marker;
   std::string upload_marker;
   for (;;) {

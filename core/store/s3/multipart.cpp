@@ -44,7 +44,8 @@ Result<std::string> begin_upload(Client& client, std::string const& key, std::st
   return id;
 }
 
-Result<void> abort_upload(Client& client, std::string const& key, std::string const& id, std::stop_token const& stop) {
+Result<void> abort_upload(Client& client, std::string const& key, std::string const& id,
+                          std::stop_token const& stop) {
   Call call = client.call("DELETE", "abort the upload of", key);
   call.request.query.emplace_back("uploadId", id);
   auto answer = client.send(call, stop);
@@ -54,16 +55,19 @@ Result<void> abort_upload(Client& client, std::string const& key, std::string co
 
 // A failure that another try of the same call may get over: then the parts are worth keeping.
 bool worth_resuming(Error const& error) {
-  return error.retryable || error.condition == Condition::cancelled || error.condition == Condition::unreachable;
+  return error.retryable || error.condition == Condition::cancelled ||
+         error.condition == Condition::unreachable;
 }
 
 void abort_after(Error const& why, Client& client, std::string const& key, std::string const& id) {
   if (worth_resuming(why)) return;
   if (auto aborted = abort_upload(client, key, id, {}); !aborted)
-    log_warning("parts of an upload that failed are left behind until they are cleared away: " + aborted.error().text());
+    log_warning("parts of an upload that failed are left behind until they are cleared away: " +
+                aborted.error().text());
 }
 
-Result<PartsByNumber> list_parts(Client& client, std::string const& key, std::string const& id, std::stop_token const& stop) {
+Result<PartsByNumber> list_parts(Client& client, std::string const& key, std::string const& id,
+                                 std::stop_token const& stop) {
   PartsByNumber out;
   std::string marker;
   for (;;) {
@@ -76,14 +80,15 @@ Result<PartsByNumber> list_parts(Client& client, std::string const& key, std::st
       return {};
     };
     B2B_TRY(client.send(call, stop));
-    for (auto& part : page.parts) out[part.number] = std::move(part);
+    for (auto& part : page.parts)
+      out[part.number] = std::move(part);
     if (!page.truncated || page.next_part_number_marker == marker) return out;
     marker = page.next_part_number_marker;
   }
 }
 
 struct Resumable {
-  std::string upload_id;   // empty: none
+  std::string upload_id;  // empty: none
   PartsByNumber parts;
 };
 
@@ -114,7 +119,8 @@ Result<Resumable> find_resumable(Client& client, std::string const& key, std::st
 }
 
 Result<Part> put_part(Client& client, std::string const& key, std::string const& id, unsigned number,
-                      std::span<std::uint8_t const> bytes, BodyDigest const& digest, std::stop_token const& stop) {
+                      std::span<std::uint8_t const> bytes, BodyDigest const& digest,
+                      std::stop_token const& stop) {
   Call call = client.call("PUT", "store part " + std::to_string(number) + " of", key);
   call.request.query = {{"partNumber", std::to_string(number)}, {"uploadId", id}};
   SpanSource const source(bytes);
@@ -136,8 +142,8 @@ Result<Part> put_part(Client& client, std::string const& key, std::string const&
   return part;
 }
 
-// Some stores know nothing of an upload that they completed, so a repeated request, after an answer that was lost, fails:
-// then the object itself tells.
+// Some stores know nothing of an upload that they completed, so a repeated request, after an answer that was
+// lost, fails: then the object itself tells.
 Result<ObjectInfo> complete_upload(Client& client, std::string const& key, std::string const& id,
                                    std::vector<Part> const& parts, std::stop_token const& stop) {
   std::string const body = complete_request(parts);
@@ -149,7 +155,8 @@ Result<ObjectInfo> complete_upload(Client& client, std::string const& key, std::
   call.digest = digest_of(as_bytes(body));
   ObjectInfo info;
   info.key = key;
-  for (auto const& part : parts) info.size += part.size;
+  for (auto const& part : parts)
+    info.size += part.size;
   call.check = [&](Answer const& answer) -> Result<void> {
     B2B_TRY(check_late_error(answer, call.about));
     B2B_ASSIGN(info.etag, parse_result_etag(answer.body));
@@ -178,13 +185,13 @@ std::uint64_t part_size(std::uint64_t object_bytes, std::uint64_t wanted) {
 std::string complete_request(std::vector<Part> const& parts) {
   std::string out = "<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">";
   for (auto const& part : parts)
-    out += "<Part><PartNumber>" + std::to_string(part.number) + "</PartNumber><ETag>\"" + xml_escape(part.etag).value_or("") +
-           "\"</ETag></Part>";
+    out += "<Part><PartNumber>" + std::to_string(part.number) + "</PartNumber><ETag>\"" +
+           xml_escape(part.etag).value_or("") + "\"</ETag></Part>";
   return out + "</CompleteMultipartUpload>";
 }
 
-Result<ObjectInfo> put_in_parts(Client& client, ByteBudget& buffers, std::string const& key, ByteSource const& body,
-                                std::stop_token const& stop) {
+Result<ObjectInfo> put_in_parts(Client& client, ByteBudget& buffers, std::string const& key,
+                                ByteSource const& body, std::stop_token const& stop) {
   std::uint64_t const per_part = part_size(body.size(), client.settings().part_bytes);
   BudgetShare const share(buffers, per_part, stop);
   if (!share.taken()) return cancelled_error("the upload of " + printable(key));
@@ -193,7 +200,8 @@ Result<ObjectInfo> put_in_parts(Client& client, ByteBudget& buffers, std::string
   if (id.empty()) {
     B2B_ASSIGN(id, begin_upload(client, key, stop));
   } else {
-    log_info("going on with the upload of " + printable(key) + ", of which the store holds " + std::to_string(old.parts.size()) + " parts");
+    log_info("going on with the upload of " + printable(key) + ", of which the store holds " +
+             std::to_string(old.parts.size()) + " parts");
   }
   auto const all = [&]() -> Result<ObjectInfo> {
     B2B_ASSIGN(auto const reader, body.open());
@@ -205,11 +213,14 @@ Result<ObjectInfo> put_in_parts(Client& client, ByteBudget& buffers, std::string
       std::span<std::uint8_t> const bytes(buffer.data(), wanted);
       B2B_ASSIGN(std::size_t const n, read_fully(*reader, bytes));
       if (n < wanted)
-        return make_error(Condition::changed, "the bytes to store as " + printable(key) + " became fewer while they were read", "", key);
+        return make_error(Condition::changed,
+                          "the bytes to store as " + printable(key) + " became fewer while they were read",
+                          "", key);
       left -= n;
       BodyDigest const digest = digest_of(bytes);
       auto const known = old.parts.find(number);
-      if (known != old.parts.end() && known->second.size == n && lower_case(known->second.etag) == to_hex(digest.md5)) {
+      if (known != old.parts.end() && known->second.size == n &&
+          lower_case(known->second.etag) == to_hex(digest.md5)) {
         parts.push_back(known->second);
         continue;
       }
@@ -223,7 +234,8 @@ Result<ObjectInfo> put_in_parts(Client& client, ByteBudget& buffers, std::string
   return done;
 }
 
-Result<void> copy_in_parts(Client& client, ObjectInfo const& source, std::string const& to, std::stop_token const& stop) {
+Result<void> copy_in_parts(Client& client, ObjectInfo const& source, std::string const& to,
+                           std::stop_token const& stop) {
   std::uint64_t const per_part = part_size(source.size, client.settings().copy_part_threshold_bytes);
   B2B_ASSIGN(std::string const id, begin_upload(client, to, stop));
   auto const all = [&]() -> Result<ObjectInfo> {
@@ -235,7 +247,8 @@ Result<void> copy_in_parts(Client& client, ObjectInfo const& source, std::string
       Call call = client.call("PUT", "copy part " + std::to_string(part.number) + " of", to);
       call.request.query = {{"partNumber", std::to_string(part.number)}, {"uploadId", id}};
       call.request.headers = {{"X-Amz-Copy-Source", copy_source(client.settings().bucket, source.key)},
-                              {"X-Amz-Copy-Source-Range", "bytes=" + std::to_string(at) + "-" + std::to_string(at + part.size - 1)}};
+                              {"X-Amz-Copy-Source-Range",
+                               "bytes=" + std::to_string(at) + "-" + std::to_string(at + part.size - 1)}};
       call.check = [&](Answer const& answer) -> Result<void> {
         B2B_TRY(check_late_error(answer, call.about));
         B2B_ASSIGN(part.etag, parse_result_etag(answer.body));
@@ -247,14 +260,16 @@ Result<void> copy_in_parts(Client& client, ObjectInfo const& source, std::string
     // The parts were taken one by one: the source must still be what it was at the start.
     B2B_ASSIGN(ObjectInfo const now, head_object(client, source.key, stop));
     if (now.etag != source.etag || now.size != source.size)
-      return make_error(Condition::changed, printable(source.key) + " changed while it was copied", "", source.key);
+      return make_error(Condition::changed, printable(source.key) + " changed while it was copied", "",
+                        source.key);
     return complete_upload(client, to, id, parts, stop);
   };
   auto done = all();
   if (done) return {};
   // A copy begins anew when it is tried again, so its parts are of no use.
   if (auto aborted = abort_upload(client, to, id, {}); !aborted)
-    log_warning("parts of a copy that failed are left behind until they are cleared away: " + aborted.error().text());
+    log_warning("parts of a copy that failed are left behind until they are cleared away: " +
+                aborted.error().text());
   return std::move(done).error();
 }
 

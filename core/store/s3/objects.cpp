@@ -20,8 +20,10 @@ ObjectInfo info_of(std::string const& key, Answer const& answer) {
   ObjectInfo info;
   info.key = key;
   info.etag = without_quotes(find_header(answer.headers, "etag").value_or(""));
-  if (auto const length = number(find_header(answer.headers, "content-length").value_or(""))) info.size = *length;
-  if (auto const range = find_header(answer.headers, "content-range"); range && range->find('/') != std::string_view::npos)
+  if (auto const length = number(find_header(answer.headers, "content-length").value_or("")))
+    info.size = *length;
+  if (auto const range = find_header(answer.headers, "content-range");
+      range && range->find('/') != std::string_view::npos)
     if (auto const total = number(range->substr(range->find('/') + 1))) info.size = *total;
   if (auto const modified = parse_http_date(find_header(answer.headers, "last-modified").value_or("")))
     info.modified = *modified;
@@ -30,25 +32,30 @@ ObjectInfo info_of(std::string const& key, Answer const& answer) {
 
 Error transit_error(About const& about, std::string_view why) {
   Error error = make_error(Condition::transit, std::string(why),
-                           "Downloading it again may help; if it never does, the stored object is damaged.", about.subject);
+                           "Downloading it again may help; if it never does, the stored object is damaged.",
+                           about.subject);
   error.retryable = true;
   return error;
 }
 
-// An ETag is the MD5 of the object unless it was put in parts or encrypted by the store with a key of its own.
+// An ETag is the MD5 of the object unless it was put in parts or encrypted by the store with a key of its
+// own.
 std::optional<Bytes> md5_of(ObjectInfo const& info, Answer const& answer) {
-  if (info.etag.size() != 32 || find_header(answer.headers, "x-amz-server-side-encryption-customer-algorithm"))
+  if (info.etag.size() != 32 ||
+      find_header(answer.headers, "x-amz-server-side-encryption-customer-algorithm"))
     return std::nullopt;
-  if (find_header(answer.headers, "x-amz-server-side-encryption").value_or("").starts_with("aws:kms")) return std::nullopt;
+  if (find_header(answer.headers, "x-amz-server-side-encryption").value_or("").starts_with("aws:kms"))
+    return std::nullopt;
   return from_hex(info.etag);
 }
 
 // How many bytes the answer must bring: what its Content-Length says, and for a range no more than was asked.
-Result<void> check_download(Answer const& answer, ObjectInfo const& info, std::optional<ByteRange> range, DigestSink& sink,
-                            About const& about) {
+Result<void> check_download(Answer const& answer, ObjectInfo const& info, std::optional<ByteRange> range,
+                            DigestSink& sink, About const& about) {
   auto const announced = number(find_header(answer.headers, "content-length").value_or(""));
   if (announced && *announced != sink.size())
-    return transit_error(about, "the download has " + std::to_string(sink.size()) + " bytes instead of " + std::to_string(*announced));
+    return transit_error(about, "the download has " + std::to_string(sink.size()) + " bytes instead of " +
+                                    std::to_string(*announced));
   if (range) {
     auto const available = info.size > range->offset ? info.size - range->offset : 0;
     if (sink.size() != std::min(range->length, available))
@@ -57,7 +64,8 @@ Result<void> check_download(Answer const& answer, ObjectInfo const& info, std::o
   }
   if (auto const expected = md5_of(info, answer)) {
     auto const found = sink.finish();
-    if (!equal_in_constant_time(*expected, found)) return transit_error(about, "the download's MD5 is not the one the store announced");
+    if (!equal_in_constant_time(*expected, found))
+      return transit_error(about, "the download's MD5 is not the one the store announced");
   }
   return {};
 }
@@ -74,18 +82,22 @@ std::string copy_source(std::string const& bucket, std::string const& key) {
   return uri_encode("/" + bucket + "/" + key, true);
 }
 
-Result<ObjectInfo> put_object(Client& client, std::string const& key, ByteSource const& body, std::stop_token const& stop) {
+Result<ObjectInfo> put_object(Client& client, std::string const& key, ByteSource const& body,
+                              std::stop_token const& stop) {
   Call call = client.call("PUT", "store", key);
   call.object_body = true;
   std::string small;
   std::optional<SpanSource> from_memory;
   std::optional<VerifiedSource> from_source;
   if (body.size() <= chunk_bytes) {
-    small.resize(static_cast<std::size_t>(body.size()) + 1);  // one more, to see a source that is longer than it says
+    small.resize(static_cast<std::size_t>(body.size()) +
+                 1);  // one more, to see a source that is longer than it says
     B2B_ASSIGN(auto const reader, body.open());
-    B2B_ASSIGN(std::size_t const n, read_fully(*reader, {reinterpret_cast<std::uint8_t*>(small.data()), small.size()}));
+    B2B_ASSIGN(std::size_t const n,
+               read_fully(*reader, {reinterpret_cast<std::uint8_t*>(small.data()), small.size()}));
     if (n != body.size())
-      return make_error(Condition::changed, "the bytes to store as " + printable(key) + " changed while they were read", "", key);
+      return make_error(Condition::changed,
+                        "the bytes to store as " + printable(key) + " changed while they were read", "", key);
     small.resize(n);
     from_memory.emplace(as_bytes(small));
     call.digest = digest_of(as_bytes(small));
@@ -109,8 +121,8 @@ Result<ObjectInfo> head_object(Client& client, std::string const& key, std::stop
   return info_of(key, answer);
 }
 
-Result<ObjectInfo> get_object(Client& client, std::string const& key, std::optional<ByteRange> range, ByteSink& sink,
-                              std::stop_token const& stop) {
+Result<ObjectInfo> get_object(Client& client, std::string const& key, std::optional<ByteRange> range,
+                              ByteSink& sink, std::stop_token const& stop) {
   if (range && range->length == 0) return head_object(client, key, stop);
   Call call = client.call("GET", "read", key);
   if (range) {
@@ -119,7 +131,8 @@ Result<ObjectInfo> get_object(Client& client, std::string const& key, std::optio
                           : range->offset + range->length - 1;
     if (range->offset > std::numeric_limits<std::int64_t>::max()) return head_object(client, key, stop);
     auto const clamped = std::min<std::uint64_t>(last, std::numeric_limits<std::int64_t>::max());
-    call.request.headers.emplace_back("Range", "bytes=" + std::to_string(range->offset) + "-" + std::to_string(clamped));
+    call.request.headers.emplace_back(
+        "Range", "bytes=" + std::to_string(range->offset) + "-" + std::to_string(clamped));
   }
   DigestSink counted(sink);
   call.sink = &counted;
@@ -135,11 +148,13 @@ Result<ObjectInfo> get_object(Client& client, std::string const& key, std::optio
   return answer.error();
 }
 
-Result<void> copy_object(Client& client, ObjectInfo const& source, std::string const& to, std::stop_token const& stop) {
+Result<void> copy_object(Client& client, ObjectInfo const& source, std::string const& to,
+                         std::stop_token const& stop) {
   Call call = client.call("PUT", "copy " + printable(source.key) + " to", to);
   call.request.headers.emplace_back("X-Amz-Copy-Source", copy_source(client.settings().bucket, source.key));
   std::size_t const without_condition = call.request.headers.size();
-  if (!source.etag.empty()) call.request.headers.emplace_back("X-Amz-Copy-Source-If-Match", "\"" + source.etag + "\"");
+  if (!source.etag.empty())
+    call.request.headers.emplace_back("X-Amz-Copy-Source-If-Match", "\"" + source.etag + "\"");
   call.check = [&call](Answer const& answer) -> Result<void> {
     B2B_TRY(check_late_error(answer, call.about));
     B2B_TRY(parse_result_etag(answer.body));

@@ -7,15 +7,17 @@
 
 namespace b2b::s3 {
 
-Result<ObjectInfo> put_object(Client& client, std::string const& key, ByteSource const& body, std::stop_token const& stop);
-
-Result<ObjectInfo> get_object(Client& client, std::string const& key, std::optional<ByteRange> range, ByteSink& sink,
+Result<ObjectInfo> put_object(Client& client, std::string const& key, ByteSource const& body,
                               std::stop_token const& stop);
+
+Result<ObjectInfo> get_object(Client& client, std::string const& key, std::optional<ByteRange> range,
+                              ByteSink& sink, std::stop_token const& stop);
 
 Result<ObjectInfo> head_object(Client& client, std::string const& key, std::stop_token const& stop);
 
 // `source` is what head_object said of the object to copy; its ETag is the condition.
-Result<void> copy_object(Client& client, ObjectInfo const& source, std::string const& to, std::stop_token const& stop);
+Result<void> copy_object(Client& client, ObjectInfo const& source, std::string const& to,
+                         std::stop_token const& stop);
 
 // Value of x-amz-copy-source.
 std::string copy_source(std::string const& bucket, std::string const& key);

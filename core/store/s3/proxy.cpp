@@ -9,8 +9,10 @@ namespace b2b::s3 {
 namespace {
 
 std::string_view trim(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t'))
+    text.remove_prefix(1);
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\t'))
+    text.remove_suffix(1);
   return text;
 }
 
@@ -35,7 +37,8 @@ Result<Proxy> parse_proxy(std::string_view url, std::string const& variable) {
     wipe(decoded->data(), decoded->size());
     url.remove_prefix(at + 1);
   }
-  if (!split_authority(url, out.host, out.port)) return bad_proxy(variable, "has no valid host name and port");
+  if (!split_authority(url, out.host, out.port))
+    return bad_proxy(variable, "has no valid host name and port");
   return out;
 }
 
@@ -83,7 +86,8 @@ Result<std::optional<Proxy>> proxy_for(Endpoint const& endpoint, Environment con
 
 std::string connect_request(Endpoint const& endpoint, Proxy const& proxy) {
   bool const v6 = endpoint.host.find(':') != std::string::npos;
-  std::string const target = (v6 ? "[" + endpoint.host + "]" : endpoint.host) + ":" + std::to_string(endpoint.port);
+  std::string const target =
+      (v6 ? "[" + endpoint.host + "]" : endpoint.host) + ":" + std::to_string(endpoint.port);
   std::string out = "CONNECT " + target + " HTTP/1.1\r\nHost: " + target + "\r\n";
   if (!proxy.authorization.empty()) {
     out += "Proxy-Authorization: ";

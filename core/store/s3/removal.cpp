@@ -20,12 +20,15 @@ struct Failures {
   }
 };
 
-bool is_gone(std::string_view code) { return code == "NoSuchKey" || code == "NoSuchVersion"; }
+bool is_gone(std::string_view code) {
+  return code == "NoSuchKey" || code == "NoSuchVersion";
+}
 
 Error problem_error(Client const& client, DeleteProblem const& problem) {
   // The status of the whole answer is 200; a problem without a code of its own counts as a refusal.
   unsigned const status = problem.code == "InternalError" ? 500 : problem.code == "SlowDown" ? 503 : 403;
-  return error_of_answer(status, {problem.code, problem.message, ""}, {"delete", problem.key, client.settings().bucket});
+  return error_of_answer(status, {problem.code, problem.message, ""},
+                         {"delete", problem.key, client.settings().bucket});
 }
 
 Result<void> remove_one(Client& client, ObjectVersion const& version, std::stop_token const& stop) {
@@ -37,7 +40,8 @@ Result<void> remove_one(Client& client, ObjectVersion const& version, std::stop_
 }
 
 // The objects of one batch that could not be deleted, after all attempts.
-Result<std::vector<DeleteProblem>> remove_batch(Client& client, std::string const& body, std::stop_token const& stop) {
+Result<std::vector<DeleteProblem>> remove_batch(Client& client, std::string const& body,
+                                                std::stop_token const& stop) {
   SpanSource const source(as_bytes(body));
   Call call = client.call("POST", "delete objects", "");
   call.request.query.emplace_back("delete", "");
@@ -46,9 +50,11 @@ Result<std::vector<DeleteProblem>> remove_batch(Client& client, std::string cons
   call.digest = digest_of(as_bytes(body));
   std::vector<DeleteProblem> problems;
   bool retryable = false;
-  // Problems that may pass make the whole batch worth another attempt: deleting what is gone already succeeds.
+  // Problems that may pass make the whole batch worth another attempt: deleting what is gone already
+  // succeeds.
   call.check = [&](Answer const& answer) -> Result<void> {
-    if (auto const remote = parse_error(answer.body)) return error_of_answer(answer.status, *remote, call.about);
+    if (auto const remote = parse_error(answer.body))
+      return error_of_answer(answer.status, *remote, call.about);
     B2B_ASSIGN(problems, parse_delete_result(answer.body));
     std::erase_if(problems, [](DeleteProblem const& p) { return is_gone(p.code); });
     for (auto const& problem : problems) {
@@ -82,10 +88,13 @@ std::string delete_request(std::span<ObjectVersion const> versions, std::vector<
   return out + "</Delete>";
 }
 
-Result<void> remove_versions(Client& client, std::span<ObjectVersion const> versions, std::stop_token const& stop) {
+Result<void> remove_versions(Client& client, std::span<ObjectVersion const> versions,
+                             std::stop_token const& stop) {
   for (auto const& version : versions)
     if (version.version_id.empty())
-      return make_error(Condition::usage, "the version of " + printable(version.key) + " to delete is not named", "", version.key);
+      return make_error(Condition::usage,
+                        "the version of " + printable(version.key) + " to delete is not named", "",
+                        version.key);
   Failures failures;
   while (!versions.empty()) {
     auto const batch = versions.first(std::min(versions.size(), batch_size));
@@ -101,14 +110,16 @@ Result<void> remove_versions(Client& client, std::span<ObjectVersion const> vers
         failures.count += versions.size() + single.size();
         break;
       }
-      for (auto const& problem : *problems) failures.add(problem_error(client, problem));
+      for (auto const& problem : *problems)
+        failures.add(problem_error(client, problem));
     }
     for (auto const& version : single)
       if (auto removed = remove_one(client, version, stop); !removed) failures.add(removed.error());
   }
   if (!failures.first) return {};
   Error error = std::move(*failures.first);
-  if (failures.count > 1) error.message += "; " + std::to_string(failures.count) + " objects could not be deleted in all";
+  if (failures.count > 1)
+    error.message += "; " + std::to_string(failures.count) + " objects could not be deleted in all";
   return error;
 }
 

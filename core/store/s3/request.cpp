@@ -56,8 +56,10 @@ std::string wire_head(Request const& request, std::vector<NameValue> const& unsi
     out += header.second;
     out += "\r\n";
   };
-  for (auto const& header : request.headers) add(header);
-  for (auto const& header : unsigned_headers) add(header);
+  for (auto const& header : request.headers)
+    add(header);
+  for (auto const& header : unsigned_headers)
+    add(header);
   out += "\r\n";
   return out;
 }

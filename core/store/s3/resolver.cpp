@@ -1,11 +1,11 @@
 #include "core/store/s3/resolver.h"
 
+#include <algorithm>
+#include <array>
+
 #include <arpa/inet.h>
 #include <netdb.h>
 #include <sys/socket.h>
-
-#include <algorithm>
-#include <array>
 
 #include "core/store/s3/endpoint.h"
 #include "core/store/s3/errors.h"
@@ -33,7 +33,8 @@ void Resolver::look_up() {
   std::vector<std::string> found;
   for (addrinfo const* at = list; at != nullptr; at = at->ai_next) {
     std::array<char, NI_MAXHOST> text{};
-    if (getnameinfo(at->ai_addr, at->ai_addrlen, text.data(), text.size(), nullptr, 0, NI_NUMERICHOST) != 0) continue;
+    if (getnameinfo(at->ai_addr, at->ai_addrlen, text.data(), text.size(), nullptr, 0, NI_NUMERICHOST) != 0)
+      continue;
     std::string address(text.data());
     if (std::find(found.begin(), found.end(), address) == found.end()) found.push_back(std::move(address));
   }
@@ -47,7 +48,8 @@ void Resolver::look_up() {
   finished_.notify_all();
 }
 
-Result<std::vector<std::string>> Resolver::addresses(std::chrono::nanoseconds timeout, std::stop_token const& stop) {
+Result<std::vector<std::string>> Resolver::addresses(std::chrono::nanoseconds timeout,
+                                                     std::stop_token const& stop) {
   if (is_ip_address(host_)) return std::vector<std::string>{host_};
   std::unique_lock lock(mutex_);
   if (!running_) {
@@ -58,10 +60,13 @@ Result<std::vector<std::string>> Resolver::addresses(std::chrono::nanoseconds ti
   }
   finished_.wait_for(lock, stop, timeout, [this] { return !running_; });
   if (stop.stop_requested()) return cancelled_error("the connection to " + host_);
-  if (running_) return unreachable("looking up the address of " + printable(host_) + " takes too long", "Check the network and its DNS server.");
+  if (running_)
+    return unreachable("looking up the address of " + printable(host_) + " takes too long",
+                       "Check the network and its DNS server.");
   if (failure_ != 0) {
-    Error error = unreachable("cannot look up the address of " + printable(host_) + ": " + gai_strerror(failure_),
-                              "Check the endpoint's name and the network.");
+    Error error =
+        unreachable("cannot look up the address of " + printable(host_) + ": " + gai_strerror(failure_),
+                    "Check the endpoint's name and the network.");
     error.retryable = failure_ != EAI_NONAME;
     return error;
   }

@@ -1,5 +1,5 @@
-// The addresses of one host, looked up off the calling thread so that a stop or a timeout is heeded meanwhile.
-// Thread-safe: concurrent callers share one lookup, and its result for a while.
+// The addresses of one host, looked up off the calling thread so that a stop or a timeout is heeded
+// meanwhile. Thread-safe: concurrent callers share one lookup, and its result for a while.
 #pragma once
 
 #include <chrono>
@@ -34,7 +34,7 @@ class Resolver {
   std::mutex mutex_;
   std::condition_variable_any finished_;
   bool running_ = false;
-  int failure_ = 0;                        // of the last lookup, getaddrinfo's code
+  int failure_ = 0;  // of the last lookup, getaddrinfo's code
   std::vector<std::string> found_;
   std::chrono::nanoseconds found_at_{};
   std::thread worker_;

@@ -8,9 +8,9 @@
 
 namespace b2b::s3 {
 
-std::optional<std::chrono::nanoseconds> RetryState::failed(bool retryable, std::chrono::nanoseconds monotonic_now,
-                                                           std::optional<std::chrono::nanoseconds> retry_after,
-                                                           double random) {
+std::optional<std::chrono::nanoseconds> RetryState::failed(
+    bool retryable, std::chrono::nanoseconds monotonic_now,
+    std::optional<std::chrono::nanoseconds> retry_after, double random) {
   if (attempts_ == 0) {
     first_failure_ = monotonic_now;
     backoff_ = settings_.backoff_initial;

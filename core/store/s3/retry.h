@@ -17,7 +17,7 @@ struct RetrySettings {
   unsigned max_attempts = 8;
   std::chrono::nanoseconds backoff_initial{};
   std::chrono::nanoseconds backoff_max{};
-  std::chrono::nanoseconds total{};     // after the first failure no wait may end later than this
+  std::chrono::nanoseconds total{};  // after the first failure no wait may end later than this
 };
 
 // The attempts of one call. failed() is told of each failure and says what comes next.
@@ -25,10 +25,11 @@ class RetryState {
  public:
   explicit RetryState(RetrySettings const& settings) : settings_(settings) {}
 
-  // How long to wait before the next attempt, or nothing: give up. The backoff grows by half each time; the wait is
-  // between half of it and all of it (`random` in [0, 1)), and never shorter than `retry_after`.
+  // How long to wait before the next attempt, or nothing: give up. The backoff grows by half each time; the
+  // wait is between half of it and all of it (`random` in [0, 1)), and never shorter than `retry_after`.
   std::optional<std::chrono::nanoseconds> failed(bool retryable, std::chrono::nanoseconds monotonic_now,
-                                                 std::optional<std::chrono::nanoseconds> retry_after, double random);
+                                                 std::optional<std::chrono::nanoseconds> retry_after,
+                                                 double random);
   unsigned attempts() const { return attempts_; }  // failed so far
 
  private:
@@ -38,7 +39,8 @@ class RetryState {
   std::chrono::nanoseconds first_failure_{};
 };
 
-// The value of a Retry-After header (seconds or an HTTP date) as a wait from `now`; nothing when it is neither.
+// The value of a Retry-After header (seconds or an HTTP date) as a wait from `now`; nothing when it is
+// neither.
 std::optional<std::chrono::nanoseconds> parse_retry_after(std::string_view value, TimePoint now);
 
 // Blocks for `wait`; false when a stop was requested before or meanwhile.

@@ -15,7 +15,8 @@ constexpr std::uint64_t part_buffers_bytes = 16 << 20;
 
 class S3Store final : public Store {
  public:
-  explicit S3Store(std::unique_ptr<Client> client) : client_(std::move(client)), part_buffers_(part_buffers_bytes) {
+  explicit S3Store(std::unique_ptr<Client> client)
+      : client_(std::move(client)), part_buffers_(part_buffers_bytes) {
     auto const& settings = client_->settings();
     traits_.name = "bucket " + printable(settings.bucket) + " at " + client_->endpoint().authority();
     traits_.transfers = settings.transfers;
@@ -25,7 +26,8 @@ class S3Store final : public Store {
 
   StoreTraits const& traits() const override { return traits_; }
 
-  Result<ObjectInfo> put(std::string const& key, ByteSource const& body, std::stop_token const& stop) override {
+  Result<ObjectInfo> put(std::string const& key, ByteSource const& body,
+                         std::stop_token const& stop) override {
     B2B_TRY(check("store", key, stop));
     if (body.size() > client_->settings().multipart_threshold_bytes)
       return put_in_parts(*client_, part_buffers_, key, body, stop);
@@ -48,7 +50,8 @@ class S3Store final : public Store {
     return list_objects(*client_, options, visit, stop);
   }
 
-  Result<void> list_versions(std::string const& prefix, std::function<bool(ObjectVersion const&)> const& visit,
+  Result<void> list_versions(std::string const& prefix,
+                             std::function<bool(ObjectVersion const&)> const& visit,
                              std::stop_token const& stop) override {
     return s3::list_versions(*client_, prefix, visit, stop);
   }
@@ -59,11 +62,13 @@ class S3Store final : public Store {
     B2B_TRY(check_key("copy to", to));
     B2B_ASSIGN(ObjectInfo const source, head_object(*client_, from, stop));
     if (source.size != expected_size) return copy_source_changed(from, expected_size, source.size);
-    if (source.size > client_->settings().copy_part_threshold_bytes) return copy_in_parts(*client_, source, to, stop);
+    if (source.size > client_->settings().copy_part_threshold_bytes)
+      return copy_in_parts(*client_, source, to, stop);
     return copy_object(*client_, source, to, stop);
   }
 
-  Result<void> remove_versions(std::span<ObjectVersion const> versions, std::stop_token const& stop) override {
+  Result<void> remove_versions(std::span<ObjectVersion const> versions,
+                               std::stop_token const& stop) override {
     B2B_TRY(check_stop(stop, "delete", ""));
     return s3::remove_versions(*client_, versions, stop);
   }
@@ -84,7 +89,8 @@ class S3Store final : public Store {
     auto asked = client_->send(client_->call("HEAD", "look at the bucket", ""), stop);
     if (auto const time = client_->server_time()) return *time;
     if (!asked) return std::move(asked).error();
-    return make_error(Condition::unsupported, traits_.name + " does not tell the time (its answers have no Date)");
+    return make_error(Condition::unsupported,
+                      traits_.name + " does not tell the time (its answers have no Date)");
   }
 
   StoreCounters counters() const override { return client_->counters(); }
@@ -101,20 +107,25 @@ class S3Store final : public Store {
 };
 
 Error incomplete(std::string message, std::string subject) {
-  return make_error(Condition::bad_config, std::move(message), "Run \"daemonctl config check\".", std::move(subject));
+  return make_error(Condition::bad_config, std::move(message), "Run \"daemonctl config check\".",
+                    std::move(subject));
 }
 
 }  // namespace
 
 Result<std::unique_ptr<Store>> make_store(Settings settings, Clock& clock) {
   if (settings.bucket.empty()) return incomplete("no bucket is configured", "bucket");
-  if (settings.bucket.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._") != std::string::npos)
-    return incomplete("\"" + printable(settings.bucket) + "\" is not a name that a bucket can have", "bucket");
+  if (settings.bucket.find_first_not_of(
+          "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._") != std::string::npos)
+    return incomplete("\"" + printable(settings.bucket) + "\" is not a name that a bucket can have",
+                      "bucket");
   if (settings.key_id.empty()) return incomplete("no application key id is configured", "keyId");
-  if (settings.application_key.empty()) return incomplete("no application key is configured", "applicationKey");
+  if (settings.application_key.empty())
+    return incomplete("no application key is configured", "applicationKey");
   if (settings.key_id.reveal().find_first_of(" \t\r\n/,") != std::string_view::npos)
     return incomplete("the application key id has a character that none can have", "keyId");
-  if (settings.transfers == 0 || settings.max_attempts == 0 || settings.part_bytes == 0 || settings.copy_part_threshold_bytes == 0)
+  if (settings.transfers == 0 || settings.max_attempts == 0 || settings.part_bytes == 0 ||
+      settings.copy_part_threshold_bytes == 0)
     return make_error(Condition::usage, "a number in the S3 settings is 0 that must not be");
   B2B_ASSIGN(auto client, Client::create(settings, clock));
   return std::unique_ptr<Store>(std::make_unique<S3Store>(std::move(client)));

@@ -58,7 +58,9 @@ std::map<std::string, std::string> canonical_headers(Request const& request) {
 
 }  // namespace
 
-std::string SigningScope::text() const { return date() + "/" + region + "/" + service + "/aws4_request"; }
+std::string SigningScope::text() const {
+  return date() + "/" + region + "/" + service + "/aws4_request";
+}
 
 std::string signed_header_names(Request const& request) {
   std::string out;
@@ -73,7 +75,8 @@ std::string canonical_request(Request const& request, std::string_view payload_s
   std::string out = request.method + "\n";
   out += uri_encode(mode == PathMode::normalised ? normalised_path(request.path) : request.path, true);
   out += "\n" + query_string(request) + "\n";
-  for (auto const& [name, value] : canonical_headers(request)) out += name + ":" + value + "\n";
+  for (auto const& [name, value] : canonical_headers(request))
+    out += name + ":" + value + "\n";
   out += "\n" + signed_header_names(request) + "\n";
   out += payload_sha256;
   return out;
@@ -116,8 +119,8 @@ void sign(Request& request, std::string_view payload_sha256, std::string_view ke
   request.headers.emplace_back("X-Amz-Date", scope.timestamp);
   std::string const canonical = canonical_request(request, payload_sha256, PathMode::as_sent);
   std::string const names = signed_header_names(request);
-  request.headers.emplace_back("Authorization",
-                               authorization(key_id, scope, names, signature(key, string_to_sign(scope, canonical))));
+  request.headers.emplace_back(
+      "Authorization", authorization(key_id, scope, names, signature(key, string_to_sign(scope, canonical))));
 }
 
 }  // namespace b2b::s3

@@ -14,17 +14,17 @@
 namespace b2b::s3 {
 
 enum class PathMode {
-  as_sent,      // S3: the path is signed as it is, encoded once
-  normalised,   // other services: "." and ".." are resolved and runs of '/' become one
+  as_sent,     // S3: the path is signed as it is, encoded once
+  normalised,  // other services: "." and ".." are resolved and runs of '/' become one
 };
 
 struct SigningScope {
-  std::string timestamp;             // "20150830T123600Z"
+  std::string timestamp;  // "20150830T123600Z"
   std::string region;
   std::string service = "s3";
 
   std::string date() const { return timestamp.substr(0, 8); }
-  std::string text() const;          // "20150830/us-east-1/s3/aws4_request"
+  std::string text() const;  // "20150830/us-east-1/s3/aws4_request"
 };
 
 // "host;x-amz-date": the request's header names in lower case, sorted, each once.

@@ -19,7 +19,9 @@ Transport::Transport(TransportSettings const& settings, std::unique_ptr<TlsConte
       clock_(clock),
       upload_(settings.upload_bytes_per_second, clock),
       download_(settings.download_bytes_per_second, clock),
-      resolver_(settings.connection.proxy ? settings.connection.proxy->host : settings.connection.endpoint.host, clock) {}
+      resolver_(
+          settings.connection.proxy ? settings.connection.proxy->host : settings.connection.endpoint.host,
+          clock) {}
 
 Transport::~Transport() = default;
 
@@ -50,8 +52,8 @@ void Transport::keep(std::unique_ptr<Connection> connection) {
   std::vector<Idle> dropped;
   std::scoped_lock lock(mutex_);
   auto const now = clock_.monotonic();
-  auto const first_old = std::stable_partition(idle_.begin(), idle_.end(),
-                                               [&](Idle const& idle) { return now - idle.since < keep_idle_for; });
+  auto const first_old = std::stable_partition(
+      idle_.begin(), idle_.end(), [&](Idle const& idle) { return now - idle.since < keep_idle_for; });
   std::move(first_old, idle_.end(), std::back_inserter(dropped));
   idle_.erase(first_old, idle_.end());
   if (idle_.size() < settings_.transfers) idle_.push_back({std::move(connection), now});
@@ -59,12 +61,14 @@ void Transport::keep(std::unique_ptr<Connection> connection) {
 
 Result<std::unique_ptr<Connection>> Transport::connect(std::stop_token const& stop) {
   B2B_ASSIGN(auto const addresses, resolver_.addresses(settings_.connection.connect_timeout, stop));
-  auto connection = std::make_unique<Connection>(settings_.connection, tls_.get(), upload_, download_, clock_);
+  auto connection =
+      std::make_unique<Connection>(settings_.connection, tls_.get(), upload_, download_, clock_);
   B2B_TRY(connection->open(addresses, stop));
   return connection;
 }
 
-Result<Answer> Transport::exchange_now(Exchange const& exchange, bool fresh, Traffic& traffic, std::stop_token const& stop) {
+Result<Answer> Transport::exchange_now(Exchange const& exchange, bool fresh, Traffic& traffic,
+                                       std::stop_token const& stop) {
   std::unique_ptr<Connection> connection;
   if (!fresh) connection = take_idle();
   bool const kept = connection != nullptr;
@@ -82,7 +86,8 @@ Result<Answer> Transport::exchange_now(Exchange const& exchange, bool fresh, Tra
   return answer;
 }
 
-Result<Answer> Transport::exchange(Exchange const& exchange, bool fresh, Traffic& traffic, std::stop_token const& stop) {
+Result<Answer> Transport::exchange(Exchange const& exchange, bool fresh, Traffic& traffic,
+                                   std::stop_token const& stop) {
   {
     std::unique_lock lock(mutex_);
     if (!turn_.wait(lock, stop, [this] { return running_ < settings_.transfers; }) || stop.stop_requested())

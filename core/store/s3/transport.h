@@ -1,5 +1,5 @@
-// The pool of connections to one endpoint: idle ones are kept for a short while and used again, at most `transfers`
-// exchanges run at once, others wait their turn. Thread-safe.
+// The pool of connections to one endpoint: idle ones are kept for a short while and used again, at most
+// `transfers` exchanges run at once, others wait their turn. Thread-safe.
 #pragma once
 
 #include <atomic>
@@ -26,9 +26,11 @@ class Transport {
   static Result<std::unique_ptr<Transport>> create(TransportSettings const& settings, Clock& clock);
   ~Transport();
 
-  // One request and its answer. A kept connection that turns out to be closed before anything came back is replaced at
-  // once, without that counting as a failure. `fresh` asks for a new connection from the start (retries).
-  Result<Answer> exchange(Exchange const& exchange, bool fresh, Traffic& traffic, std::stop_token const& stop);
+  // One request and its answer. A kept connection that turns out to be closed before anything came back is
+  // replaced at once, without that counting as a failure. `fresh` asks for a new connection from the start
+  // (retries).
+  Result<Answer> exchange(Exchange const& exchange, bool fresh, Traffic& traffic,
+                          std::stop_token const& stop);
 
  private:
   struct Idle {
@@ -40,7 +42,8 @@ class Transport {
   Result<std::unique_ptr<Connection>> connect(std::stop_token const& stop);
   std::unique_ptr<Connection> take_idle();
   void keep(std::unique_ptr<Connection> connection);
-  Result<Answer> exchange_now(Exchange const& exchange, bool fresh, Traffic& traffic, std::stop_token const& stop);
+  Result<Answer> exchange_now(Exchange const& exchange, bool fresh, Traffic& traffic,
+                              std::stop_token const& stop);
 
   TransportSettings const settings_;
   std::unique_ptr<TlsContext> tls_;
@@ -51,7 +54,7 @@ class Transport {
   std::mutex mutex_;
   std::condition_variable_any turn_;
   std::size_t running_ = 0;
-  std::vector<Idle> idle_;             // the one used last is at the end
+  std::vector<Idle> idle_;  // the one used last is at the end
 };
 
 }  // namespace b2b::s3

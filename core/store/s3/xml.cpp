@@ -8,12 +8,14 @@
 namespace b2b::s3 {
 namespace {
 
-bool is_space(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
+bool is_space(char c) {
+  return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
 
 bool is_name_character(char c) {
   auto const b = static_cast<unsigned char>(c);
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.' ||
-         c == ':' || b >= 0x80;
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
+         c == '.' || c == ':' || b >= 0x80;
 }
 
 std::string_view local_part(std::string_view name) {
@@ -22,7 +24,9 @@ std::string_view local_part(std::string_view name) {
 }
 
 void append_utf8(std::string& out, std::uint32_t code) {
-  auto put = [&out](std::uint32_t byte) { out.push_back(static_cast<char>(static_cast<unsigned char>(byte))); };
+  auto put = [&out](std::uint32_t byte) {
+    out.push_back(static_cast<char>(static_cast<unsigned char>(byte)));
+  };
   if (code < 0x80) {
     put(code);
   } else if (code < 0x800) {
@@ -51,7 +55,8 @@ bool append_entity(std::string& out, std::string_view entity) {
   bool const hex = entity[1] == 'x';
   auto const digits = entity.substr(hex ? 2 : 1);
   std::uint32_t code = 0;
-  auto const [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), code, hex ? 16 : 10);
+  auto const [end, error] =
+      std::from_chars(digits.data(), digits.data() + digits.size(), code, hex ? 16 : 10);
   if (error != std::errc{} || end != digits.data() + digits.size()) return false;
   if (code == 0 || code > 0x10FFFF || (code >= 0xD800 && code <= 0xDFFF)) return false;
   append_utf8(out, code);
@@ -86,7 +91,8 @@ bool XmlReader::append_text(std::string_view raw) {
   return true;
 }
 
-// At "<?" or "<!": passes over a comment, a processing instruction or a CDATA section. False: malformed or a DTD.
+// At "<?" or "<!": passes over a comment, a processing instruction or a CDATA section. False: malformed or a
+// DTD.
 bool XmlReader::skip_misc() {
   auto const rest = text_.substr(at_);
   auto past = [&](std::string_view opening, std::string_view closing) {
@@ -107,9 +113,11 @@ bool XmlReader::skip_misc() {
 
 XmlReader::Event XmlReader::close_tag() {
   std::size_t end = at_ + 2;
-  while (end < text_.size() && is_name_character(text_[end])) ++end;
+  while (end < text_.size() && is_name_character(text_[end]))
+    ++end;
   auto const full = text_.substr(at_ + 2, end - at_ - 2);
-  while (end < text_.size() && is_space(text_[end])) ++end;
+  while (end < text_.size() && is_space(text_[end]))
+    ++end;
   if (end >= text_.size() || text_[end] != '>' || open_.empty() || open_.back() != full) return fail();
   at_ = end + 1;
   name_ = local_part(full);
@@ -122,7 +130,8 @@ XmlReader::Event XmlReader::close_tag() {
 
 XmlReader::Event XmlReader::open_tag() {
   std::size_t end = at_ + 1;
-  while (end < text_.size() && is_name_character(text_[end])) ++end;
+  while (end < text_.size() && is_name_character(text_[end]))
+    ++end;
   auto const full = text_.substr(at_ + 1, end - at_ - 1);
   if (full.empty() || root_done_ || open_.size() >= max_depth) return fail();
   // Attributes say nothing that we need; their quotes may hide a '>'.

@@ -1,6 +1,4 @@
 // The S3 operations on a bucket: lists of objects, versions and uploads, and the deletion of many objects.
-#include <openssl/evp.h>
-
 #include <array>
 #include <cstdio>
 #include <set>
@@ -11,24 +9,29 @@
 namespace b2b::test {
 namespace {
 
-std::string element(std::string const& name, std::string const& value) { return "<" + name + ">" + value + "</" + name + ">"; }
+std::string element(std::string const& name, std::string const& value) {
+  return "<" + name + ">" + value + "</" + name + ">";
+}
 
 // Names in lists: form-encoded when asked for, as AWS does it.
 std::string name_text(S3Call const& call, std::string const& name) {
   if (call.request.query_value("encoding-type") != "url") return html_escape(name);
   std::string encoded = uri_encode(name, true);
-  for (std::size_t at = encoded.find("%20"); at != std::string::npos; at = encoded.find("%20", at)) encoded.replace(at, 3, "+");
+  for (std::size_t at = encoded.find("%20"); at != std::string::npos; at = encoded.find("%20", at))
+    encoded.replace(at, 3, "+");
   return encoded;
 }
 
 unsigned page_size(S3Call const& call, std::string const& parameter) {
   std::string const asked = call.request.query_value(parameter);
-  unsigned const number = asked.empty() ? call.options.page_size : static_cast<unsigned>(std::strtoul(asked.c_str(), nullptr, 10));
+  unsigned const number = asked.empty() ? call.options.page_size
+                                        : static_cast<unsigned>(std::strtoul(asked.c_str(), nullptr, 10));
   return std::min(number, call.options.page_size);
 }
 
 std::string head_of_list(S3Call const& call, bool truncated) {
-  std::string out = element("Name", call.bucket) + element("Prefix", name_text(call, call.request.query_value("prefix"))) +
+  std::string out = element("Name", call.bucket) +
+                    element("Prefix", name_text(call, call.request.query_value("prefix"))) +
                     element("IsTruncated", truncated ? "true" : "false");
   if (call.has("encoding-type")) out += element("EncodingType", call.request.query_value("encoding-type"));
   return out;
@@ -41,7 +44,8 @@ HttpAnswer list_objects(S3Call const& call) {
   bool const second = call.request.query_value("list-type") == "2";
   std::string after = call.request.query_value(second ? "start-after" : "marker");
   if (second && call.has("continuation-token"))
-    after = std::string(as_text(from_base64(call.request.query_value("continuation-token")).value_or(Bytes{})));
+    after =
+        std::string(as_text(from_base64(call.request.query_value("continuation-token")).value_or(Bytes{})));
   unsigned const limit = page_size(call, "max-keys");
   std::string items;
   std::string last;
@@ -49,7 +53,8 @@ HttpAnswer list_objects(S3Call const& call) {
   unsigned count = 0;
   bool truncated = false;
   call.objects.with(call.bucket, [&](FakeBucket& bucket) {
-    for (auto at = bucket.objects.lower_bound(prefix); at != bucket.objects.end() && at->first.starts_with(prefix); ++at) {
+    for (auto at = bucket.objects.lower_bound(prefix);
+         at != bucket.objects.end() && at->first.starts_with(prefix); ++at) {
       auto const& version = at->second.front();
       if (version.hide_marker || at->first <= after) continue;
       std::string group;
@@ -66,7 +71,8 @@ HttpAnswer list_objects(S3Call const& call) {
         last = at->first;
         items += "<Contents>" + element("Key", name_text(call, at->first)) +
                  element("LastModified", format_iso8601(version.modified)) +
-                 element("ETag", "&quot;" + version.etag + "&quot;") + element("Size", std::to_string(version.size)) +
+                 element("ETag", "&quot;" + version.etag + "&quot;") +
+                 element("Size", std::to_string(version.size)) +
                  "<StorageClass>STANDARD</StorageClass></Contents>";
       } else {
         last = group;
@@ -93,7 +99,8 @@ HttpAnswer list_versions(S3Call const& call) {
   unsigned count = 0;
   bool truncated = false;
   call.objects.with(call.bucket, [&](FakeBucket& bucket) {
-    for (auto at = bucket.objects.lower_bound(prefix); at != bucket.objects.end() && at->first.starts_with(prefix); ++at) {
+    for (auto at = bucket.objects.lower_bound(prefix);
+         at != bucket.objects.end() && at->first.starts_with(prefix); ++at) {
       bool passed = at->first > key_marker;
       if (!passed && (at->first < key_marker || id_marker.empty())) continue;
       for (auto const& version : at->second) {
@@ -109,24 +116,28 @@ HttpAnswer list_versions(S3Call const& call) {
         last_key = at->first;
         last_id = version.id;
         std::string const kind = version.hide_marker ? "DeleteMarker" : "Version";
-        items += "<" + kind + ">" + element("Key", name_text(call, at->first)) + element("VersionId", version.id) +
+        items += "<" + kind + ">" + element("Key", name_text(call, at->first)) +
+                 element("VersionId", version.id) +
                  element("IsLatest", &version == &at->second.front() ? "true" : "false") +
                  element("LastModified", format_iso8601(version.modified));
         if (!version.hide_marker)
-          items += element("ETag", "&quot;" + version.etag + "&quot;") + element("Size", std::to_string(version.size));
+          items += element("ETag", "&quot;" + version.etag + "&quot;") +
+                   element("Size", std::to_string(version.size));
         items += "</" + kind + ">";
       }
     }
     return true;
   });
   std::string out = head_of_list(call, truncated);
-  if (truncated) out += element("NextKeyMarker", name_text(call, last_key)) + element("NextVersionIdMarker", last_id);
+  if (truncated)
+    out += element("NextKeyMarker", name_text(call, last_key)) + element("NextVersionIdMarker", last_id);
   return xml_answer("<ListVersionsResult>" + out + items + "</ListVersionsResult>");
 }
 
 HttpAnswer list_uploads(S3Call const& call) {
   std::string const prefix = call.request.query_value("prefix");
-  auto const marker = std::make_pair(call.request.query_value("key-marker"), call.request.query_value("upload-id-marker"));
+  auto const marker =
+      std::make_pair(call.request.query_value("key-marker"), call.request.query_value("upload-id-marker"));
   unsigned const limit = page_size(call, "max-uploads");
   std::string items;
   std::pair<std::string, std::string> last;
@@ -148,7 +159,8 @@ HttpAnswer list_uploads(S3Call const& call) {
     return true;
   });
   std::string out = head_of_list(call, truncated);
-  if (truncated) out += element("NextKeyMarker", name_text(call, last.first)) + element("NextUploadIdMarker", last.second);
+  if (truncated)
+    out += element("NextKeyMarker", name_text(call, last.first)) + element("NextUploadIdMarker", last.second);
   return xml_answer("<ListMultipartUploadsResult>" + out + items + "</ListMultipartUploadsResult>");
 }
 
@@ -156,7 +168,8 @@ std::string unescape(std::string text) {
   static std::array<std::pair<std::string, std::string>, 6> const entities = {
       {{"&lt;", "<"}, {"&gt;", ">"}, {"&quot;", "\""}, {"&#9;", "\t"}, {"&#13;", "\r"}, {"&amp;", "&"}}};
   for (auto const& [entity, plain] : entities)
-    for (std::size_t at = text.find(entity); at != std::string::npos; at = text.find(entity, at + plain.size()))
+    for (std::size_t at = text.find(entity); at != std::string::npos;
+         at = text.find(entity, at + plain.size()))
       text.replace(at, entity.size(), plain);
   return text;
 }
@@ -175,7 +188,8 @@ HttpAnswer delete_many(S3Call const& call) {
     if (end == std::string::npos) return error_answer(400, "MalformedXML", "an object is not closed");
     wanted.emplace_back(value("Key", at, end), value("VersionId", at, end));
   }
-  if (wanted.empty() || wanted.size() > 1000) return error_answer(400, "MalformedXML", "1 to 1,000 objects are allowed");
+  if (wanted.empty() || wanted.size() > 1000)
+    return error_answer(400, "MalformedXML", "1 to 1,000 objects are allowed");
   for (auto const& [key, id] : wanted) {
     if (id.empty()) return error_answer(400, "InvalidRequest", "this server deletes by version only");
     remove_version(call, key, id);
@@ -184,13 +198,6 @@ HttpAnswer delete_many(S3Call const& call) {
 }
 
 }  // namespace
-
-std::string md5_hex(std::string const& bytes) {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> out{};
-  unsigned size = 0;
-  EVP_Digest(bytes.data(), bytes.size(), out.data(), &size, EVP_md5(), nullptr);
-  return to_hex(std::span<std::uint8_t const>(out.data(), size));
-}
 
 HttpAnswer xml_answer(std::string const& body) {
   HttpAnswer answer;
@@ -201,13 +208,17 @@ HttpAnswer xml_answer(std::string const& body) {
 
 HttpAnswer handle_bucket(S3Call const& call) {
   auto const& method = call.request.method;
-  if (method == "HEAD") return call.options.list_buckets ? HttpAnswer{} : error_answer(403, "AccessDenied", "");
+  if (method == "HEAD")
+    return call.options.list_buckets ? HttpAnswer{} : error_answer(403, "AccessDenied", "");
   if (method == "PUT") return HttpAnswer{};
   if (method == "POST" && call.has("delete")) return delete_many(call);
-  if (method != "GET") return error_answer(405, "MethodNotAllowed", "The specified method is not allowed against this resource.");
+  if (method != "GET")
+    return error_answer(405, "MethodNotAllowed",
+                        "The specified method is not allowed against this resource.");
   if (call.has("location"))
     return xml_answer("<LocationConstraint>" + call.options.region + "</LocationConstraint>");
-  if (call.has("versioning")) return xml_answer("<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>");
+  if (call.has("versioning"))
+    return xml_answer("<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>");
   if (call.has("versions")) return list_versions(call);
   if (call.has("uploads")) return list_uploads(call);
   return list_objects(call);

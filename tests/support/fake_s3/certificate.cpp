@@ -1,14 +1,14 @@
 #include "tests/support/fake_s3/certificate.h"
 
+#include <memory>
+#include <stdexcept>
+
 #include <openssl/ec.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
-
-#include <memory>
-#include <stdexcept>
 
 #include "core/store/s3/endpoint.h"
 
@@ -58,29 +58,36 @@ Certificate new_certificate(EVP_PKEY* key, std::string const& name, long from, l
 void write_pem(std::string const& path, X509* certificate, EVP_PKEY* key) {
   std::unique_ptr<BIO, int (*)(BIO*)> file(BIO_new_file(path.c_str(), "w"), BIO_free);
   require(file != nullptr, "cannot write the file");
-  bool const written = key != nullptr ? PEM_write_bio_PrivateKey(file.get(), key, nullptr, nullptr, 0, nullptr, nullptr) == 1
-                                      : PEM_write_bio_X509(file.get(), certificate) == 1;
+  bool const written =
+      key != nullptr ? PEM_write_bio_PrivateKey(file.get(), key, nullptr, nullptr, 0, nullptr, nullptr) == 1
+                     : PEM_write_bio_X509(file.get(), certificate) == 1;
   require(written, "cannot write the file");
 }
 
 }  // namespace
 
-CertificateFiles make_certificate(std::string const& directory, std::string const& name, CertificateSpec const& spec) {
+CertificateFiles make_certificate(std::string const& directory, std::string const& name,
+                                  CertificateSpec const& spec) {
   Key const authority_key = new_key();
-  Certificate const authority = new_certificate(authority_key.get(), "b2backupd test authority", -86'400, 86'400 * 365);
+  Certificate const authority =
+      new_certificate(authority_key.get(), "b2backupd test authority", -86'400, 86'400 * 365);
   X509_set_issuer_name(authority.get(), X509_get_subject_name(authority.get()));
   add_extension(authority.get(), authority.get(), NID_basic_constraints, "critical,CA:TRUE");
   add_extension(authority.get(), authority.get(), NID_key_usage, "critical,keyCertSign,cRLSign");
   require(X509_sign(authority.get(), authority_key.get(), EVP_sha256()) > 0, "signing failed");
 
   Key const key = new_key();
-  Certificate const certificate = new_certificate(key.get(), spec.host, spec.valid_from_seconds, spec.valid_for_seconds);
+  Certificate const certificate =
+      new_certificate(key.get(), spec.host, spec.valid_from_seconds, spec.valid_for_seconds);
   X509* const issuer = spec.self_signed ? certificate.get() : authority.get();
   X509_set_issuer_name(certificate.get(), X509_get_subject_name(issuer));
-  add_extension(certificate.get(), issuer, NID_subject_alt_name, (s3::is_ip_address(spec.host) ? "IP:" : "DNS:") + spec.host);
-  require(X509_sign(certificate.get(), spec.self_signed ? key.get() : authority_key.get(), EVP_sha256()) > 0, "signing failed");
+  add_extension(certificate.get(), issuer, NID_subject_alt_name,
+                (s3::is_ip_address(spec.host) ? "IP:" : "DNS:") + spec.host);
+  require(X509_sign(certificate.get(), spec.self_signed ? key.get() : authority_key.get(), EVP_sha256()) > 0,
+          "signing failed");
 
-  CertificateFiles const files{directory + "/" + name + "-authority.pem", directory + "/" + name + ".pem", directory + "/" + name + ".key"};
+  CertificateFiles const files{directory + "/" + name + "-authority.pem", directory + "/" + name + ".pem",
+                               directory + "/" + name + ".key"};
   write_pem(files.authority, authority.get(), nullptr);
   write_pem(files.certificate, certificate.get(), nullptr);
   write_pem(files.private_key, nullptr, key.get());

@@ -1,7 +1,8 @@
 #include "tests/support/fake_s3/faults.h"
 
-#include <boost/json.hpp>
 #include <map>
+
+#include <boost/json.hpp>
 
 namespace b2b::test {
 
@@ -18,7 +19,8 @@ void Faults::clear() {
 std::size_t Faults::left() const {
   std::scoped_lock lock(mutex_);
   std::size_t out = 0;
-  for (auto const& fault : faults_) out += fault.count;
+  for (auto const& fault : faults_)
+    out += fault.count;
   return out;
 }
 
@@ -42,10 +44,10 @@ std::optional<Fault> Faults::next(std::string const& method, std::string const& 
 std::optional<std::vector<Fault>> parse_faults(std::string const& json_array, std::string& problem) {
   namespace json = boost::json;
   static std::map<std::string, FaultAction, std::less<>> const actions = {
-      {"status", FaultAction::status},           {"early-status", FaultAction::early_status},
-      {"drop", FaultAction::drop},               {"lose-answer", FaultAction::lose_answer},
-      {"stall", FaultAction::stall},             {"stall-answer", FaultAction::stall_answer},
-      {"truncate", FaultAction::truncate},       {"corrupt", FaultAction::corrupt},
+      {"status", FaultAction::status},     {"early-status", FaultAction::early_status},
+      {"drop", FaultAction::drop},         {"lose-answer", FaultAction::lose_answer},
+      {"stall", FaultAction::stall},       {"stall-answer", FaultAction::stall_answer},
+      {"truncate", FaultAction::truncate}, {"corrupt", FaultAction::corrupt},
       {"delay", FaultAction::delay},
   };
   json::error_code malformed;
@@ -63,7 +65,8 @@ std::optional<std::vector<Fault>> parse_faults(std::string const& json_array, st
     Fault fault;
     for (auto const& [name, value] : item.get_object()) {
       auto const text = value.is_string() ? std::string(value.get_string()) : std::string();
-      auto const number = value.is_int64() && value.get_int64() >= 0 ? static_cast<std::uint64_t>(value.get_int64()) : 0;
+      auto const number =
+          value.is_int64() && value.get_int64() >= 0 ? static_cast<std::uint64_t>(value.get_int64()) : 0;
       if (name == "action" && actions.contains(text)) {
         fault.action = actions.find(text)->second;
       } else if (name == "method") {

@@ -1,14 +1,17 @@
 // The S3 operations on single objects: put, get, head, delete, copy, and the parts of multipart uploads.
+#include "tests/support/fake_s3/handlers.h"
+
 #include <algorithm>
 #include <charconv>
 
 #include "core/util/encoding.h"
-#include "tests/support/fake_s3/handlers.h"
 
 namespace b2b::test {
 namespace {
 
-std::string quoted(std::string const& etag) { return "\"" + etag + "\""; }
+std::string quoted(std::string const& etag) {
+  return "\"" + etag + "\"";
+}
 
 // "bytes=A-B" → the part of `size` bytes; nullopt when there is none in it.
 struct Range {
@@ -128,8 +131,10 @@ std::optional<HttpAnswer> copy_source_of(S3Call const& call, StoredVersion& sour
     return error_answer(400, "InvalidArgument", "x-amz-copy-source is malformed or names another bucket");
   auto const found = find(call, path.substr(slash + 1), "");
   if (!found || found->hide_marker) return missing(call);
-  if (auto const match = call.request.header("x-amz-copy-source-if-match"); !match.empty() && match != quoted(found->etag))
-    return error_answer(412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold");
+  if (auto const match = call.request.header("x-amz-copy-source-if-match");
+      !match.empty() && match != quoted(found->etag))
+    return error_answer(412, "PreconditionFailed",
+                        "At least one of the pre-conditions you specified did not hold");
   source = *found;
   return std::nullopt;
 }
@@ -137,15 +142,18 @@ std::optional<HttpAnswer> copy_source_of(S3Call const& call, StoredVersion& sour
 HttpAnswer copy(S3Call const& call) {
   StoredVersion source;
   if (auto refusal = copy_source_of(call, source)) return *refusal;
-  if (source.size >= 5'000'000'000) return error_answer(400, "InvalidRequest", "The copy source is larger than the maximum");
+  if (source.size >= 5'000'000'000)
+    return error_answer(400, "InvalidRequest", "The copy source is larger than the maximum");
   source.modified = call.now;
   std::string const etag = source.etag;
   insert(call, std::move(source));
-  return xml_answer("<CopyObjectResult><LastModified>" + format_iso8601(call.now) + "</LastModified><ETag>&quot;" + etag +
-                    "&quot;</ETag></CopyObjectResult>");
+  return xml_answer("<CopyObjectResult><LastModified>" + format_iso8601(call.now) +
+                    "</LastModified><ETag>&quot;" + etag + "&quot;</ETag></CopyObjectResult>");
 }
 
-HttpAnswer no_such_upload() { return error_answer(404, "NoSuchUpload", "The specified multipart upload does not exist."); }
+HttpAnswer no_such_upload() {
+  return error_answer(404, "NoSuchUpload", "The specified multipart upload does not exist.");
+}
 
 // Runs `use` on the upload that the request names, under the lock.
 template <class Use>
@@ -161,7 +169,8 @@ HttpAnswer put_part(S3Call const& call) {
   unsigned number = 0;
   std::string const text = call.request.query_value("partNumber");
   std::from_chars(text.data(), text.data() + text.size(), number);
-  if (number < 1 || number > 10'000) return error_answer(400, "InvalidArgument", "partNumber must be between 1 and 10,000");
+  if (number < 1 || number > 10'000)
+    return error_answer(400, "InvalidArgument", "partNumber must be between 1 and 10,000");
   StoredPart part;
   bool const copied = !call.request.header("x-amz-copy-source").empty();
   if (copied) {
@@ -177,7 +186,8 @@ HttpAnswer put_part(S3Call const& call) {
   }
   return with_upload(call, [&](FakeBucket&, StoredUpload& upload) {
     upload.parts[number] = part;
-    if (copied) return xml_answer("<CopyPartResult><ETag>&quot;" + part.md5_hex + "&quot;</ETag></CopyPartResult>");
+    if (copied)
+      return xml_answer("<CopyPartResult><ETag>&quot;" + part.md5_hex + "&quot;</ETag></CopyPartResult>");
     HttpAnswer answer;
     answer.headers = {{"ETag", quoted(part.md5_hex)}};
     return answer;
@@ -190,15 +200,17 @@ HttpAnswer begin_upload(S3Call const& call) {
     bucket.uploads[id] = {call.key, call.now, {}};
     return true;
   });
-  return xml_answer("<InitiateMultipartUploadResult><Bucket>" + call.bucket + "</Bucket><Key>" + html_escape(call.key) +
-                    "</Key><UploadId>" + id + "</UploadId></InitiateMultipartUploadResult>");
+  return xml_answer("<InitiateMultipartUploadResult><Bucket>" + call.bucket + "</Bucket><Key>" +
+                    html_escape(call.key) + "</Key><UploadId>" + id +
+                    "</UploadId></InitiateMultipartUploadResult>");
 }
 
 // The parts are taken from the request's XML in the simplest way: it is what our own client writes.
 HttpAnswer complete_upload(S3Call const& call) {
   std::vector<std::pair<unsigned, std::string>> wanted;
   std::string const& xml = *call.request.body;
-  for (std::size_t at = xml.find("<PartNumber>"); at != std::string::npos; at = xml.find("<PartNumber>", at + 1)) {
+  for (std::size_t at = xml.find("<PartNumber>"); at != std::string::npos;
+       at = xml.find("<PartNumber>", at + 1)) {
     unsigned number = 0;
     std::from_chars(xml.data() + at + 12, xml.data() + xml.size(), number);
     auto const etag = xml.find("<ETag>", at);
@@ -216,7 +228,8 @@ HttpAnswer complete_upload(S3Call const& call) {
       if (part == upload.parts.end() || part->second.md5_hex != etag)
         return error_answer(400, "InvalidPart", "One or more of the specified parts could not be found.");
       if (number != wanted.back().first && part->second.body->size() < call.options.min_part_bytes)
-        return error_answer(400, "EntityTooSmall", "Your proposed upload is smaller than the minimum allowed size");
+        return error_answer(400, "EntityTooSmall",
+                            "Your proposed upload is smaller than the minimum allowed size");
       version.pieces.push_back(part->second.body);
       version.size += part->second.body->size();
       digests += as_text(*from_hex(etag));
@@ -229,8 +242,8 @@ HttpAnswer complete_upload(S3Call const& call) {
   version.modified = call.now;
   std::string const etag = version.etag;
   insert(call, std::move(version));
-  return xml_answer("<CompleteMultipartUploadResult><Key>" + html_escape(call.key) + "</Key><ETag>&quot;" + etag +
-                    "&quot;</ETag></CompleteMultipartUploadResult>");
+  return xml_answer("<CompleteMultipartUploadResult><Key>" + html_escape(call.key) + "</Key><ETag>&quot;" +
+                    etag + "&quot;</ETag></CompleteMultipartUploadResult>");
 }
 
 HttpAnswer list_parts(S3Call const& call) {
@@ -247,12 +260,13 @@ HttpAnswer list_parts(S3Call const& call) {
       if (truncated) break;
       ++count;
       last = at->first;
-      parts += "<Part><PartNumber>" + std::to_string(at->first) + "</PartNumber><ETag>&quot;" + at->second.md5_hex +
-               "&quot;</ETag><Size>" + std::to_string(at->second.body->size()) + "</Size></Part>";
+      parts += "<Part><PartNumber>" + std::to_string(at->first) + "</PartNumber><ETag>&quot;" +
+               at->second.md5_hex + "&quot;</ETag><Size>" + std::to_string(at->second.body->size()) +
+               "</Size></Part>";
     }
     return xml_answer("<ListPartsResult><IsTruncated>" + std::string(truncated ? "true" : "false") +
-                      "</IsTruncated><NextPartNumberMarker>" + std::to_string(last) + "</NextPartNumberMarker>" + parts +
-                      "</ListPartsResult>");
+                      "</IsTruncated><NextPartNumberMarker>" + std::to_string(last) +
+                      "</NextPartNumberMarker>" + parts + "</ListPartsResult>");
   });
 }
 
@@ -279,7 +293,8 @@ void remove_version(S3Call const& call, std::string const& key, std::string cons
 
 HttpAnswer handle_object(S3Call const& call) {
   auto const& method = call.request.method;
-  if (auto const problem = b2_key_problem(call.key); !problem.empty()) return error_answer(400, "InvalidRequest", problem);
+  if (auto const problem = b2_key_problem(call.key); !problem.empty())
+    return error_answer(400, "InvalidRequest", problem);
   if (method == "PUT" && call.has("partNumber")) return put_part(call);
   if (method == "PUT" && !call.request.header("x-amz-copy-source").empty()) return copy(call);
   if (method == "PUT") return put(call);

@@ -12,8 +12,8 @@ struct S3Call {
   FakeOptions const& options;
   HttpRequest const& request;
   TimePoint now;
-  std::string bucket;              // exists
-  std::string key;                 // empty for the bucket itself
+  std::string bucket;  // exists
+  std::string key;     // empty for the bucket itself
 
   bool has(std::string const& query) const { return request.has_query(query); }
 };
@@ -23,6 +23,5 @@ HttpAnswer handle_bucket(S3Call const& call);
 
 void remove_version(S3Call const& call, std::string const& key, std::string const& version_id);
 HttpAnswer xml_answer(std::string const& body);
-std::string md5_hex(std::string const& bytes);
 
 }  // namespace b2b::test

@@ -3,18 +3,41 @@
 #include <array>
 #include <cstdio>
 
+#include <openssl/evp.h>
+
 #include "core/util/encoding.h"
 #include "tests/support/fake_s3/handlers.h"
 
 namespace b2b::test {
+namespace {
+
+std::string digest_hex(EVP_MD const* algorithm, std::string const& bytes) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> out{};
+  unsigned size = 0;
+  EVP_Digest(bytes.data(), bytes.size(), out.data(), &size, algorithm, nullptr);
+  return to_hex(std::span<std::uint8_t const>(out.data(), size));
+}
+
+}  // namespace
+
+std::string sha256_hex(std::string const& bytes) {
+  return digest_hex(EVP_sha256(), bytes);
+}
+std::string md5_hex(std::string const& bytes) {
+  return digest_hex(EVP_md5(), bytes);
+}
 
 std::string html_escape(std::string const& text) {
   std::string out;
   for (char const c : text) {
-    if (c == '&') out += "&amp;";
-    else if (c == '<') out += "&lt;";
-    else if (c == '>') out += "&gt;";
-    else out += c;
+    if (c == '&')
+      out += "&amp;";
+    else if (c == '<')
+      out += "&lt;";
+    else if (c == '>')
+      out += "&gt;";
+    else
+      out += c;
   }
   return out;
 }
@@ -27,10 +50,11 @@ std::string http_date(TimePoint time) {
   std::chrono::year_month_day const date(day);
   std::chrono::hh_mm_ss const clock(std::chrono::floor<std::chrono::seconds>(time - day));
   std::array<char, 64> out{};
-  std::snprintf(out.data(), out.size(), "%s, %02u %s %04d %02d:%02d:%02d GMT", days[std::chrono::weekday(day).c_encoding()],
-                static_cast<unsigned>(date.day()), months[static_cast<unsigned>(date.month()) - 1],
-                static_cast<int>(date.year()), static_cast<int>(clock.hours().count()),
-                static_cast<int>(clock.minutes().count()), static_cast<int>(clock.seconds().count()));
+  std::snprintf(out.data(), out.size(), "%s, %02u %s %04d %02d:%02d:%02d GMT",
+                days[std::chrono::weekday(day).c_encoding()], static_cast<unsigned>(date.day()),
+                months[static_cast<unsigned>(date.month()) - 1], static_cast<int>(date.year()),
+                static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
+                static_cast<int>(clock.seconds().count()));
   return out.data();
 }
 
@@ -38,8 +62,9 @@ HttpAnswer error_answer(unsigned status, std::string const& code, std::string co
   HttpAnswer answer;
   answer.status = status;
   answer.headers = {{"Content-Type", "application/xml"}, {"x-amz-request-id", "fake0123456789"}};
-  answer.set_body("<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?>\n<Error><Code>" + html_escape(code) +
-                  "</Code><Message>" + html_escape(message) + "</Message><RequestId>fake0123456789</RequestId></Error>");
+  answer.set_body("<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?>\n<Error><Code>" +
+                  html_escape(code) + "</Code><Message>" + html_escape(message) +
+                  "</Message><RequestId>fake0123456789</RequestId></Error>");
   return answer;
 }
 
@@ -57,16 +82,20 @@ bool parse_target(std::string const& target, HttpRequest& request) {
     rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
     auto const equals = parameter.find('=');
     auto const name = uri_decode(parameter.substr(0, equals));
-    auto const value = uri_decode(equals == std::string_view::npos ? std::string_view{} : parameter.substr(equals + 1));
+    auto const value =
+        uri_decode(equals == std::string_view::npos ? std::string_view{} : parameter.substr(equals + 1));
     if (!name || !value) return false;
     request.query.emplace(*name, *value);
   }
   return uri_encode(request.path, true) == request.raw_path;
 }
 
-HttpAnswer handle_s3(FakeObjects& objects, FakeOptions const& options, HttpRequest const& request, TimePoint now) {
+HttpAnswer handle_s3(FakeObjects& objects, FakeOptions const& options, HttpRequest const& request,
+                     TimePoint now) {
   auto const slash = request.path.find('/', 1);
-  S3Call call{objects, options, request, now, request.path.substr(1, slash == std::string::npos ? slash : slash - 1), {}};
+  S3Call call{
+      objects, options, request, now, request.path.substr(1, slash == std::string::npos ? slash : slash - 1),
+      {}};
   if (slash != std::string::npos) call.key = request.path.substr(slash + 1);
   if (call.bucket.empty()) {
     if (!options.list_buckets) return error_answer(403, "AccessDenied", "not entitled");

@@ -1,5 +1,5 @@
-// The objects of the fake S3 server: versioned buckets and multipart uploads, in memory. Thread-safe; bodies are shared
-// and immutable, so that answering from one needs no lock.
+// The objects of the fake S3 server: versioned buckets and multipart uploads, in memory. Thread-safe; bodies
+// are shared and immutable, so that answering from one needs no lock.
 #pragma once
 
 #include <cstdint>
@@ -19,9 +19,9 @@ using Piece = std::shared_ptr<std::string const>;
 struct StoredVersion {
   std::string id;
   bool hide_marker = false;
-  std::vector<Piece> pieces;         // one, or the parts of a multipart upload
+  std::vector<Piece> pieces;  // one, or the parts of a multipart upload
   std::uint64_t size = 0;
-  std::string etag;                  // without quotes
+  std::string etag;  // without quotes
   TimePoint modified{};
 };
 
@@ -37,8 +37,8 @@ struct StoredUpload {
 };
 
 struct FakeBucket {
-  std::map<std::string, std::vector<StoredVersion>> objects;   // newest version first, never empty
-  std::map<std::string, StoredUpload> uploads;                 // by id
+  std::map<std::string, std::vector<StoredVersion>> objects;  // newest version first, never empty
+  std::map<std::string, StoredUpload> uploads;                // by id
 };
 
 class FakeObjects {

@@ -1,5 +1,14 @@
 #include "tests/support/fake_s3/process.h"
 
+#include <array>
+#include <fstream>
+#include <stdexcept>
+
+#include <boost/asio/connect.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/read.hpp>
+#include <boost/asio/write.hpp>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -8,14 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
-#include <boost/asio/connect.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/read.hpp>
-#include <boost/asio/write.hpp>
-#include <fstream>
-#include <stdexcept>
+#include "tests/support/paths.h"
 
 extern char** environ;  // NOLINT: POSIX declares it nowhere
 
@@ -40,10 +42,11 @@ std::string ask(std::uint16_t port, std::string const& request) {
 FakeServerProcess::FakeServerProcess(std::string const& scratch, std::vector<std::string> const& arguments) {
   std::string const port_file = scratch + "/fake-s3-port";
   unlink(port_file.c_str());
-  std::vector<std::string> words = {std::string(B2B_BINARY_DIR) + "/bin/b2b_fake_s3", "--port-file", port_file};
+  std::vector<std::string> words = {binary_directory() + "/bin/b2b_fake_s3", "--port-file", port_file};
   words.insert(words.end(), arguments.begin(), arguments.end());
   std::vector<char*> argv;
-  for (auto& word : words) argv.push_back(word.data());
+  for (auto& word : words)
+    argv.push_back(word.data());
   argv.push_back(nullptr);
   if (posix_spawn(&pid_, argv[0], nullptr, nullptr, argv.data(), environ) != 0)
     throw std::runtime_error("cannot start " + words[0]);
@@ -64,7 +67,9 @@ FakeServerProcess::FakeServerProcess(std::string const& scratch, std::vector<std
   throw std::runtime_error(words[0] + " does not listen");
 }
 
-FakeServerProcess::~FakeServerProcess() { stop(); }
+FakeServerProcess::~FakeServerProcess() {
+  stop();
+}
 
 void FakeServerProcess::stop() {
   if (pid_ < 0) return;
@@ -75,7 +80,8 @@ void FakeServerProcess::stop() {
 }
 
 void FakeServerProcess::control(std::string const& json) const {
-  ask(port_, "POST /__control HTTP/1.1\r\nHost: fake\r\nConnection: close\r\nContent-Length: " + std::to_string(json.size()) + "\r\n\r\n" + json);
+  ask(port_, "POST /__control HTTP/1.1\r\nHost: fake\r\nConnection: close\r\nContent-Length: " +
+                 std::to_string(json.size()) + "\r\n\r\n" + json);
 }
 
 std::string FakeServerProcess::stats() const {

@@ -1,18 +1,18 @@
 // The fake S3 server in a process of its own: for tests that measure or kill this one, and for benchmarks.
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstdint>
 #include <string>
 #include <vector>
+
+#include <sys/types.h>
 
 namespace b2b::test {
 
 class FakeServerProcess {
  public:
-  // Starts B2B_BINARY_DIR/bin/b2b_fake_s3 with these arguments and waits until it listens. Throws std::runtime_error.
-  // `scratch` is a directory for its port file.
+  // Starts b2b_fake_s3 from the build directory with these arguments and waits until it listens. Throws
+  // std::runtime_error. `scratch` is a directory for its port file.
   FakeServerProcess(std::string const& scratch, std::vector<std::string> const& arguments = {});
   FakeServerProcess(FakeServerProcess const&) = delete;
   FakeServerProcess& operator=(FakeServerProcess const&) = delete;

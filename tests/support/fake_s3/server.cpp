@@ -1,12 +1,12 @@
 #include "tests/support/fake_s3/server.h"
 
-#include <openssl/evp.h>
-#include <poll.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
-
 #include <algorithm>
 #include <array>
+#include <condition_variable>
+#include <list>
+#include <stdexcept>
+#include <thread>
+
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/context.hpp>
@@ -17,10 +17,9 @@
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/json.hpp>
-#include <condition_variable>
-#include <list>
-#include <stdexcept>
-#include <thread>
+#include <poll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
 
 #include "core/store/s3/request.h"
 #include "core/util/encoding.h"
@@ -34,13 +33,6 @@ using tcp = net::ip::tcp;
 using ErrorCode = boost::system::error_code;
 using Parser = http::request_parser<http::buffer_body>;
 
-std::string digest_hex(EVP_MD const* algorithm, std::string const& bytes) {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> out{};
-  unsigned size = 0;
-  EVP_Digest(bytes.data(), bytes.size(), out.data(), &size, algorithm, nullptr);
-  return to_hex(std::span<std::uint8_t const>(out.data(), size));
-}
-
 }  // namespace
 
 class FakeServer::Impl {
@@ -50,6 +42,9 @@ class FakeServer::Impl {
 
   void close_connections();
   std::string stats_json() const;
+  std::string url() const {
+    return (tls_ ? "https://127.0.0.1:" : "http://127.0.0.1:") + std::to_string(port);
+  }
 
   FakeServerOptions const options;
   FakeObjects objects;
@@ -66,7 +61,7 @@ class FakeServer::Impl {
 
  private:
   struct Session {
-    int fd = -1;                       // guarded by sessions_mutex_; -1 once closed
+    int fd = -1;  // guarded by sessions_mutex_; -1 once closed
     std::atomic<bool> done{false};
     std::thread thread;
   };
@@ -76,12 +71,13 @@ class FakeServer::Impl {
   template <class Stream>
   void serve(Stream& stream, int fd);
   template <class Stream>
-  bool read_body(Stream& stream, boost::beast::flat_buffer& buffer, Parser& parser, std::optional<Fault> const& fault, std::string& body);
+  bool read_body(Stream& stream, boost::beast::flat_buffer& buffer, Parser& parser,
+                 std::optional<Fault> const& fault, std::string& body);
   template <class Stream>
-  bool write_answer(Stream& stream, int fd, HttpAnswer const& answer, bool head_only, std::optional<Fault> const& fault);
+  bool write_answer(Stream& stream, int fd, HttpAnswer const& answer, bool head_only,
+                    std::optional<Fault> const& fault);
   HttpAnswer answer_to(HttpRequest& request);
   HttpAnswer control(HttpRequest const& request);
-  HttpAnswer authorize_account(HttpRequest const& request);
   TimePoint now() const { return system_clock().now() + std::chrono::seconds(clock_offset_seconds.load()); }
   void sleep_unless_closed(int fd, std::chrono::milliseconds time);
 
@@ -115,7 +111,8 @@ FakeServer::Impl::~Impl() {
   shutdown(acceptor_.native_handle(), SHUT_RDWR);  // wakes accept()
   acceptor_thread_.join();
   close_connections();
-  for (auto& session : sessions_) session.thread.join();
+  for (auto& session : sessions_)
+    session.thread.join();
 }
 
 void FakeServer::Impl::close_connections() {
@@ -138,7 +135,8 @@ void FakeServer::Impl::accept_loop() {
     });
     Session& session = sessions_.emplace_back();
     session.fd = socket.native_handle();
-    session.thread = std::thread([this, &session, moved = std::move(socket)]() mutable { run_session(session, std::move(moved)); });
+    session.thread = std::thread(
+        [this, &session, moved = std::move(socket)]() mutable { run_session(session, std::move(moved)); });
   }
 }
 
@@ -194,14 +192,17 @@ bool FakeServer::Impl::read_body(Stream& stream, boost::beast::flat_buffer& buff
 }
 
 template <class Stream>
-bool FakeServer::Impl::write_answer(Stream& stream, int fd, HttpAnswer const& answer, bool head_only, std::optional<Fault> const& fault) {
+bool FakeServer::Impl::write_answer(Stream& stream, int fd, HttpAnswer const& answer, bool head_only,
+                                    std::optional<Fault> const& fault) {
   std::string head = "HTTP/1.1 " + std::to_string(answer.status) + " \r\nDate: " + http_date(now()) + "\r\n";
-  for (auto const& [name, value] : answer.headers) head += name + ": " + value + "\r\n";
+  for (auto const& [name, value] : answer.headers)
+    head += name + ": " + value + "\r\n";
   if (answer.status != 204) head += "Content-Length: " + std::to_string(answer.length) + "\r\n";
   if (answer.close) head += "Connection: close\r\n";
   head += "\r\n";
   std::uint64_t left = head_only || answer.status == 204 ? 0 : answer.length;
-  bool const cut = fault && (fault->action == FaultAction::truncate || fault->action == FaultAction::stall_answer);
+  bool const cut =
+      fault && (fault->action == FaultAction::truncate || fault->action == FaultAction::stall_answer);
   if (cut) left = std::min(left, fault->after_bytes);
   ErrorCode error;
   std::uint64_t offset = answer.offset;
@@ -213,9 +214,11 @@ bool FakeServer::Impl::write_answer(Stream& stream, int fd, HttpAnswer const& an
       continue;
     }
     while (left > 0 && offset < piece->size()) {
-      std::size_t const n = static_cast<std::size_t>(std::min<std::uint64_t>({left, piece->size() - offset, 1 << 20}));
+      std::size_t const n =
+          static_cast<std::size_t>(std::min<std::uint64_t>({left, piece->size() - offset, 1 << 20}));
       std::string_view const bytes(piece->data() + offset, n);
-      if (fault && fault->action == FaultAction::corrupt && fault->after_bytes >= written && fault->after_bytes < written + n) {
+      if (fault && fault->action == FaultAction::corrupt && fault->after_bytes >= written &&
+          fault->after_bytes < written + n) {
         std::string damaged = head + std::string(bytes);
         damaged[head.size() + static_cast<std::size_t>(fault->after_bytes - written)] ^= 1;
         net::write(stream, net::buffer(damaged), error);
@@ -253,7 +256,8 @@ void FakeServer::Impl::serve(Stream& stream, int fd) {
     request.method = std::string(parser.get().method_string());
     std::string const target(parser.get().target());
     bool const well_formed = parse_target(target, request);
-    for (auto const& field : parser.get()) request.headers[s3::lower_case(field.name_string())] = std::string(field.value());
+    for (auto const& field : parser.get())
+      request.headers[s3::lower_case(field.name_string())] = std::string(field.value());
     bool const is_control = request.path.starts_with("/__control");
     {
       std::scoped_lock lock(mutex);
@@ -265,7 +269,8 @@ void FakeServer::Impl::serve(Stream& stream, int fd) {
       answer.close = true;
       write_answer(stream, fd, answer, false, std::nullopt);
       shutdown(fd, SHUT_WR);
-      sleep_unless_closed(fd, std::chrono::seconds(2));  // so that unread bytes do not reset the connection too soon
+      sleep_unless_closed(
+          fd, std::chrono::seconds(2));  // so that unread bytes do not reset the connection too soon
       return;
     }
     auto body = std::make_shared<std::string>();
@@ -274,7 +279,8 @@ void FakeServer::Impl::serve(Stream& stream, int fd) {
     if (fault && fault->action == FaultAction::drop) return;
     if (fault && fault->action == FaultAction::stall) return sleep_unless_closed(fd, std::chrono::hours(1));
     if (!is_control && latency_ms > 0) sleep_unless_closed(fd, std::chrono::milliseconds(latency_ms.load()));
-    if (fault && fault->action == FaultAction::delay) sleep_unless_closed(fd, std::chrono::milliseconds(fault->delay_ms));
+    if (fault && fault->action == FaultAction::delay)
+      sleep_unless_closed(fd, std::chrono::milliseconds(fault->delay_ms));
 
     HttpAnswer answer;
     if (fault && fault->action == FaultAction::status) {
@@ -292,10 +298,10 @@ void FakeServer::Impl::serve(Stream& stream, int fd) {
 
 HttpAnswer FakeServer::Impl::answer_to(HttpRequest& request) {
   if (request.path.starts_with("/__control")) return control(request);
-  if (request.path.starts_with("/b2api/")) return authorize_account(request);
+  if (request.path.starts_with("/b2api/")) return answer_b2_api(options.s3, request, url());
   if (options.s3.check_bodies) {
-    request.sha256_hex = digest_hex(EVP_sha256(), *request.body);
-    if (!request.body->empty()) request.md5_hex = digest_hex(EVP_md5(), *request.body);
+    request.sha256_hex = sha256_hex(*request.body);
+    if (!request.body->empty()) request.md5_hex = md5_hex(*request.body);
   } else if (auto const announced = from_base64(request.header("content-md5"))) {
     request.md5_hex = to_hex(*announced);  // believed
   }
@@ -318,11 +324,14 @@ HttpAnswer FakeServer::Impl::control(HttpRequest const& request) {
   if (problem.empty()) {
     auto const& object = document.get_object();
     if (object.contains("clear")) faults.clear();
-    if (auto const* latency = object.if_contains("latencyMs")) latency_ms = static_cast<unsigned>(latency->to_number<std::uint32_t>(malformed));
-    if (auto const* offset = object.if_contains("clockOffsetSeconds")) clock_offset_seconds = offset->to_number<std::int64_t>(malformed);
+    if (auto const* latency = object.if_contains("latencyMs"))
+      latency_ms = static_cast<unsigned>(latency->to_number<std::uint32_t>(malformed));
+    if (auto const* offset = object.if_contains("clockOffsetSeconds"))
+      clock_offset_seconds = offset->to_number<std::int64_t>(malformed);
     if (auto const* list = object.if_contains("faults")) {
       if (auto const parsed = parse_faults(boost::json::serialize(*list), problem))
-        for (auto const& fault : *parsed) faults.add(fault);
+        for (auto const& fault : *parsed)
+          faults.add(fault);
     }
   }
   answer.status = problem.empty() ? 200 : 400;
@@ -330,31 +339,12 @@ HttpAnswer FakeServer::Impl::control(HttpRequest const& request) {
   return answer;
 }
 
-HttpAnswer FakeServer::Impl::authorize_account(HttpRequest const& request) {
-  std::string const expected = "Basic " + to_base64(as_bytes(options.s3.key_id + ":" + options.s3.application_key));
-  HttpAnswer answer;
-  answer.headers = {{"Content-Type", "application/json"}};
-  if (request.header("authorization") != expected) {
-    answer.status = 401;
-    answer.set_body(R"({"code":"bad_auth_token","message":"invalid application key","status":401})");
-    return answer;
-  }
-  boost::json::array capabilities = {"listFiles", "readFiles", "writeFiles", "deleteFiles"};
-  if (options.s3.list_buckets) capabilities.emplace_back("listBuckets");
-  std::string const endpoint = std::string(tls_ ? "https" : "http") + "://127.0.0.1:" + std::to_string(port);
-  boost::json::object allowed = {{"buckets", boost::json::array{{{"id", "b0"}, {"name", options.s3.bucket}}}},
-                                 {"capabilities", capabilities},
-                                 {"namePrefix", nullptr}};
-  boost::json::object document = {{"accountId", "000000000000"}, {"apiInfo", {{"storageApi", {{"s3ApiUrl", endpoint}, {"allowed", allowed}}}}}};
-  if (request.path.starts_with("/b2api/v2/")) document = {{"s3ApiUrl", endpoint}, {"allowed", allowed}};
-  answer.set_body(boost::json::serialize(document));
-  return answer;
-}
-
 std::string FakeServer::Impl::stats_json() const {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
-  auto const seconds = [](timeval const& t) { return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6; };
+  auto const seconds = [](timeval const& t) {
+    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6;
+  };
   boost::json::object by_method;
   std::uint64_t total = 0;
   {
@@ -364,29 +354,46 @@ std::string FakeServer::Impl::stats_json() const {
       total += count;
     }
   }
-  return boost::json::serialize(boost::json::object{{"requests", by_method},
-                                                    {"total", total},
-                                                    {"refused", refused.load()},
-                                                    {"connections", accepted.load()},
-                                                    {"bytesIn", bytes_in.load()},
-                                                    {"bytesOut", bytes_out.load()},
-                                                    {"faultsLeft", faults.left()},
-                                                    {"cpuSeconds", seconds(usage.ru_utime) + seconds(usage.ru_stime)}});
+  return boost::json::serialize(
+      boost::json::object{{"requests", by_method},
+                          {"total", total},
+                          {"refused", refused.load()},
+                          {"connections", accepted.load()},
+                          {"bytesIn", bytes_in.load()},
+                          {"bytesOut", bytes_out.load()},
+                          {"faultsLeft", faults.left()},
+                          {"cpuSeconds", seconds(usage.ru_utime) + seconds(usage.ru_stime)}});
 }
 
 FakeServer::FakeServer(FakeServerOptions options) : impl_(std::make_unique<Impl>(std::move(options))) {}
 FakeServer::~FakeServer() = default;
-std::uint16_t FakeServer::port() const { return impl_->port; }
-std::string FakeServer::url() const {
-  return (impl_->options.certificate_file.empty() ? "http://127.0.0.1:" : "https://127.0.0.1:") + std::to_string(impl_->port);
+std::uint16_t FakeServer::port() const {
+  return impl_->port;
 }
-FakeOptions const& FakeServer::options() const { return impl_->options.s3; }
-Faults& FakeServer::faults() { return impl_->faults; }
-FakeObjects& FakeServer::objects() { return impl_->objects; }
-void FakeServer::set_latency_ms(unsigned latency) { impl_->latency_ms = latency; }
-void FakeServer::set_clock_offset_seconds(std::int64_t offset) { impl_->clock_offset_seconds = offset; }
-void FakeServer::close_connections() { impl_->close_connections(); }
-std::string FakeServer::stats_json() const { return impl_->stats_json(); }
+std::string FakeServer::url() const {
+  return impl_->url();
+}
+FakeOptions const& FakeServer::options() const {
+  return impl_->options.s3;
+}
+Faults& FakeServer::faults() {
+  return impl_->faults;
+}
+FakeObjects& FakeServer::objects() {
+  return impl_->objects;
+}
+void FakeServer::set_latency_ms(unsigned latency) {
+  impl_->latency_ms = latency;
+}
+void FakeServer::set_clock_offset_seconds(std::int64_t offset) {
+  impl_->clock_offset_seconds = offset;
+}
+void FakeServer::close_connections() {
+  impl_->close_connections();
+}
+std::string FakeServer::stats_json() const {
+  return impl_->stats_json();
+}
 std::uint64_t FakeServer::requests(std::string const& method) const {
   std::scoped_lock lock(impl_->mutex);
   std::uint64_t total = 0;
@@ -394,7 +401,11 @@ std::uint64_t FakeServer::requests(std::string const& method) const {
     if (method.empty() || name == method) total += count;
   return total;
 }
-std::uint64_t FakeServer::connections() const { return impl_->accepted; }
-std::uint64_t FakeServer::refused() const { return impl_->refused; }
+std::uint64_t FakeServer::connections() const {
+  return impl_->accepted;
+}
+std::uint64_t FakeServer::refused() const {
+  return impl_->refused;
+}
 
 }  // namespace b2b::test

@@ -8,6 +8,7 @@
 #include "core/config/json5.h"
 #include "core/config/schema.h"
 #include "core/util/file.h"
+#include "tests/support/paths.h"
 #include "tests/unit/config/config_fixture.h"
 #include "tests/unit/config/json_schema.h"
 
@@ -16,7 +17,7 @@ using namespace b2b;
 namespace {
 
 std::string project_file(std::string const& name) {
-  auto const text = read_file(std::string(B2B_SOURCE_DIR) + "/" + name, 1 << 20);
+  auto const text = read_file(b2b::test::source_directory() + "/" + name, 1 << 20);
   if (!text) FAIL(text.error().text());
   return *text;
 }
@@ -159,6 +160,7 @@ TEST_CASE("the defaults of the table are those of Config") {
   CHECK(number("limits.download") == plain.limits.download_bytes_per_second);
   CHECK(number("limits.spool") == plain.limits.spool_bytes);
   CHECK(number("limits.transfers") == plain.limits.transfers);
+  CHECK(number("limits.retrySeconds") == plain.limits.retry_seconds);
 }
 
 TEST_CASE("the example is valid, and loads with its three fields") {

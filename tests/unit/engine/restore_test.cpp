@@ -558,7 +558,7 @@ TEST_CASE("what an interrupted restore left is cleared up by the next job") {
   auto context = machine.open();
   std::string const foreign = machine.root() + "/there";
   fs::create_directories(foreign);
-  for (std::string const target : {std::string(), foreign, machine.root() + "/fresh"}) {
+  for (std::string const& target : {std::string(), foreign, machine.root() + "/fresh"}) {
     for (bool const committed : {false, true}) {
       INFO((target.empty() ? "in place" : target) << (committed ? ", committed" : ""));
       auto site = choose_site(context, target).value();

@@ -16,10 +16,12 @@ CatalogEntry row(Entry entry) {
 
 std::vector<std::string> paths(Catalog& catalog) {
   std::vector<std::string> out;
-  REQUIRE(catalog.for_each([&](CatalogEntry&& entry) -> Result<void> {
-    out.push_back(std::move(entry.entry.path));
-    return {};
-  }).has_value());
+  REQUIRE(catalog
+              .for_each([&](CatalogEntry&& entry) -> Result<void> {
+                out.push_back(std::move(entry.entry.path));
+                return {};
+              })
+              .has_value());
   return out;
 }
 
@@ -93,7 +95,8 @@ TEST_CASE("entries come in byte order, in batches, while the catalog changes") {
   Scratch scratch;
   auto catalog = Catalog::create(scratch / "c").value();
   std::vector<std::string> expected;
-  for (std::string const path : {"a", "a!", "a-b", "a/b", "a0", "aa", "B", "\xC3\xA9", "\xFF", std::string("a\0b", 3).c_str()}) {
+  for (std::string const path :
+       {"a", "a!", "a-b", "a/b", "a0", "aa", "B", "\xC3\xA9", "\xFF", std::string("a\0b", 3).c_str()}) {
     REQUIRE(catalog.put(row(file_entry(path))).has_value());
     expected.push_back(path);
   }
@@ -106,7 +109,8 @@ TEST_CASE("entries come in byte order, in batches, while the catalog changes") {
     auto const batch = catalog.batch_after(after, 3, start).value();
     if (batch.empty()) break;
     CHECK(batch.size() <= 3);
-    for (auto const& entry : batch) seen.push_back(entry.entry.path);
+    for (auto const& entry : batch)
+      seen.push_back(entry.entry.path);
     after = batch.back().entry.path;
     REQUIRE(catalog.erase(after).has_value());
   }
@@ -116,7 +120,8 @@ TEST_CASE("entries come in byte order, in batches, while the catalog changes") {
 TEST_CASE("a thousand rows are all visited, and an error of the visitor ends it") {
   Scratch scratch;
   auto catalog = Catalog::create(scratch / "c").value();
-  for (int i = 0; i < 1000; ++i) REQUIRE(catalog.put(row(file_entry("f" + std::to_string(1000 + i)))).has_value());
+  for (int i = 0; i < 1000; ++i)
+    REQUIRE(catalog.put(row(file_entry("f" + std::to_string(1000 + i)))).has_value());
   CHECK(paths(catalog).size() == 1000);
   int visits = 0;
   auto const result = catalog.for_each([&](CatalogEntry&& entry) -> Result<void> {

@@ -26,9 +26,9 @@ class Two {
   std::vector<Difference> differences() {
     std::vector<Difference> out;
     REQUIRE(diff_catalogs(before, after, [&](Difference&& difference) -> Result<void> {
-      out.push_back(std::move(difference));
-      return {};
-    }).has_value());
+              out.push_back(std::move(difference));
+              return {};
+            }).has_value());
     return out;
   }
 };
@@ -89,7 +89,8 @@ TEST_CASE("what counts as a difference") {
   CHECK(after_edit(file, [](Entry& e) { e.hard_link_of = "y"; }) == Change::metadata);
   CHECK_FALSE(after_edit(file, [](Entry& e) { e.stat.inode = 5; }));
   CHECK_FALSE(after_edit(file, [](Entry& e) { e.has_metadata = false, e.mode = 0, e.mtime_ns = 0; }));
-  CHECK(after_edit(file, [](Entry& e) { e.has_metadata = false, e.hash = sha256("other"); }) == Change::content);
+  CHECK(after_edit(file, [](Entry& e) { e.has_metadata = false, e.hash = sha256("other"); }) ==
+        Change::content);
 
   Entry const directory = other_entry(EntryType::directory, "x");
   CHECK_FALSE(after_edit(directory, [](Entry& e) { e.mtime_ns += 1; }));
@@ -117,7 +118,8 @@ TEST_CASE("against a plugin's snapshot only files count") {
 
 TEST_CASE("an error of the visitor ends it") {
   Two two;
-  for (int i = 0; i < 10; ++i) Two::put(two.after, file_entry("f" + std::to_string(i)));
+  for (int i = 0; i < 10; ++i)
+    Two::put(two.after, file_entry("f" + std::to_string(i)));
   int visits = 0;
   auto const result = diff_catalogs(two.before, two.after, [&](Difference&&) -> Result<void> {
     if (++visits == 3) return make_error(Condition::cancelled, "enough");
@@ -138,7 +140,8 @@ TEST_CASE("many entries against a plain comparison") {
     int const before = static_cast<int>(random() % 3);
     int const after = static_cast<int>(random() % 3);
     if (!model.emplace(path, std::pair(before, after)).second) continue;
-    if (before > 0) Two::put(two.before, file_entry(path, std::string(static_cast<std::size_t>(before), 'x')));
+    if (before > 0)
+      Two::put(two.before, file_entry(path, std::string(static_cast<std::size_t>(before), 'x')));
     if (after > 0) Two::put(two.after, file_entry(path, std::string(static_cast<std::size_t>(after), 'x')));
   }
   std::vector<std::pair<std::string, Change>> expected, found;
@@ -148,6 +151,8 @@ TEST_CASE("many entries against a plain comparison") {
     expected.emplace_back(path, before == 0 ? Change::added : after == 0 ? Change::deleted : Change::content);
   }
   for (auto const& difference : two.differences())
-    found.emplace_back(difference.change == Change::added ? difference.after.entry.path : difference.before.entry.path, difference.change);
+    found.emplace_back(
+        difference.change == Change::added ? difference.after.entry.path : difference.before.entry.path,
+        difference.change);
   CHECK(found == expected);
 }

@@ -9,7 +9,9 @@ using namespace b2b;
 
 namespace {
 
-TimePoint at(std::string_view iso) { return parse_iso8601(iso).value(); }
+TimePoint at(std::string_view iso) {
+  return parse_iso8601(iso).value();
+}
 
 struct Accepted {
   char const* text;
@@ -45,19 +47,19 @@ TEST_CASE("every known form of an id is understood") {
 }
 
 TEST_CASE("anything else is no id") {
-  auto const text = GENERATE(as<std::string>(), "", "repo", "manifest.json", "2026", "2026-02-19", "2026-02-19T00:00:00Z",
-                             "2026-02-19T00-00-00", "2026-02-19T00-00-00.000Z", "2026-02-19T00-00-00-00Z",
-                             "2026-02-19T00-00-00-0000Z", "2026-02-19T00-00-00-000Z-", "2026-02-19T00-00-00-000Z-1a2b3c4",
-                             "2026-02-19T00-00-00-000Z-1a2b3c4dd", "2026-02-19T00-00-00-000Z-1a2b3c4g",
-                             "2026-02-19T00-00-00-000Z_1a2b3c4d", "2026-02-30T00-00-00Z", "2026-13-01T00-00-00Z",
-                             "2026-02-19T24-00-00Z", "2026-02-19T23-60-00Z", "2026-02-19T23-59-60Z", "2026-02-19t00-00-00z",
-                             "2026-02-19T00-00-00Z/", "/2026-02-19T00-00-00Z", " 2026-02-19T00-00-00Z",
-                             "2026-02-19T00-00-00Z ", "1969-12-31T23-59-59Z", "9999-01-01T00-00-00Z", "safety-", "safety",
-                             "safety-x", "safety-12", "safety-9999999999999", "safety-177150240012a", "safety-/2026-02-19T00-00-00Z",
-                             "safety-2026-02-19T00-00-00Z/", "safety-2026-02-19T00-00-00Z/x",
-                             "safety-a/b/2026-02-19T00-00-00Z", "safety-a/2026-02-19T00-00-00Z/b",
-                             "Safety-2026-02-19T00-00-00Z", "safety-a b/2026-02-19T00-00-00Z",
-                             "2026-02-19T00-00-00Z/2026-02-19T00-00-00Z");
+  auto const text = GENERATE(
+      as<std::string>(), "", "repo", "manifest.json", "2026", "2026-02-19", "2026-02-19T00:00:00Z",
+      "2026-02-19T00-00-00", "2026-02-19T00-00-00.000Z", "2026-02-19T00-00-00-00Z",
+      "2026-02-19T00-00-00-0000Z", "2026-02-19T00-00-00-000Z-", "2026-02-19T00-00-00-000Z-1a2b3c4",
+      "2026-02-19T00-00-00-000Z-1a2b3c4dd", "2026-02-19T00-00-00-000Z-1a2b3c4g",
+      "2026-02-19T00-00-00-000Z_1a2b3c4d", "2026-02-30T00-00-00Z", "2026-13-01T00-00-00Z",
+      "2026-02-19T24-00-00Z", "2026-02-19T23-60-00Z", "2026-02-19T23-59-60Z", "2026-02-19t00-00-00z",
+      "2026-02-19T00-00-00Z/", "/2026-02-19T00-00-00Z", " 2026-02-19T00-00-00Z", "2026-02-19T00-00-00Z ",
+      "1969-12-31T23-59-59Z", "9999-01-01T00-00-00Z", "safety-", "safety", "safety-x", "safety-12",
+      "safety-9999999999999", "safety-177150240012a", "safety-/2026-02-19T00-00-00Z",
+      "safety-2026-02-19T00-00-00Z/", "safety-2026-02-19T00-00-00Z/x", "safety-a/b/2026-02-19T00-00-00Z",
+      "safety-a/2026-02-19T00-00-00Z/b", "Safety-2026-02-19T00-00-00Z", "safety-a b/2026-02-19T00-00-00Z",
+      "2026-02-19T00-00-00Z/2026-02-19T00-00-00Z");
   CAPTURE(text);
   CHECK_FALSE(parse_snapshot_id(text).has_value());
 }
@@ -97,7 +99,8 @@ TEST_CASE("ids sort by their time as text, whatever their kind") {
       "2026-02-19T00-00-00-000Z",
       "2026-02-19T00-00-00-000Z-00000000",
       "2026-02-19T00-00-00-001Z",
-      "2026-02-19T00-00-00Z",  // as text, behind the forms with milliseconds, as every reader of the layout sorts it
+      "2026-02-19T00-00-00Z",  // as text, behind the forms with milliseconds, as every reader of the layout
+                               // sorts it
       "2026-02-19T00-00-01Z",
       "safety-2026-02-19T00-00-00Z/2026-02-19T00-00-02-000Z-00000001",
       "safety-2026-02-19T00-00-03-000Z",
@@ -105,7 +108,8 @@ TEST_CASE("ids sort by their time as text, whatever their kind") {
       "2026-02-19T12-00-00-124Z",
   };
   std::vector<SnapshotId> ids;
-  for (auto const& text : sorted) ids.push_back(parse_snapshot_id(text).value());
+  for (auto const& text : sorted)
+    ids.push_back(parse_snapshot_id(text).value());
   for (std::size_t i = 0; i < ids.size(); ++i) {
     for (std::size_t j = 0; j < ids.size(); ++j) {
       CAPTURE(ids[i].text, ids[j].text);

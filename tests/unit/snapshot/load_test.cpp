@@ -13,7 +13,8 @@ struct Loaded {
   std::vector<RejectedPath> rejected;
 };
 
-Loaded load(Scratch const& scratch, std::string const& text, std::vector<std::string> const& passphrases = {}) {
+Loaded load(Scratch const& scratch, std::string const& text,
+            std::vector<std::string> const& passphrases = {}) {
   REQUIRE(atomic_write_file(scratch / "m", text).has_value());
   Keyring keyring = keyring_of(passphrases);
   Catalog catalog = Catalog::create(scratch / "c").value();
@@ -41,8 +42,10 @@ TEST_CASE("a manifest of ours becomes a catalog") {
 
 TEST_CASE("bad paths are left out by name, the others are taken") {
   Scratch scratch;
-  auto loaded = load(scratch, plugin_manifest("{\"../x\":" + good_file + ",\"/etc/passwd\":" + good_file + ",\"\":" + good_file +
-                                              ",\"a/../../b\":" + good_file + ",\"n\\u0000l\":" + good_file + ",\"good\":" + good_file + "}"));
+  auto loaded =
+      load(scratch, plugin_manifest("{\"../x\":" + good_file + ",\"/etc/passwd\":" + good_file +
+                                    ",\"\":" + good_file + ",\"a/../../b\":" + good_file +
+                                    ",\"n\\u0000l\":" + good_file + ",\"good\":" + good_file + "}"));
   REQUIRE(loaded.read.has_value());
   CHECK(loaded.catalog.count().value() == 1);
   CHECK(loaded.catalog.find("good").value().has_value());
@@ -82,7 +85,8 @@ TEST_CASE("a path that is a file and a directory is damage") {
 TEST_CASE("thousands of bad paths are damage") {
   Scratch scratch;
   std::string files = "{\"ok\":" + good_file;
-  for (int i = 0; i < 1001; ++i) files += ",\"../" + std::to_string(i) + "\":" + good_file;
+  for (int i = 0; i < 1001; ++i)
+    files += ",\"../" + std::to_string(i) + "\":" + good_file;
   auto loaded = load(scratch, plugin_manifest(files + "}"));
   REQUIRE(loaded.read.has_error());
   CHECK(loaded.read.error().condition == Condition::corrupt);
@@ -91,5 +95,6 @@ TEST_CASE("thousands of bad paths are damage") {
 TEST_CASE("errors of the manifest are handed on") {
   Scratch scratch;
   CHECK(load(scratch, "nonsense").read.error().condition == Condition::corrupt);
-  CHECK(load(scratch, write(small_manifest(), "pass"), {"other"}).read.error().condition == Condition::wrong_key);
+  CHECK(load(scratch, write(small_manifest(), "pass"), {"other"}).read.error().condition ==
+        Condition::wrong_key);
 }

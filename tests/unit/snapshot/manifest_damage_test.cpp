@@ -7,7 +7,8 @@ using namespace b2b::test;
 namespace {
 
 // Reads and demands an error; no entry may have been visited before it.
-Condition failure_of(std::string const& text, Keyring& keyring, std::string const& path, SnapshotId const& id = test_id()) {
+Condition failure_of(std::string const& text, Keyring& keyring, std::string const& path,
+                     SnapshotId const& id = test_id()) {
   write_text(text, path);
   int visits = 0;
   auto const result = read_manifest(path, id, keyring, [&](ManifestEntry&&) -> Result<void> {
@@ -36,8 +37,8 @@ TEST_CASE("a signed manifest cut anywhere is an error") {
 TEST_CASE("a plugin's manifest cut anywhere is an error") {
   Scratch scratch;
   Keyring keyring = keyring_of({});
-  auto const text = plugin_manifest(R"({"a":{"hash":")" + to_hex(sha256("a")) + R"(","size":1},"b":{"hash":")" +
-                                    to_hex(sha256("b")) + R"(","size":2}})");
+  auto const text = plugin_manifest(R"({"a":{"hash":")" + to_hex(sha256("a")) +
+                                    R"(","size":1},"b":{"hash":")" + to_hex(sha256("b")) + R"(","size":2}})");
   REQUIRE(read(text, keyring, scratch / "m").has_value());
   for (std::size_t length = 0; length < text.size(); ++length) {
     CAPTURE(length);
@@ -59,7 +60,8 @@ TEST_CASE("a signed manifest with one byte changed anywhere is an error") {
       bad[i] = static_cast<char>(bad[i] ^ flip);
       CAPTURE(i, flip, bad.substr(i < 20 ? 0 : i - 20, 40));
       Condition const condition = failure_of(bad, keyring, scratch / "m");
-      // A changed version digit may look like a later version, and a changed salt or key check like another passphrase.
+      // A changed version digit may look like a later version, and a changed salt or key check like another
+      // passphrase.
       REQUIRE((condition == Condition::corrupt || condition == Condition::wrong_key ||
                (condition == Condition::unsupported && i == version)));
     }
@@ -77,12 +79,15 @@ TEST_CASE("bytes added, removed or swapped are found") {
   CHECK(fails(text.substr(0, text.size() - 1)) == Condition::corrupt);
   auto const digest_at = text.size() - 90;
   CHECK(fails(text.substr(0, digest_at) + ",\"extra\":1" + text.substr(digest_at)) == Condition::corrupt);
-  CHECK(fails(text.substr(0, digest_at) + "}\n") == Condition::corrupt);  // the digest taken away, the header left
-  auto const other = write([] {
-    auto manifest = small_manifest();
-    manifest.files.pop_back();
-    return manifest;
-  }(), "pass");
+  CHECK(fails(text.substr(0, digest_at) + "}\n") ==
+        Condition::corrupt);  // the digest taken away, the header left
+  auto const other = write(
+      [] {
+        auto manifest = small_manifest();
+        manifest.files.pop_back();
+        return manifest;
+      }(),
+      "pass");
   CHECK(fails(other.substr(0, other.size() - 90) + text.substr(digest_at)) == Condition::corrupt);
 }
 
@@ -124,7 +129,8 @@ TEST_CASE("a keyed digest cannot be replaced by a plain one unnoticed") {
 TEST_CASE("stripped of header and digest it is an unsigned one") {
   Scratch scratch;
   Keyring keyring = keyring_of({"pass"});
-  auto const result = read(plugin_manifest(R"({"a":{"hash":")" + to_hex(sha256("a")) + R"(","size":1}})"), keyring, scratch / "m");
+  auto const result = read(plugin_manifest(R"({"a":{"hash":")" + to_hex(sha256("a")) + R"(","size":1}})"),
+                           keyring, scratch / "m");
   REQUIRE(result.has_value());
   CHECK(result->read.signature == Signature::none);
   CHECK_FALSE(result->read.info.ours);

@@ -24,10 +24,12 @@ std::string problem_of(std::string const& text, Condition expected = Condition::
 }
 
 // A manifest of ours with this text in its places, and a right digest.
-std::string ours(std::string const& files, std::string const& others = "[]", std::string const& counts = R"("files":1,"bytes":1)",
-                 std::string const& id = test_id().text, std::string const& more = "") {
-  return with_digest(R"({"version":1,"timestamp":"t","b2backupd":{"id":")" + id + R"(","complete":true,"encrypted":false,)" + counts +
-                     R"(},"files":)" + files + R"(,"others":)" + others + more);
+std::string ours(std::string const& files, std::string const& others = "[]",
+                 std::string const& counts = R"("files":1,"bytes":1)", std::string const& id = test_id().text,
+                 std::string const& more = "") {
+  return with_digest(R"({"version":1,"timestamp":"t","b2backupd":{"id":")" + id +
+                     R"(","complete":true,"encrypted":false,)" + counts + R"(},"files":)" + files +
+                     R"(,"others":)" + others + more);
 }
 
 std::string ours_file(std::string const& members, std::string const& name = "a") {
@@ -37,11 +39,28 @@ std::string ours_file(std::string const& members, std::string const& name = "a")
 }  // namespace
 
 TEST_CASE("what is no manifest at all") {
-  for (std::string const text : {"", " ", "null", "1", "\"x\"", "[]", "{}", "{\"version\":1}", "{\"files\":{}}", "{\"version\":1,\"files\":[]}",
-                                 "{\"version\":1,\"files\":null}", "{\"version\":\"1\",\"files\":{}}", "{\"version\":1.5,\"files\":{}}",
-                                 "{\"version\":0,\"files\":{}}", "{\"version\":-1,\"files\":{}}", "{\"version\":1,\"files\":{}}x",
-                                 "{\"version\":1,\"files\":{}}{}", "{\"version\":1,\"files\":{},}", "{\"version\":1,\"timestamp\":5,\"files\":{}}",
-                                 "{\"version\":1,\"timestamp\":\"\xFF\",\"files\":{}}", "<html></html>", "B2EN"}) {
+  for (std::string const text : {"",
+                                 " ",
+                                 "null",
+                                 "1",
+                                 "\"x\"",
+                                 "[]",
+                                 "{}",
+                                 "{\"version\":1}",
+                                 "{\"files\":{}}",
+                                 "{\"version\":1,\"files\":[]}",
+                                 "{\"version\":1,\"files\":null}",
+                                 "{\"version\":\"1\",\"files\":{}}",
+                                 "{\"version\":1.5,\"files\":{}}",
+                                 "{\"version\":0,\"files\":{}}",
+                                 "{\"version\":-1,\"files\":{}}",
+                                 "{\"version\":1,\"files\":{}}x",
+                                 "{\"version\":1,\"files\":{}}{}",
+                                 "{\"version\":1,\"files\":{},}",
+                                 "{\"version\":1,\"timestamp\":5,\"files\":{}}",
+                                 "{\"version\":1,\"timestamp\":\"\xFF\",\"files\":{}}",
+                                 "<html></html>",
+                                 "B2EN"}) {
     CAPTURE(text);
     problem_of(text);
   }
@@ -49,21 +68,25 @@ TEST_CASE("what is no manifest at all") {
 
 TEST_CASE("a later version says so") {
   for (std::string const version : {"2", "99", "9223372036854775807", "18446744073709551615"})
-    CHECK_THAT(problem_of(plugin_manifest("{}", version), Condition::unsupported), Catch::Contains("version"));
+    CHECK_THAT(problem_of(plugin_manifest("{}", version), Condition::unsupported),
+               Catch::Contains("version"));
 }
 
 TEST_CASE("files of the wrong shape") {
-  for (auto const& file : std::vector<std::string>{"1", "null", "[]", "\"x\"", "{}", R"({"hash":")" + hash_a + R"("})", R"({"size":1})",
-                                 R"({"hash":"abc","size":1})", R"({"hash":1,"size":1})", R"({"hash":")" + hash_a + R"(","size":-1})",
-                                 R"({"hash":")" + hash_a + R"(","size":1.5})", R"({"hash":")" + hash_a + R"(","size":"1"})",
-                                 R"({"hash":")" + hash_a + R"(","size":9223372036854775808})"}) {
+  for (auto const& file : std::vector<std::string>{
+           "1", "null", "[]", "\"x\"", "{}", R"({"hash":")" + hash_a + R"("})", R"({"size":1})",
+           R"({"hash":"abc","size":1})", R"({"hash":1,"size":1})",
+           R"({"hash":")" + hash_a + R"(","size":-1})", R"({"hash":")" + hash_a + R"(","size":1.5})",
+           R"({"hash":")" + hash_a + R"(","size":"1"})",
+           R"({"hash":")" + hash_a + R"(","size":9223372036854775808})"}) {
     CAPTURE(file);
     problem_of(plugin_manifest("{\"a\":" + file + "}"));
   }
 }
 
 TEST_CASE("a path or member that is there twice") {
-  CHECK_THAT(problem_of(plugin_manifest("{\"a\":" + good_file + ",\"b\":" + good_file + ",\"a\":" + good_file + "}")),
+  CHECK_THAT(problem_of(plugin_manifest("{\"a\":" + good_file + ",\"b\":" + good_file +
+                                        ",\"a\":" + good_file + "}")),
              Catch::Contains("twice"));
   CHECK_THAT(problem_of(R"({"version":1,"version":1,"files":{}})"), Catch::Contains("twice"));
   CHECK_THAT(problem_of(R"({"version":1,"files":{},"files":{}})"), Catch::Contains("twice"));
@@ -74,15 +97,18 @@ TEST_CASE("a path or member that is there twice") {
 
 TEST_CASE("members that nobody knows are ignored wherever they stand") {
   std::string const junk = R"("future":{"a":[1,{"files":{}},"x",null,true,1.5],"digest":"y"})";
-  auto const plugin = read_text("{" + junk + R"(,"version":1,"later":[[]],"files":{"a":{"hash":")" + hash_a + R"(","size":1,)" + junk +
-                                R"(}},"others":"theirs","z":18446744073709551615})");
+  auto const plugin =
+      read_text("{" + junk + R"(,"version":1,"later":[[]],"files":{"a":{"hash":")" + hash_a +
+                R"(","size":1,)" + junk + R"(}},"others":"theirs","z":18446744073709551615})");
   // "others" is a name of ours, but a list where we use it.
   CHECK(plugin.has_error());
-  auto const fine = read_text("{" + junk + R"(,"version":1,"later":[[]],"files":{"a":{"hash":")" + hash_a + R"(","size":1,)" + junk +
-                              R"(}},"others":[{"path":"x"}],"z":18446744073709551615})");
+  auto const fine =
+      read_text("{" + junk + R"(,"version":1,"later":[[]],"files":{"a":{"hash":")" + hash_a +
+                R"(","size":1,)" + junk + R"(}},"others":[{"path":"x"}],"z":18446744073709551615})");
   REQUIRE(fine.has_value());
   CHECK(fine->entries.size() == 1);
-  auto const mine = read_text(ours("{\"a\":{\"hash\":\"" + hash_a + "\",\"size\":1," + junk + "}}", R"([{"path":"d","type":"dir",)" + junk + "}]",
+  auto const mine = read_text(ours("{\"a\":{\"hash\":\"" + hash_a + "\",\"size\":1," + junk + "}}",
+                                   R"([{"path":"d","type":"dir",)" + junk + "}]",
                                    R"("files":1,"bytes":1,)" + junk, test_id().text, "," + junk));
   INFO((mine ? "" : mine.error().text()));
   REQUIRE(mine.has_value());
@@ -90,7 +116,8 @@ TEST_CASE("members that nobody knows are ignored wherever they stand") {
 }
 
 TEST_CASE("metadata in a manifest that is not ours is not believed") {
-  auto const result = read_text(plugin_manifest(R"({"a":{"hash":")" + hash_a + R"(","size":1,"mode":4095,"path":"/etc/passwd","link":"/x"}})"));
+  auto const result = read_text(plugin_manifest(
+      R"({"a":{"hash":")" + hash_a + R"(","size":1,"mode":4095,"path":"/etc/passwd","link":"/x"}})"));
   REQUIRE(result.has_value());
   CHECK(result->entries.at(0).entry.path == "a");
   CHECK_FALSE(result->entries.at(0).entry.has_metadata);
@@ -100,15 +127,17 @@ TEST_CASE("metadata in a manifest that is not ours is not believed") {
 TEST_CASE("members of ours of the wrong type or out of range") {
   REQUIRE(read_text(ours_file("")).has_value());
   for (std::string const members :
-       {R"(,"mode":4096)", R"(,"mode":-1)", R"(,"mode":"644")", R"(,"uid":4294967296)", R"(,"mode":1,"mtime":5)", R"(,"mode":1,"mtime":"")",
-        R"(,"mode":1,"mtime":"12x")", R"(,"mode":1,"mtime":"99999999999999999999")", R"(,"xattrs":[])", R"(,"xattrs":{"user.a":"?"})",
-        R"(,"xattrs":{"user.a":1})", R"(,"xattrs64":{"?":"YQ=="})", R"(,"db":1)", R"(,"cut":"true")", R"(,"link":5)", R"(,"link64":"?")",
-        R"(,"path":"b")", R"(,"path64":"!")"}) {
+       {R"(,"mode":4096)", R"(,"mode":-1)", R"(,"mode":"644")", R"(,"uid":4294967296)",
+        R"(,"mode":1,"mtime":5)", R"(,"mode":1,"mtime":"")", R"(,"mode":1,"mtime":"12x")",
+        R"(,"mode":1,"mtime":"99999999999999999999")", R"(,"xattrs":[])", R"(,"xattrs":{"user.a":"?"})",
+        R"(,"xattrs":{"user.a":1})", R"(,"xattrs64":{"?":"YQ=="})", R"(,"db":1)", R"(,"cut":"true")",
+        R"(,"link":5)", R"(,"link64":"?")", R"(,"path":"b")", R"(,"path64":"!")"}) {
     CAPTURE(members);
     problem_of(ours_file(members));
   }
-  for (std::string const other : {"1", "{}", R"({"path":"d"})", R"({"type":"dir"})", R"({"path":"d","type":"fifo"})",
-                                  R"({"path":"d","type":"symlink"})", R"({"path":"d","type":"symlink","target":1})"}) {
+  for (std::string const other :
+       {"1", "{}", R"({"path":"d"})", R"({"type":"dir"})", R"({"path":"d","type":"fifo"})",
+        R"({"path":"d","type":"symlink"})", R"({"path":"d","type":"symlink","target":1})"}) {
     CAPTURE(other);
     problem_of(ours("{\"a\":" + good_file + "}", "[" + other + "]"));
   }
@@ -134,11 +163,14 @@ TEST_CASE("a header that does not fit") {
   problem_of(ours(files, "[]", R"("files":1,"bytes":2)"));
   problem_of(ours(files, "[]", R"("files":1)"));
   problem_of(ours(files, "[]", R"("files":-1,"bytes":1)"));
-  CHECK_THAT(problem_of(ours(files, "[]", R"("files":1,"bytes":1)", "2026-01-01T00-00-00Z")), Catch::Contains("2026-01-01T00-00-00Z"));
+  CHECK_THAT(problem_of(ours(files, "[]", R"("files":1,"bytes":1)", "2026-01-01T00-00-00Z")),
+             Catch::Contains("2026-01-01T00-00-00Z"));
   problem_of(with_digest(R"({"version":1,"timestamp":"t","b2backupd":[],"files":{})"));
   problem_of(with_digest(R"({"version":1,"timestamp":"t","b2backupd":{},"files":{})"));
-  CHECK_THAT(problem_of(with_digest(R"({"version":1,"timestamp":"t","files":{})")), Catch::Contains("no header"));
-  std::string const header = R"("b2backupd":{"id":")" + test_id().text + R"(","complete":true,"encrypted":false,"files":0,"bytes":0})";
+  CHECK_THAT(problem_of(with_digest(R"({"version":1,"timestamp":"t","files":{})")),
+             Catch::Contains("no header"));
+  std::string const header = R"("b2backupd":{"id":")" + test_id().text +
+                             R"(","complete":true,"encrypted":false,"files":0,"bytes":0})";
   problem_of(with_digest(R"({"version":1,"files":{},)" + header));
   problem_of(R"({"version":1,)" + header + R"(,"files":{}})");
   problem_of(R"({"version":1,"files":{},"digest":"sha256:00"})");
@@ -148,31 +180,38 @@ TEST_CASE("a header that does not fit") {
 TEST_CASE("a keyed digest needs a salt in the header") {
   Scratch scratch;
   Keyring keyring = keyring_of({"pass"});
-  std::string const body = R"({"version":1,"b2backupd":{"id":")" + test_id().text +
-                           R"(","complete":true,"encrypted":true,"keySalt":"00","files":0,"bytes":0},"files":{})";
-  auto const result = read(body + ",\"digest\":\"hmac-sha256:" + std::string(64, '0') + "\"}\n", keyring, scratch / "m");
+  std::string const body =
+      R"({"version":1,"b2backupd":{"id":")" + test_id().text +
+      R"(","complete":true,"encrypted":true,"keySalt":"00","files":0,"bytes":0},"files":{})";
+  auto const result =
+      read(body + ",\"digest\":\"hmac-sha256:" + std::string(64, '0') + "\"}\n", keyring, scratch / "m");
   REQUIRE(result.has_error());
   CHECK(result.error().condition == Condition::corrupt);
 }
 
 TEST_CASE("too deep, too long, too large") {
   std::string deep = "1";
-  for (int i = 0; i < 40; ++i) deep = "[" + deep + "]";
+  for (int i = 0; i < 40; ++i)
+    deep = "[" + deep + "]";
   problem_of(plugin_manifest("{},\"x\":" + deep));
   problem_of(plugin_manifest("{\"" + std::string((1 << 20) + 1, 'n') + "\":" + good_file + "}"));
   problem_of(plugin_manifest("{},\"x\":\"" + std::string((1 << 20) + 1, 'v') + "\""));
   std::string many;
-  for (int i = 0; i < 200000; ++i) many += ",\"m" + std::to_string(i) + "\":0";
-  CHECK_THAT(problem_of(plugin_manifest(R"({"a":{"hash":")" + hash_a + R"(","size":1)" + many + "}}")), Catch::Contains("4 MB"));
+  for (int i = 0; i < 200000; ++i)
+    many += ",\"m" + std::to_string(i) + "\":0";
+  CHECK_THAT(problem_of(plugin_manifest(R"({"a":{"hash":")" + hash_a + R"(","size":1)" + many + "}}")),
+             Catch::Contains("4 MB"));
   // A long name that is within the limit and crosses the reader's chunks.
-  auto const long_name = read_text(plugin_manifest("{\"" + std::string(300000, 'n') + "\":" + good_file + "}"));
+  auto const long_name =
+      read_text(plugin_manifest("{\"" + std::string(300000, 'n') + "\":" + good_file + "}"));
   REQUIRE(long_name.has_value());
   CHECK(long_name->entries.at(0).entry.path == std::string(300000, 'n'));
 }
 
 TEST_CASE("paths are handed on as they are written") {
-  auto const result = read_text(plugin_manifest("{\"../x\":" + good_file + ",\"/etc/passwd\":" + good_file + ",\"\":" + good_file +
-                                                ",\"a\\u0000b\":" + good_file + ",\"\\ud83e\\udd9e\":" + good_file + "}"));
+  auto const result = read_text(plugin_manifest("{\"../x\":" + good_file + ",\"/etc/passwd\":" + good_file +
+                                                ",\"\":" + good_file + ",\"a\\u0000b\":" + good_file +
+                                                ",\"\\ud83e\\udd9e\":" + good_file + "}"));
   REQUIRE(result.has_value());
   REQUIRE(result->entries.size() == 5);
   CHECK(result->entries[0].entry.path == "../x");

@@ -60,7 +60,8 @@ Outcome read_in_child(std::string const& path, Keyring& keyring) {
 
 std::string path_of(int number) {
   std::string const digits = std::to_string(1000000 + number);
-  return "workspace/some-directory-" + digits.substr(0, 4) + "/a-file-with-an-ordinary-name-" + digits + ".md";
+  return "workspace/some-directory-" + digits.substr(0, 4) + "/a-file-with-an-ordinary-name-" + digits +
+         ".md";
 }
 
 }  // namespace
@@ -69,7 +70,8 @@ TEST_CASE("200,000 files of ours are read in a few megabytes") {
   Scratch scratch;
   auto const path = scratch / "m";
   Keyring keyring = keyring_of({"pass"});
-  Key const key = manifest_digest_key(keyring.key(0, test_salt()).value());  // derived here, not in the child: 16 MB
+  Key const key =
+      manifest_digest_key(keyring.key(0, test_salt()).value());  // derived here, not in the child: 16 MB
   {
     auto sink = FileSink::create(path).value();
     SnapshotInfo info = small_manifest().info;
@@ -77,7 +79,8 @@ TEST_CASE("200,000 files of ours are read in a few megabytes") {
     info.files = entries;
     info.bytes = std::uint64_t{entries} * 7;
     ManifestWriter writer(*sink, info, &key, test_key_room);
-    for (int i = 0; i < entries; ++i) REQUIRE(writer.add_file(file_entry(path_of(i))).has_value());
+    for (int i = 0; i < entries; ++i)
+      REQUIRE(writer.add_file(file_entry(path_of(i))).has_value());
     REQUIRE(writer.finish().has_value());
   }
   auto const outcome = read_in_child(path, keyring);

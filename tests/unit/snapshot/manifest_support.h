@@ -1,13 +1,13 @@
 // Manifests for tests: made by the writer or by hand, read back into a list.
 #pragma once
 
-#include <fcntl.h>
-
-#include <boost/json/parse.hpp>
 #include <map>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include <boost/json/parse.hpp>
+#include <fcntl.h>
 
 #include "core/crypto/hash.h"
 #include "core/snapshot/layout.h"
@@ -18,18 +18,22 @@
 
 namespace b2b::test {
 
-inline SnapshotId test_id() { return parse_snapshot_id("2026-02-19T12-00-00-000Z-1a2b3c4d").value(); }
+inline SnapshotId test_id() {
+  return parse_snapshot_id("2026-02-19T12-00-00-000Z-1a2b3c4d").value();
+}
 constexpr std::size_t test_key_room = 50;
 
 inline Keyring keyring_of(std::vector<std::string> const& passphrases) {
   std::vector<Secret> secrets;
-  for (auto const& passphrase : passphrases) secrets.emplace_back(passphrase);
+  for (auto const& passphrase : passphrases)
+    secrets.emplace_back(passphrase);
   return Keyring(std::move(secrets));
 }
 
 inline Salt test_salt() {
   Salt salt;
-  for (std::size_t i = 0; i < salt.size(); ++i) salt[i] = static_cast<std::uint8_t>(i);
+  for (std::size_t i = 0; i < salt.size(); ++i)
+    salt[i] = static_cast<std::uint8_t>(i);
   return salt;
 }
 
@@ -67,7 +71,8 @@ inline TestManifest small_manifest() {
   out.info.timestamp = "2026-02-19T12:00:00.000Z";
   out.info.host = "box";
   out.info.scope = boost::json::parse(R"({"version":1,"include":["**"],"exclude":[]})");
-  out.files = {file_entry("a.txt", "a"), file_entry("manifest.json", "theirs"), file_entry("w/caf\xE9", "latin")};
+  out.files = {file_entry("a.txt", "a"), file_entry("manifest.json", "theirs"),
+               file_entry("w/caf\xE9", "latin")};
   out.others = {other_entry(EntryType::symlink, "link", "a.txt"), other_entry(EntryType::directory, "w")};
   return out;
 }
@@ -76,7 +81,8 @@ inline TestManifest small_manifest() {
 inline std::string write(TestManifest manifest, std::string const& passphrase = {}) {
   manifest.info.files = manifest.files.size();
   manifest.info.bytes = 0;
-  for (auto const& file : manifest.files) manifest.info.bytes += file.size;
+  for (auto const& file : manifest.files)
+    manifest.info.bytes += file.size;
   StringSink sink(std::uint64_t{1} << 30);
   std::optional<Key> key;
   if (!passphrase.empty()) {
@@ -87,8 +93,10 @@ inline std::string write(TestManifest manifest, std::string const& passphrase = 
     key = manifest_digest_key(derived.at(passphrase));
   }
   ManifestWriter writer(sink, manifest.info, key ? &*key : nullptr, test_key_room);
-  for (auto const& file : manifest.files) REQUIRE(writer.add_file(file).has_value());
-  for (auto const& other : manifest.others) REQUIRE(writer.add_other(other).has_value());
+  for (auto const& file : manifest.files)
+    REQUIRE(writer.add_file(file).has_value());
+  for (auto const& other : manifest.others)
+    REQUIRE(writer.add_other(other).has_value());
   REQUIRE(writer.finish().has_value());
   return sink.take();
 }
@@ -110,9 +118,9 @@ inline Result<ReadBack> read(std::string const& text, Keyring& keyring, std::str
   write_text(text, path);
   ReadBack out;
   B2B_ASSIGN(out.read, read_manifest(path, id, keyring, [&](ManifestEntry&& entry) -> Result<void> {
-    out.entries.push_back(std::move(entry));
-    return {};
-  }));
+               out.entries.push_back(std::move(entry));
+               return {};
+             }));
   return out;
 }
 
@@ -121,7 +129,8 @@ inline std::string plugin_manifest(std::string const& files, std::string const& 
   return R"({"version":)" + version + R"(,"timestamp":"2026-02-19T12:00:00.000Z","files":)" + files + "}";
 }
 
-// Adds the unkeyed digest to a hand-made manifest of ours (everything up to the digest, without the last brace).
+// Adds the unkeyed digest to a hand-made manifest of ours (everything up to the digest, without the last
+// brace).
 inline std::string with_digest(std::string const& text) {
   return text + ",\"digest\":\"sha256:" + to_hex(sha256(text)) + "\"}\n";
 }

@@ -40,7 +40,8 @@ TestManifest full_manifest() {
   info.state_dir = "/home/caf\xE9/.openclaw";
   info.program = "b2backupd 0.1.0";
   info.openclaw = "2026.9.6";
-  info.scope = boost::json::parse(R"({"version":1,"include":["a/**","*.md"],"exclude":["\u00e9"],"nested":{"x":[1,-2,3.5,null,true]}})");
+  info.scope = boost::json::parse(
+      R"({"version":1,"include":["a/**","*.md"],"exclude":["\u00e9"],"nested":{"x":[1,-2,3.5,null,true]}})");
   info.encrypted = true;
   info.skipped = {{"a\nb", "vanished"}, {"caf\xE9", "permission denied"}};
   info.skipped_total = 12345;
@@ -51,7 +52,10 @@ TestManifest full_manifest() {
   everything.gid = 0xFFFFFFFE;
   everything.mtime_ns = std::numeric_limits<std::int64_t>::min();
   everything.hard_link_of = "a";
-  everything.xattrs = {{"user.text", "v"}, {"user.empty", ""}, {"user.binary", std::string("\0\xFF\n", 3)}, {"user.\xE9", "x"}};
+  everything.xattrs = {{"user.text", "v"},
+                       {"user.empty", ""},
+                       {"user.binary", std::string("\0\xFF\n", 3)},
+                       {"user.\xE9", "x"}};
   everything.database = everything.damaged = everything.cut = true;
   Entry plain = file_entry("z", "");
   plain.has_metadata = false;
@@ -60,13 +64,18 @@ TestManifest full_manifest() {
   Entry huge = file_entry("huge");
   huge.size = std::uint64_t{1} << 53;
   huge.mtime_ns = std::numeric_limits<std::int64_t>::max();
-  out.files = {file_entry("a", "a"), everything, huge, file_entry("manifest.json"), file_entry("quote\"back\\slash\x7F"), plain};
+  out.files = {file_entry("a", "a"),
+               everything,
+               huge,
+               file_entry("manifest.json"),
+               file_entry("quote\"back\\slash\x7F"),
+               plain};
 
   Entry directory = other_entry(EntryType::directory, "b");
   directory.mode = 01777;
   directory.xattrs = {{"user.d", "1"}};
-  out.others = {directory, other_entry(EntryType::symlink, "l1", "../outside/\xFF"), other_entry(EntryType::symlink, "l2", ""),
-                other_entry(EntryType::directory, "new\nline")};
+  out.others = {directory, other_entry(EntryType::symlink, "l1", "../outside/\xFF"),
+                other_entry(EntryType::symlink, "l2", ""), other_entry(EntryType::directory, "new\nline")};
   return out;
 }
 
@@ -136,11 +145,21 @@ TEST_CASE("the digest is the end of the file and found by arithmetic") {
   CHECK(tail.starts_with(",\"digest\":\"hmac-sha256:"));
   CHECK(tail.ends_with("\"}\n"));
   Key const key = manifest_digest_key(scrypt(Secret("pass"), test_salt()).value());
-  CHECK(tail.substr(23, 64) == to_hex(hmac_sha256(key.bytes(), signed_text.substr(0, signed_text.size() - 90))));
+  CHECK(tail.substr(23, 64) ==
+        to_hex(hmac_sha256(key.bytes(), signed_text.substr(0, signed_text.size() - 90))));
 
   auto const plain_text = write(small_manifest());
   auto const plain_tail = plain_text.substr(plain_text.size() - 85);
-  CHECK(plain_tail == ",\"digest\":\"sha256:" + to_hex(sha256(plain_text.substr(0, plain_text.size() - 85))) + "\"}\n");
+  CHECK(plain_tail ==
+        ",\"digest\":\"sha256:" + to_hex(sha256(plain_text.substr(0, plain_text.size() - 85))) + "\"}\n");
+}
+
+TEST_CASE("the same snapshot gives the same bytes, and another implementation the same digest") {
+  // Key check and digest computed with Python's hashlib and hmac, after docs/formats.md.
+  auto const text = write(small_manifest(), "pass");
+  CHECK_THAT(text, Catch::Contains("\"keyCheck\":\"400f2303cb303446\""));
+  CHECK_THAT(text, Catch::EndsWith(",\"digest\":\"hmac-sha256:"
+                                   "07fcd7eb2aa20f18cb32216516baebe27e321efba7c9ab46012a5ed6ab8017e0\"}\n"));
 }
 
 TEST_CASE("20,000 entries come back") {
@@ -152,14 +171,16 @@ TEST_CASE("20,000 entries come back") {
     auto const number = std::to_string(100000 + i);
     manifest.files.push_back(file_entry("dir" + number.substr(0, 4) + "/file-" + number, number));
   }
-  for (int i = 0; i < 500; ++i) manifest.others.push_back(other_entry(EntryType::directory, "dir" + std::to_string(1000 + i)));
+  for (int i = 0; i < 500; ++i)
+    manifest.others.push_back(other_entry(EntryType::directory, "dir" + std::to_string(1000 + i)));
   Keyring keyring = keyring_of({"pass"});
   auto const result = read(write(manifest, "pass"), keyring, scratch / "m");
   REQUIRE(result.has_value());
   REQUIRE(result->entries.size() == 20500);
   bool all_same = true;
   for (std::size_t i = 0; i < 20000; ++i)
-    all_same = all_same && result->entries[i].entry.path == manifest.files[i].path && result->entries[i].entry.hash == manifest.files[i].hash;
+    all_same = all_same && result->entries[i].entry.path == manifest.files[i].path &&
+               result->entries[i].entry.hash == manifest.files[i].hash;
   CHECK(all_same);
   CHECK(result->read.info.files == 20000);
   CHECK(result->read.info.bytes == 120000);
@@ -206,7 +227,8 @@ TEST_CASE("a trigger of a later version is kept as text") {
 }
 
 TEST_CASE("triggers have names") {
-  for (auto const trigger : {Trigger::schedule, Trigger::change, Trigger::compaction, Trigger::gateway_stop, Trigger::manual})
+  for (auto const trigger :
+       {Trigger::schedule, Trigger::change, Trigger::compaction, Trigger::gateway_stop, Trigger::manual})
     CHECK(parse_trigger(trigger_name(trigger)) == trigger);
   CHECK_FALSE(parse_trigger("Manual").has_value());
 }
@@ -214,7 +236,8 @@ TEST_CASE("triggers have names") {
 TEST_CASE("at most 1,000 skipped paths are recorded") {
   Scratch scratch;
   TestManifest manifest = small_manifest();
-  for (int i = 0; i < 1500; ++i) manifest.info.skipped.emplace_back("p" + std::to_string(i), "vanished");
+  for (int i = 0; i < 1500; ++i)
+    manifest.info.skipped.emplace_back("p" + std::to_string(i), "vanished");
   manifest.info.skipped_total = 1500;
   Keyring keyring = keyring_of({});
   auto const result = read(write(manifest), keyring, scratch / "m");
@@ -262,7 +285,8 @@ TEST_CASE("an error of the visitor ends the reading") {
 
 TEST_CASE("a manifest file that is not there is not_found") {
   Keyring keyring = keyring_of({});
-  auto const result = read_manifest("/nonexistent/m", test_id(), keyring, [](ManifestEntry&&) { return Result<void>(); });
+  auto const result =
+      read_manifest("/nonexistent/m", test_id(), keyring, [](ManifestEntry&&) { return Result<void>(); });
   REQUIRE_FALSE(result.has_value());
   CHECK(result.error().condition == Condition::not_found);
 }

@@ -4,8 +4,8 @@
 using namespace b2b;
 
 TEST_CASE("clean relative paths have no problem") {
-  for (std::string const path : {"a", "a/b", "workspace/MEMORY.md", "...", "..a", "a..", ".hidden", "a/.../b", " ", "a\\..\\b",
-                                 "caf\xE9", "new\nline", "manifest.json"})
+  for (std::string const path : {"a", "a/b", "workspace/MEMORY.md", "...", "..a", "a..", ".hidden", "a/.../b",
+                                 " ", "a\\..\\b", "caf\xE9", "new\nline", "manifest.json"})
     CHECK(path_problem(path).empty());
 }
 

@@ -12,7 +12,8 @@ TEST_CASE("every manifest of the fixtures is read, and lists what was uploaded")
   B2B_REQUIRE_SHARED(shared);
   Scratch scratch;
   int manifests = 0, encrypted = 0;
-  for (auto const& found : std::filesystem::recursive_directory_iterator(shared + "/fixtures/plugin-layout")) {
+  for (auto const& found :
+       std::filesystem::recursive_directory_iterator(shared + "/fixtures/plugin-layout")) {
     if (found.path().filename() != "manifest.json") continue;
     std::string const folder = found.path().parent_path().filename();
     CAPTURE(found.path().string());
@@ -41,7 +42,8 @@ TEST_CASE("every manifest of the fixtures is read, and lists what was uploaded")
       CHECK_FALSE(entry.entry.has_metadata);
       bytes += entry.entry.size;
       auto const object = found.path().parent_path() / entry.stored_name;
-      if (!std::filesystem::exists(object)) continue;  // an incremental snapshot leaves unchanged files in older ones
+      if (!std::filesystem::exists(object))
+        continue;  // an incremental snapshot leaves unchanged files in older ones
       ++held_here;
       auto const size = std::filesystem::file_size(object);
       CHECK((size == entry.entry.size || size == entry.entry.size + b2en_header_size));

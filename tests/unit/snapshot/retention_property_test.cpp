@@ -20,12 +20,14 @@ std::vector<RetentionItem> history(std::mt19937& random) {
   for (auto count = random() % 60; count > 0; --count) {
     auto const offset = std::chrono::seconds(random() % static_cast<std::uint32_t>(span.count() * 60));
     auto const kind = random() % 5 == 0 ? SnapshotKind::safety : SnapshotKind::regular;
-    out.push_back({make_snapshot_id(kind, start + offset, static_cast<std::uint32_t>(random())), random() % 4 != 0, random() % 2 == 0});
+    out.push_back({make_snapshot_id(kind, start + offset, static_cast<std::uint32_t>(random())),
+                   random() % 4 != 0, random() % 2 == 0});
   }
   return out;
 }
 
-std::set<std::string> kept(std::vector<RetentionItem> const& items, RetentionPolicy const& policy, TimePoint now) {
+std::set<std::string> kept(std::vector<RetentionItem> const& items, RetentionPolicy const& policy,
+                           TimePoint now) {
   std::set<std::string> out;
   auto const verdicts = apply_retention(items, policy, now);
   REQUIRE(verdicts.size() == items.size());
@@ -37,7 +39,8 @@ std::set<std::string> kept(std::vector<RetentionItem> const& items, RetentionPol
   return out;
 }
 
-RetentionItem const* newest(std::vector<RetentionItem> const& items, TimePoint now, SnapshotKind kind, bool complete_only) {
+RetentionItem const* newest(std::vector<RetentionItem> const& items, TimePoint now, SnapshotKind kind,
+                            bool complete_only) {
   RetentionItem const* out = nullptr;
   for (auto const& item : items) {
     if (item.id.kind != kind || item.id.time > now + 24h || (complete_only && !item.complete)) continue;
@@ -46,7 +49,8 @@ RetentionItem const* newest(std::vector<RetentionItem> const& items, TimePoint n
   return out;
 }
 
-void check_counts(std::vector<RetentionItem> const& items, RetentionPolicy const& policy, TimePoint now, std::set<std::string> const& keep) {
+void check_counts(std::vector<RetentionItem> const& items, RetentionPolicy const& policy, TimePoint now,
+                  std::set<std::string> const& keep) {
   auto const* const top = newest(items, now, SnapshotKind::regular, true);
   std::size_t regular = 0, safety = 0;
   std::map<std::int64_t, int> hours, days;
@@ -81,13 +85,16 @@ TEST_CASE("retention holds its promises for random histories") {
   for (int round = 0; round < 3000; ++round) {
     CAPTURE(round);
     auto items = history(random);
-    RetentionPolicy const policy{static_cast<std::uint32_t>(random() % 12), static_cast<std::uint32_t>(random() % 5)};
+    RetentionPolicy const policy{static_cast<std::uint32_t>(random() % 12),
+                                 static_cast<std::uint32_t>(random() % 5)};
     TimePoint const now = start + std::chrono::minutes(random() % (60 * 24 * 60));
     auto const keep = kept(items, policy, now);
 
     // What must stay stays.
-    if (auto const* top = newest(items, now, SnapshotKind::regular, true)) REQUIRE(keep.contains(top->id.text));
-    if (auto const* top = newest(items, now, SnapshotKind::safety, false)) REQUIRE(keep.contains(top->id.text));
+    if (auto const* top = newest(items, now, SnapshotKind::regular, true))
+      REQUIRE(keep.contains(top->id.text));
+    if (auto const* top = newest(items, now, SnapshotKind::safety, false))
+      REQUIRE(keep.contains(top->id.text));
     REQUIRE((items.empty() || !keep.empty()));
     // Nothing stays that no rule asks for.
     check_counts(items, policy, now, keep);

@@ -1,4 +1,5 @@
 #include "core/snapshot/retention.h"
+
 #include "tests/support/catch.h"
 
 using namespace b2b;
@@ -10,7 +11,9 @@ TimePoint const now = parse_iso8601("2026-02-19T14:30:00Z").value();
 RetentionItem item(std::string const& id, bool complete = true, bool is_change = false) {
   return {parse_snapshot_id(id).value(), complete, is_change};
 }
-RetentionItem change(std::string const& id) { return item(id, true, true); }
+RetentionItem change(std::string const& id) {
+  return item(id, true, true);
+}
 
 // '+' and '-' for each item, in order.
 std::string kept(std::vector<RetentionItem> const& items, RetentionPolicy const& policy = {}) {
@@ -27,10 +30,13 @@ std::string kept(std::vector<RetentionItem> const& items, RetentionPolicy const&
 
 }  // namespace
 
-TEST_CASE("nothing to keep") { CHECK(kept({}).empty()); }
+TEST_CASE("nothing to keep") {
+  CHECK(kept({}).empty());
+}
 
 TEST_CASE("the newest are kept, whatever order they come in") {
-  std::vector<RetentionItem> const items = {item("2026-02-10T00-00-00Z"), item("2026-02-13T00-00-00-000Z-aaaaaaaa"),
+  std::vector<RetentionItem> const items = {item("2026-02-10T00-00-00Z"),
+                                            item("2026-02-13T00-00-00-000Z-aaaaaaaa"),
                                             item("2026-02-11T00-00-00-000Z"), item("2026-02-12T00-00-00Z")};
   CHECK(kept(items, {.keep_snapshots = 2}) == "-+-+");
   CHECK(kept(items, {.keep_snapshots = 1}) == "-+--");
@@ -39,7 +45,8 @@ TEST_CASE("the newest are kept, whatever order they come in") {
 
 TEST_CASE("keeping none still keeps the newest complete one") {
   CHECK(kept({item("2026-02-10T00-00-00Z"), item("2026-02-11T00-00-00Z")}, {.keep_snapshots = 0}) == "-+");
-  CHECK(kept({item("2026-02-10T00-00-00Z"), item("2026-02-11T00-00-00Z", false)}, {.keep_snapshots = 0}) == "++");
+  CHECK(kept({item("2026-02-10T00-00-00Z"), item("2026-02-11T00-00-00Z", false)}, {.keep_snapshots = 0}) ==
+        "++");
 }
 
 TEST_CASE("incomplete ones are not counted and go with their neighbours") {
@@ -48,7 +55,8 @@ TEST_CASE("incomplete ones are not counted and go with their neighbours") {
                                             item("2026-02-14T00-00-00Z", false)};
   CHECK(kept(items, {.keep_snapshots = 2}) == "-++++");
   CHECK(kept(items, {.keep_snapshots = 1}) == "---++");
-  CHECK(kept({item("2026-02-10T00-00-00Z", false), item("2026-02-11T00-00-00Z", false)}, {.keep_snapshots = 1}) == "++");
+  CHECK(kept({item("2026-02-10T00-00-00Z", false), item("2026-02-11T00-00-00Z", false)},
+             {.keep_snapshots = 1}) == "++");
 }
 
 TEST_CASE("changes: all of an hour, one an hour for a day, one a day for a month") {
@@ -70,32 +78,38 @@ TEST_CASE("changes: all of an hour, one an hour for a day, one a day for a month
 }
 
 TEST_CASE("changes do not use up the count, and the newest complete may be one") {
-  CHECK(kept({item("2026-02-17T00-00-00Z"), change("2026-02-18T23-00-00Z"), item("2026-02-19T00-00-00Z"), change("2026-02-19T14-00-00Z")},
+  CHECK(kept({item("2026-02-17T00-00-00Z"), change("2026-02-18T23-00-00Z"), item("2026-02-19T00-00-00Z"),
+              change("2026-02-19T14-00-00Z")},
              {.keep_snapshots = 2}) == "++++");
   CHECK(kept({change("2025-02-18T23-00-00Z"), change("2025-02-19T14-00-00Z")}) == "-+");
   CHECK(kept({item("2024-02-17T00-00-00Z"), change("2025-02-19T14-00-00Z")}, {.keep_snapshots = 0}) == "-+");
 }
 
 TEST_CASE("ids from the future are kept and not counted") {
-  CHECK(kept({item("2026-02-18T00-00-00Z"), item("2026-02-19T00-00-00Z"), item("2027-01-01T00-00-00Z")}, {.keep_snapshots = 1}) == "-++");
-  CHECK(kept({item("2026-02-20T14-30-00Z"), item("2026-02-19T00-00-00Z")}, {.keep_snapshots = 1}) == "+-");  // 24 h ahead: counted
+  CHECK(kept({item("2026-02-18T00-00-00Z"), item("2026-02-19T00-00-00Z"), item("2027-01-01T00-00-00Z")},
+             {.keep_snapshots = 1}) == "-++");
+  CHECK(kept({item("2026-02-20T14-30-00Z"), item("2026-02-19T00-00-00Z")}, {.keep_snapshots = 1}) ==
+        "+-");  // 24 h ahead: counted
   CHECK(kept({item("2026-02-20T14-30-01Z"), item("2026-02-19T00-00-00Z")}, {.keep_snapshots = 1}) == "++");
   CHECK(kept({item("2027-01-01T00-00-00Z", false)}) == "+");
 }
 
 TEST_CASE("safety snapshots are counted apart, the newest always stays") {
-  std::vector<RetentionItem> const items = {item("safety-2026-02-10T00-00-00Z"), item("safety-1771502400123"),
-                                            item("safety-2026-02-11T00-00-00-000Z/2026-02-11T00-00-00-000Z-00000001"),
-                                            item("2026-02-01T00-00-00Z")};
+  std::vector<RetentionItem> const items = {
+      item("safety-2026-02-10T00-00-00Z"), item("safety-1771502400123"),
+      item("safety-2026-02-11T00-00-00-000Z/2026-02-11T00-00-00-000Z-00000001"),
+      item("2026-02-01T00-00-00Z")};
   CHECK(kept(items, {.keep_snapshots = 1, .keep_safety_snapshots = 0}) == "-+-+");
   CHECK(kept(items, {.keep_snapshots = 1, .keep_safety_snapshots = 2}) == "-+++");
-  CHECK(kept({item("safety-2026-02-10T00-00-00Z"), item("safety-2026-02-11T00-00-00Z", false)}, {.keep_safety_snapshots = 0}) == "++");
+  CHECK(kept({item("safety-2026-02-10T00-00-00Z"), item("safety-2026-02-11T00-00-00Z", false)},
+             {.keep_safety_snapshots = 0}) == "++");
 }
 
 TEST_CASE("reasons say what keeps a snapshot") {
-  auto const verdicts = apply_retention({item("2026-02-18T00-00-00Z"), item("2026-02-17T00-00-00Z"), item("2026-02-16T00-00-00Z"),
-                                         change("2026-02-19T12-50-00Z"), change("2026-02-19T12-40-00Z")},
-                                        {.keep_snapshots = 2}, now);
+  auto const verdicts = apply_retention(
+      {item("2026-02-18T00-00-00Z"), item("2026-02-17T00-00-00Z"), item("2026-02-16T00-00-00Z"),
+       change("2026-02-19T12-50-00Z"), change("2026-02-19T12-40-00Z")},
+      {.keep_snapshots = 2}, now);
   CHECK(verdicts[0].reason == "one of the newest 2");
   CHECK(verdicts[1].reason == "one of the newest 2");
   CHECK(verdicts[2].reason == "older than the newest 2");

@@ -52,7 +52,8 @@ TEST_CASE("what a key lacks is named") {
   auto const result = check_account(account, "b", "p");
   REQUIRE_FALSE(result);
   CHECK(result.error().condition == Condition::permission);
-  for (auto const* word : {"readFiles", "deleteFiles", "other", "elsewhere/"}) CHECK(result.error().message.find(word) != std::string::npos);
+  for (auto const* word : {"readFiles", "deleteFiles", "other", "elsewhere/"})
+    CHECK(result.error().message.find(word) != std::string::npos);
   account.capabilities = {"listFiles", "readFiles", "writeFiles", "deleteFiles"};
   account.allowed_buckets = {"b"};
   for (auto const* prefix : {"p", "p/", "p/q"}) {

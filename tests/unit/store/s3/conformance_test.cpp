@@ -30,28 +30,37 @@ class FakeStore final : public Store {
   FakeServer& server() { return *server_; }
 
   StoreTraits const& traits() const override { return inner_->traits(); }
-  Result<ObjectInfo> put(std::string const& key, ByteSource const& body, std::stop_token const& stop) override {
+  Result<ObjectInfo> put(std::string const& key, ByteSource const& body,
+                         std::stop_token const& stop) override {
     return inner_->put(key, body, stop);
   }
-  Result<ObjectInfo> get(std::string const& key, std::optional<ByteRange> range, ByteSink& sink, std::stop_token const& stop) override {
+  Result<ObjectInfo> get(std::string const& key, std::optional<ByteRange> range, ByteSink& sink,
+                         std::stop_token const& stop) override {
     return inner_->get(key, range, sink, stop);
   }
-  Result<ObjectInfo> head(std::string const& key, std::stop_token const& stop) override { return inner_->head(key, stop); }
-  Result<void> list(ListOptions const& options, std::function<bool(ListEntry const&)> const& visit, std::stop_token const& stop) override {
+  Result<ObjectInfo> head(std::string const& key, std::stop_token const& stop) override {
+    return inner_->head(key, stop);
+  }
+  Result<void> list(ListOptions const& options, std::function<bool(ListEntry const&)> const& visit,
+                    std::stop_token const& stop) override {
     return inner_->list(options, visit, stop);
   }
-  Result<void> list_versions(std::string const& prefix, std::function<bool(ObjectVersion const&)> const& visit,
+  Result<void> list_versions(std::string const& prefix,
+                             std::function<bool(ObjectVersion const&)> const& visit,
                              std::stop_token const& stop) override {
     return inner_->list_versions(prefix, visit, stop);
   }
-  Result<void> copy(std::string const& from, std::string const& to, std::uint64_t size, std::stop_token const& stop) override {
+  Result<void> copy(std::string const& from, std::string const& to, std::uint64_t size,
+                    std::stop_token const& stop) override {
     return inner_->copy(from, to, size, stop);
   }
-  Result<void> remove_versions(std::span<ObjectVersion const> versions, std::stop_token const& stop) override {
+  Result<void> remove_versions(std::span<ObjectVersion const> versions,
+                               std::stop_token const& stop) override {
     return inner_->remove_versions(versions, stop);
   }
   Result<void> flush(std::stop_token const& stop) override { return inner_->flush(stop); }
-  Result<std::uint64_t> remove_unfinished(std::string const& prefix, std::uint64_t seconds, std::stop_token const& stop) override {
+  Result<std::uint64_t> remove_unfinished(std::string const& prefix, std::uint64_t seconds,
+                                          std::stop_token const& stop) override {
     return inner_->remove_unfinished(prefix, seconds, stop);
   }
   Result<TimePoint> now(std::stop_token const& stop) override { return inner_->now(stop); }

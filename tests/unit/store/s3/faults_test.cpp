@@ -40,7 +40,8 @@ TEST_CASE("answers that ask for patience are retried, on new connections") {
   auto const before = server.connections();
   unsigned const status = GENERATE(500u, 502u, 503u, 504u, 429u);
   CAPTURE(status);
-  server.faults().add({.action = FaultAction::status, .method = "PUT", .count = 2, .status = status, .code = "Any"});
+  server.faults().add(
+      {.action = FaultAction::status, .method = "PUT", .count = 2, .status = status, .code = "Any"});
   REQUIRE(put_text(*store, "key", "body"));
   CHECK(text_of(*store, "key").value() == "body");
   CHECK(server.connections() == before + 2);
@@ -131,7 +132,11 @@ TEST_CASE("an upload whose answer is lost is done again") {
 TEST_CASE("a refusal in the middle of an upload is read, not drowned in a broken pipe") {
   FakeServer server({});
   auto const store = store_at(settings_for(server));
-  server.faults().add({.action = FaultAction::early_status, .method = "PUT", .status = 403, .code = "AccessDenied", .message = "storage cap exceeded"});
+  server.faults().add({.action = FaultAction::early_status,
+                       .method = "PUT",
+                       .status = 403,
+                       .code = "AccessDenied",
+                       .message = "storage cap exceeded"});
   auto const result = put_text(*store, "key", random_text(20 << 20));
   REQUIRE_FALSE(result);
   CHECK(result.error().condition == Condition::limit);
@@ -198,7 +203,8 @@ TEST_CASE("a stop is heeded within about a second, whatever is going on") {
   std::stop_source source;
   std::optional<Result<ObjectInfo>> result;
   std::jthread caller([&] { result = store->head("key", source.get_token()); });
-  while (server.requests() == 0) std::this_thread::yield();
+  while (server.requests() == 0)
+    std::this_thread::yield();
   double const seconds = seconds_of([&] {
     source.request_stop();
     caller.join();
@@ -230,11 +236,12 @@ TEST_CASE("a source that changes after it was hashed is not stored") {
    public:
     std::uint64_t size() const override { return 200'000; }
     Result<std::unique_ptr<ByteReader>> open() const override {
-      ++opened_;
-      return MemorySource(std::string(200'000, opened_ == 1 ? 'a' : 'b')).open();
+      return ++opened_ == 1 ? before_.open() : after_.open();
     }
 
    private:
+    MemorySource before_{std::string(200'000, 'a')};
+    MemorySource after_{std::string(200'000, 'b')};
     mutable int opened_ = 0;
   };
   FakeServer server({});
@@ -249,7 +256,9 @@ TEST_CASE("a source that changes after it was hashed is not stored") {
 TEST_CASE("a sink that fails ends the download with its own error") {
   class Full final : public ByteSink {
    public:
-    Result<void> write(std::span<std::uint8_t const>) override { return make_error(Condition::no_space, "disk full"); }
+    Result<void> write(std::span<std::uint8_t const>) override {
+      return make_error(Condition::no_space, "disk full");
+    }
     Result<void> restart() override { return {}; }
   };
   FakeServer server({});
@@ -311,7 +320,8 @@ TEST_CASE("a list goes on after a page that came broken") {
   REQUIRE(put_text(*store, "a/1", "x"));
   server.faults().add({.action = FaultAction::truncate, .method = "GET", .count = 2, .after_bytes = 50});
   std::vector<std::string> keys;
-  REQUIRE(store->list({}, [&](ListEntry const& entry) { return keys.push_back(entry.object.key), true; }, {}));
+  REQUIRE(
+      store->list({}, [&](ListEntry const& entry) { return keys.push_back(entry.object.key), true; }, {}));
   CHECK(keys == std::vector<std::string>{"a/1"});
 }
 
@@ -325,7 +335,7 @@ TEST_CASE("bandwidth limits hold over all connections together") {
     std::jthread other([&] { CHECK(text_of(*store, "key")); });
     CHECK(text_of(*store, "key"));
   });
-  CHECK(seconds > 1.1);   // 600,000 bytes, a quarter of a second's worth at once
+  CHECK(seconds > 1.1);  // 600,000 bytes, a quarter of a second's worth at once
   CHECK(seconds < 10.0);
 }
 

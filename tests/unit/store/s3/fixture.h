@@ -27,9 +27,12 @@ inline s3::Settings settings_for(FakeServer const& server) {
   return settings;
 }
 
-inline std::unique_ptr<Store> store_at(s3::Settings const& settings) { return s3::make_store(settings, system_clock()).value(); }
+inline std::unique_ptr<Store> store_at(s3::Settings const& settings) {
+  return s3::make_store(settings, system_clock()).value();
+}
 
-inline Result<std::string> text_of(Store& store, std::string const& key, std::optional<ByteRange> range = std::nullopt) {
+inline Result<std::string> text_of(Store& store, std::string const& key,
+                                   std::optional<ByteRange> range = std::nullopt) {
   StringSink sink(64 << 20);
   B2B_TRY(store.get(key, range, sink, {}));
   return sink.take();

@@ -20,7 +20,8 @@ struct Parts {
     store = store_at(settings);
   }
   std::size_t unfinished() {
-    return *server->objects().with(server->options().bucket, [](FakeBucket& bucket) { return bucket.uploads.size(); });
+    return *server->objects().with(server->options().bucket,
+                                   [](FakeBucket& bucket) { return bucket.uploads.size(); });
   }
   std::unique_ptr<FakeServer> server;
   s3::Settings settings;
@@ -29,15 +30,17 @@ struct Parts {
 
 std::string text(std::size_t size) {
   std::string out(size, '\0');
-  for (std::size_t i = 0; i < size; ++i) out[i] = static_cast<char>(static_cast<unsigned char>(i * 31 + i / 251));
+  for (std::size_t i = 0; i < size; ++i)
+    out[i] = static_cast<char>(static_cast<unsigned char>(i * 31 + i / 251));
   return out;
 }
 
 // Requests a stop once `after` bytes were read.
 class StoppingSource final : public ByteSource {
  public:
-  StoppingSource(std::string bytes, std::size_t after, std::stop_source& stop) : bytes_(std::move(bytes)), after_(after), stop_(stop) {}
-  std::uint64_t size() const override { return bytes_.size(); }
+  StoppingSource(std::string bytes, std::size_t after, std::stop_source& stop)
+      : inner_(std::move(bytes)), after_(after), stop_(stop) {}
+  std::uint64_t size() const override { return inner_.size(); }
   Result<std::unique_ptr<ByteReader>> open() const override {
     class Reader final : public ByteReader {
      public:
@@ -56,12 +59,12 @@ class StoppingSource final : public ByteSource {
       std::size_t total_ = 0;
       std::stop_source& stop_;
     };
-    B2B_ASSIGN(auto inner, MemorySource(bytes_).open());
+    B2B_ASSIGN(auto inner, inner_.open());
     return std::unique_ptr<ByteReader>(std::make_unique<Reader>(std::move(inner), after_, stop_));
   }
 
  private:
-  std::string bytes_;
+  MemorySource inner_;
   std::size_t after_;
   std::stop_source& stop_;
 };
@@ -71,7 +74,8 @@ class StoppingSource final : public ByteSource {
 TEST_CASE("part sizes stay within 10,000 parts") {
   CHECK(s3::part_size(1, 8 << 20) == 8 << 20);
   CHECK(s3::part_size(80ULL << 30, 8 << 20) == 9 << 20);
-  for (std::uint64_t const size : {100'000'000ULL, 83'886'080'000ULL, 83'886'080'001ULL, 10'000'000'000'000ULL}) {
+  for (std::uint64_t const size :
+       {100'000'000ULL, 83'886'080'000ULL, 83'886'080'001ULL, 10'000'000'000'000ULL}) {
     auto const part = s3::part_size(size, 8 << 20);
     CHECK((size + part - 1) / part <= s3::max_parts);
   }
@@ -79,8 +83,10 @@ TEST_CASE("part sizes stay within 10,000 parts") {
 
 TEST_CASE("the request that completes an upload") {
   CHECK(s3::complete_request({{1, 5, "aa"}, {2, 3, "b&"}}) ==
-        "<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Part><PartNumber>1</PartNumber>"
-        "<ETag>\"aa\"</ETag></Part><Part><PartNumber>2</PartNumber><ETag>\"b&amp;\"</ETag></Part></CompleteMultipartUpload>");
+        "<CompleteMultipartUpload "
+        "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Part><PartNumber>1</PartNumber>"
+        "<ETag>\"aa\"</ETag></Part><Part><PartNumber>2</PartNumber><ETag>\"b&amp;\"</ETag></Part></"
+        "CompleteMultipartUpload>");
 }
 
 TEST_CASE("a large body goes in parts and comes back whole") {
@@ -107,8 +113,10 @@ TEST_CASE("an interrupted upload goes on where it was") {
   CHECK(first.error().condition == Condition::cancelled);
   CHECK(parts.unfinished() == 1);
   auto const sent_before = parts.store->counters().bytes_sent;
+  auto const requests_before = parts.server->requests("PUT");
   REQUIRE(parts.store->put("large", MemorySource(body), {}));
   CHECK(parts.store->counters().bytes_sent - sent_before <= 500'000);
+  CHECK(parts.server->requests("PUT") - requests_before <= 5);
   CHECK(text_of(*parts.store, "large").value() == body);
   CHECK(parts.unfinished() == 0);
 }
@@ -116,17 +124,22 @@ TEST_CASE("an interrupted upload goes on where it was") {
 TEST_CASE("parts of other bytes are not used again") {
   Parts parts;
   std::stop_source source;
-  REQUIRE_FALSE(parts.store->put("large", StoppingSource(text(1'000'000), 550'000, source), source.get_token()));
+  REQUIRE_FALSE(
+      parts.store->put("large", StoppingSource(text(1'000'000), 550'000, source), source.get_token()));
   std::string other = text(1'000'000);
-  for (char& c : other) c = static_cast<char>(c ^ 1);
+  for (char& c : other)
+    c = static_cast<char>(c ^ 1);
   REQUIRE(parts.store->put("large", MemorySource(other), {}));
   CHECK(text_of(*parts.store, "large").value() == other);
 }
 
 TEST_CASE("an upload that fails for good is aborted") {
   Parts parts;
-  parts.server->faults().add(
-      {.action = FaultAction::status, .target_contains = "partNumber=2", .status = 403, .code = "AccessDenied", .message = "cap exceeded"});
+  parts.server->faults().add({.action = FaultAction::status,
+                              .target_contains = "partNumber=2",
+                              .status = 403,
+                              .code = "AccessDenied",
+                              .message = "cap exceeded"});
   auto const result = parts.store->put("large", MemorySource(text(400'000)), {});
   REQUIRE_FALSE(result);
   CHECK(result.error().condition == Condition::limit);
@@ -135,7 +148,8 @@ TEST_CASE("an upload that fails for good is aborted") {
 
 TEST_CASE("an upload to a store that went away is left to be resumed") {
   Parts parts;
-  parts.server->faults().add({.action = FaultAction::status, .target_contains = "partNumber=2", .count = 100});
+  parts.server->faults().add(
+      {.action = FaultAction::status, .target_contains = "partNumber=2", .count = 100});
   auto const result = parts.store->put("large", MemorySource(text(400'000)), {});
   REQUIRE_FALSE(result);
   CHECK(result.error().condition == Condition::unreachable);
@@ -144,7 +158,8 @@ TEST_CASE("an upload to a store that went away is left to be resumed") {
 
 TEST_CASE("a completed upload whose answer was lost is found") {
   Parts parts;
-  parts.server->faults().add({.action = FaultAction::lose_answer, .method = "POST", .target_contains = "uploadId="});
+  parts.server->faults().add(
+      {.action = FaultAction::lose_answer, .method = "POST", .target_contains = "uploadId="});
   auto const result = parts.store->put("large", MemorySource(text(400'000)), {});
   REQUIRE(result);
   CHECK(result->size == 400'000);
@@ -154,13 +169,19 @@ TEST_CASE("a completed upload whose answer was lost is found") {
 TEST_CASE("an error in the body of a 200 is an error") {
   Parts parts;
   SECTION("of a completion") {
-    parts.server->faults().add({.action = FaultAction::status, .method = "POST", .target_contains = "uploadId=", .count = 2, .status = 200, .code = "InternalError"});
+    parts.server->faults().add({.action = FaultAction::status,
+                                .method = "POST",
+                                .target_contains = "uploadId=",
+                                .count = 2,
+                                .status = 200,
+                                .code = "InternalError"});
     REQUIRE(parts.store->put("large", MemorySource(text(400'000)), {}));
     CHECK(parts.store->counters().retries == 2);
   }
   SECTION("of a copy") {
     REQUIRE(parts.store->put("a", MemorySource("x"), {}));
-    parts.server->faults().add({.action = FaultAction::status, .method = "PUT", .count = 2, .status = 200, .code = "InternalError"});
+    parts.server->faults().add(
+        {.action = FaultAction::status, .method = "PUT", .count = 2, .status = 200, .code = "InternalError"});
     REQUIRE(parts.store->copy("a", "b", 1, {}));
     CHECK(parts.store->counters().retries == 2);
   }
@@ -183,14 +204,16 @@ TEST_CASE("copies, whole and in parts") {
 TEST_CASE("a copy falls back where conditions are not implemented") {
   Parts parts;
   REQUIRE(parts.store->put("a", MemorySource("x"), {}));
-  parts.server->faults().add({.action = FaultAction::status, .method = "PUT", .status = 501, .code = "NotImplemented"});
+  parts.server->faults().add(
+      {.action = FaultAction::status, .method = "PUT", .status = 501, .code = "NotImplemented"});
   REQUIRE(parts.store->copy("a", "b", 1, {}));
 }
 
 TEST_CASE("a copy in parts that fails leaves nothing behind") {
   Parts parts;
   REQUIRE(parts.store->put("a", MemorySource(text(500'000)), {}));
-  parts.server->faults().add({.action = FaultAction::status, .target_contains = "partNumber=3", .count = 100});
+  parts.server->faults().add(
+      {.action = FaultAction::status, .target_contains = "partNumber=3", .count = 100});
   CHECK_FALSE(parts.store->copy("a", "b", 500'000, {}));
   CHECK(parts.unfinished() == 0);
 }

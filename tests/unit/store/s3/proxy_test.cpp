@@ -29,7 +29,8 @@ TEST_CASE("no proxy without a variable, or for this machine") {
 }
 
 TEST_CASE("a proxy's URL is taken apart") {
-  auto const plain = proxy_for(store, environment({{"HTTPS_PROXY", "proxy.example"}, {"https_proxy", "http://Lower:3128/"}}));
+  auto const plain = proxy_for(
+      store, environment({{"HTTPS_PROXY", "proxy.example"}, {"https_proxy", "http://Lower:3128/"}}));
   REQUIRE(plain);
   CHECK((*plain)->host == "lower");
   CHECK((*plain)->port == 3128);
@@ -44,7 +45,8 @@ TEST_CASE("a proxy's URL is taken apart") {
 }
 
 TEST_CASE("a malformed proxy is an error that shows no password") {
-  for (auto const* bad : {"https://user:sesame@proxy:1", "socks5://proxy", "http://user:sesame@:1", "http://proxy:99999", "http://%zz:sesame@proxy"}) {
+  for (auto const* bad : {"https://user:sesame@proxy:1", "socks5://proxy", "http://user:sesame@:1",
+                          "http://proxy:99999", "http://%zz:sesame@proxy"}) {
     INFO(bad);
     auto const proxy = proxy_for(store, environment({{"HTTPS_PROXY", bad}}));
     REQUIRE_FALSE(proxy);
@@ -56,18 +58,21 @@ TEST_CASE("a malformed proxy is an error that shows no password") {
 
 TEST_CASE("no_proxy lists what is reached directly") {
   Endpoint const host = parse_endpoint("https://s3.corp.example:9000").value();
-  for (auto const* list : {"*", "s3.corp.example", "corp.example", ".corp.example", "a, EXAMPLE", "s3.corp.example:9000", "x,.example"}) {
+  for (auto const* list : {"*", "s3.corp.example", "corp.example", ".corp.example", "a, EXAMPLE",
+                           "s3.corp.example:9000", "x,.example"}) {
     INFO(list);
     CHECK(bypasses_proxy(list, host));
   }
-  for (auto const* list : {"", "p.example", "xs3.corp.example", "s3.corp.example:443", "3.corp.example", ","}) {
+  for (auto const* list :
+       {"", "p.example", "xs3.corp.example", "s3.corp.example:443", "3.corp.example", ","}) {
     INFO(list);
     CHECK_FALSE(bypasses_proxy(list, host));
   }
   CHECK(bypasses_proxy("10.0.0.1", *parse_endpoint("https://10.0.0.1")));
   CHECK_FALSE(bypasses_proxy("0.0.1", *parse_endpoint("https://10.0.0.1")));
   CHECK(bypasses_proxy("2001:db8::1", *parse_endpoint("https://[2001:db8::1]")));
-  CHECK_FALSE(proxy_for(store, environment({{"HTTPS_PROXY", "p"}, {"NO_PROXY", "backblazeb2.com"}}))->has_value());
+  CHECK_FALSE(
+      proxy_for(store, environment({{"HTTPS_PROXY", "p"}, {"NO_PROXY", "backblazeb2.com"}}))->has_value());
 }
 
 }  // namespace b2b::s3

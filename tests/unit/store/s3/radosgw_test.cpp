@@ -1,12 +1,13 @@
 // The S3 store against a real server, Ceph's radosgw, plain and over TLS, with versioned buckets.
-// scripts/lib/radosgw.sh starts one; B2B_RADOSGW_ENV names the file that it writes. Without that the tests are skipped.
-#include <unistd.h>
-
+// scripts/lib/radosgw.sh starts one; B2B_RADOSGW_ENV names the file that it writes. Without that the tests
+// are skipped.
 #include <atomic>
 #include <cstdlib>
 #include <fstream>
 #include <map>
 #include <thread>
+
+#include <unistd.h>
 
 #include "core/store/s3/client.h"
 #include "core/util/worker_pool.h"
@@ -25,7 +26,8 @@ std::optional<std::map<std::string, std::string>> radosgw() {
   std::map<std::string, std::string> out;
   for (std::string line; std::getline(in, line);) {
     auto const equals = line.find('=');
-    if (line.starts_with("export ") && equals != std::string::npos) out[line.substr(7, equals - 7)] = line.substr(equals + 1);
+    if (line.starts_with("export ") && equals != std::string::npos)
+      out[line.substr(7, equals - 7)] = line.substr(equals + 1);
   }
   return out;
 }
@@ -57,7 +59,8 @@ s3::Settings with_new_bucket(s3::Settings settings) {
   auto const client = s3::Client::create(settings, system_clock()).value();
   client->send(client->call("PUT", "make", ""), {}).value();
   std::string const xml =
-      "<VersioningConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Status>Enabled</Status></VersioningConfiguration>";
+      "<VersioningConfiguration "
+      "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Status>Enabled</Status></VersioningConfiguration>";
   s3::SpanSource const body(as_bytes(xml));
   auto call = client->call("PUT", "version", "");
   call.request.query.emplace_back("versioning", "");
@@ -106,7 +109,8 @@ TEST_CASE("radosgw: pages of versions with names that need encoding") {
   }
   REQUIRE(stored == 1100);
   std::vector<ObjectVersion> versions;
-  REQUIRE(store->list_versions("v/", [&](ObjectVersion const& v) { return versions.push_back(v), true; }, {}));
+  REQUIRE(
+      store->list_versions("v/", [&](ObjectVersion const& v) { return versions.push_back(v), true; }, {}));
   REQUIRE(versions.size() == 1100);
   REQUIRE(store->remove_versions(versions, {}));
   versions.clear();
@@ -148,7 +152,8 @@ TEST_CASE("radosgw: throughput", "[.bench]") {
       double const seconds = std::chrono::duration<double>(system_clock().monotonic() - begin).count();
       CHECK(failures == 0);
       WARN(what << (tls ? " over TLS: " : ": ") << count << " × " << size << " bytes in " << seconds << " s, "
-                << count / seconds << " objects/s, " << count * static_cast<double>(size) / seconds / 1e6 << " MB/s");
+                << count / seconds << " objects/s, " << count * static_cast<double>(size) / seconds / 1e6
+                << " MB/s");
     };
     timed("put", [&](std::string const& key) { return store->put(key, MemorySource(body), {}).has_value(); });
     timed("get", [&](std::string const& key) { return text_of(*store, key).has_value(); });

@@ -26,7 +26,8 @@ TEST_CASE("the head on the wire ends with an empty line") {
   request.method = "PUT";
   request.path = "/b/k";
   request.headers = {{"Host", "h"}};
-  CHECK(wire_head(request, {{"Content-Length", "0"}}) == "PUT /b/k HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n");
+  CHECK(wire_head(request, {{"Content-Length", "0"}}) ==
+        "PUT /b/k HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n");
 }
 
 }  // namespace b2b::s3

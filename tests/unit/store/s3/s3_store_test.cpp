@@ -13,7 +13,8 @@ TEST_CASE("settings that cannot work are refused before any request") {
   good.key_id = Secret("004");
   good.application_key = Secret("K004");
   REQUIRE(s3::make_store(good, system_clock()));
-  CHECK(s3::make_store(good, system_clock()).value()->traits().name == "bucket agent-backup at s3.us-west-004.backblazeb2.com");
+  CHECK(s3::make_store(good, system_clock()).value()->traits().name ==
+        "bucket agent-backup at s3.us-west-004.backblazeb2.com");
   auto const refused = [&](void (*spoil)(s3::Settings&)) {
     auto bad = good;
     spoil(bad);
@@ -29,7 +30,8 @@ TEST_CASE("settings that cannot work are refused before any request") {
   CHECK(refused([](s3::Settings& s) { s.application_key.clear(); }) == "applicationKey");
 }
 
-TEST_CASE("every size around the buffers comes back as it went, with nothing for the server to complain about") {
+TEST_CASE(
+    "every size around the buffers comes back as it went, with nothing for the server to complain about") {
   FakeServer server({});
   auto const store = store_at(settings_for(server));
   for (std::size_t const size : {0u, 1u, 65'000u, 65'535u, 65'536u, 65'537u, 131'072u, 1'000'003u}) {
@@ -51,7 +53,9 @@ TEST_CASE("ranges") {
   FakeServer server({});
   auto const store = store_at(settings_for(server));
   REQUIRE(store->put("key", MemorySource("0123456789"), {}));
-  auto const range = [&](std::uint64_t offset, std::uint64_t length) { return text_of(*store, "key", ByteRange{offset, length}).value(); };
+  auto const range = [&](std::uint64_t offset, std::uint64_t length) {
+    return text_of(*store, "key", ByteRange{offset, length}).value();
+  };
   CHECK(range(0, 4) == "0123");
   CHECK(range(8, 4) == "89");
   CHECK(range(9, ~0ULL) == "9");
@@ -91,7 +95,8 @@ TEST_CASE("a delete request names keys as XML, and leaves out those that XML can
   std::vector<ObjectVersion> left;
   CHECK(s3::delete_request(versions, left) ==
         "<Delete xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Quiet>true</Quiet>"
-        "<Object><Key>a&lt;&amp;&gt;</Key><VersionId>1</VersionId></Object><Object><Key>c</Key><VersionId>3</VersionId></Object></Delete>");
+        "<Object><Key>a&lt;&amp;&gt;</Key><VersionId>1</VersionId></Object><Object><Key>c</Key><VersionId>3</"
+        "VersionId></Object></Delete>");
   REQUIRE(left.size() == 1);
   CHECK(left[0].version_id == "2");
   CHECK(s3::delete_request(std::span(versions).subspan(1, 1), left).empty());
@@ -115,7 +120,8 @@ TEST_CASE("many versions are deleted a thousand at a time") {
 TEST_CASE("deleting without permission says how many are left") {
   FakeServer server({});
   auto const store = store_at(settings_for(server));
-  server.faults().add({.action = FaultAction::status, .method = "POST", .status = 403, .code = "AccessDenied"});
+  server.faults().add(
+      {.action = FaultAction::status, .method = "POST", .status = 403, .code = "AccessDenied"});
   std::vector<ObjectVersion> some(1500);
   for (std::size_t i = 0; i < some.size(); ++i) {
     some[i].key = "k" + std::to_string(i);

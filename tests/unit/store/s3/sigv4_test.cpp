@@ -1,9 +1,10 @@
 #include "core/store/s3/sigv4.h"
 
-#include <boost/json.hpp>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+
+#include <boost/json.hpp>
 
 #include "tests/support/catch.h"
 #include "tests/support/paths.h"
@@ -36,7 +37,8 @@ struct Vector {
   PathMode mode = PathMode::normalised;
 };
 
-// "GET /path?query HTTP/1.1", headers (a line that starts with white space goes on with the one before), body.
+// "GET /path?query HTTP/1.1", headers (a line that starts with white space goes on with the one before),
+// body.
 void parse_request(std::string const& text, Vector& out) {
   auto const line_end = text.find('\n');
   std::string const line = text.substr(0, line_end);
@@ -46,7 +48,8 @@ void parse_request(std::string const& text, Vector& out) {
   std::string const target = line.substr(method_end + 1, target_end - method_end - 1);
   auto const mark = target.find('?');
   out.request.path = uri_decode(target.substr(0, mark)).value();
-  std::string_view query = mark == std::string::npos ? std::string_view{} : std::string_view(target).substr(mark + 1);
+  std::string_view query =
+      mark == std::string::npos ? std::string_view{} : std::string_view(target).substr(mark + 1);
   while (!query.empty()) {
     auto const parameter = query.substr(0, query.find('&'));
     query.remove_prefix(std::min(query.size(), parameter.size() + 1));
@@ -78,7 +81,8 @@ Vector read_vector(fs::path const& folder) {
   out.key_id = std::string(credentials.at("access_key_id").get_string());
   out.secret = Secret(std::string(credentials.at("secret_access_key").get_string()));
   if (auto const* token = credentials.if_contains("token")) out.token = std::string(token->get_string());
-  if (auto const* omit = context.if_contains("omit_session_token")) out.token_after_signing = omit->get_bool();
+  if (auto const* omit = context.if_contains("omit_session_token"))
+    out.token_after_signing = omit->get_bool();
   out.sign_body = context.at("sign_body").get_bool();
   out.mode = context.at("normalize").get_bool() ? PathMode::normalised : PathMode::as_sent;
   auto const time = parse_iso8601(std::string(context.at("timestamp").get_string()));
@@ -108,8 +112,10 @@ TEST_CASE("the published SigV4 vectors, stage by stage") {
     CHECK(to_sign == slurp(entry.path() / "header-string-to-sign.txt"));
     std::string const hex = signature(signing_key(vector.secret, vector.scope), to_sign);
     CHECK(hex == without_last_newline(slurp(entry.path() / "header-signature.txt")));
-    std::string const header = authorization(vector.key_id, vector.scope, signed_header_names(vector.request), hex);
-    CHECK(slurp(entry.path() / "header-signed-request.txt").find("Authorization:" + header + "\n") != std::string::npos);
+    std::string const header =
+        authorization(vector.key_id, vector.scope, signed_header_names(vector.request), hex);
+    CHECK(slurp(entry.path() / "header-signed-request.txt").find("Authorization:" + header + "\n") !=
+          std::string::npos);
   }
   CHECK(count >= 38);
 }

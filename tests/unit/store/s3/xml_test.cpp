@@ -13,43 +13,54 @@ std::string trace(std::string_view document) {
   std::string out;
   for (;;) {
     switch (reader.next()) {
-      case Event::start: out += "<" + std::string(reader.name()) + ">"; break;
-      case Event::end: out += std::string(reader.name()) + "=" + reader.text() + ";"; break;
-      case Event::document_end: return out;
-      case Event::malformed: return out + "!";
+      case Event::start:
+        out += "<" + std::string(reader.name()) + ">";
+        break;
+      case Event::end:
+        out += std::string(reader.name()) + "=" + reader.text() + ";";
+        break;
+      case Event::document_end:
+        return out;
+      case Event::malformed:
+        return out + "!";
     }
   }
 }
 
-bool malformed(std::string_view document) { return trace(document).ends_with("!"); }
+bool malformed(std::string_view document) {
+  return trace(document).ends_with("!");
+}
 
 }  // namespace
 
 TEST_CASE("elements and their text") {
   CHECK(trace("<a><b>x</b><c/>y</a>") == "<a><b>b=x;<c>c=;a=y;");
-  CHECK(trace("\xEF\xBB\xBF \n<?xml version=\"1.0\"?><!-- hi --><s:a xmlns:s=\"u\" k='>'> t </s:a>\n") == "<a>a= t ;");
+  CHECK(trace("\xEF\xBB\xBF \n<?xml version=\"1.0\"?><!-- hi --><s:a xmlns:s=\"u\" k='>'> t </s:a>\n") ==
+        "<a>a= t ;");
   CHECK(trace("<a><!-- <b> -->1<?pi x?>2</a>") == "<a>a=12;");
 }
 
 TEST_CASE("entities and CDATA") {
-  CHECK(trace("<a>&lt;&gt;&amp;&quot;&apos;&#65;&#x1F600;&#xfc;</a>") == "<a>a=<>&\"'A\xF0\x9F\x98\x80\xC3\xBC;");
+  CHECK(trace("<a>&lt;&gt;&amp;&quot;&apos;&#65;&#x1F600;&#xfc;</a>") ==
+        "<a>a=<>&\"'A\xF0\x9F\x98\x80\xC3\xBC;");
   CHECK(trace("<a>x<![CDATA[<&amp;>]]>y</a>") == "<a>a=x<&amp;>y;");
-  for (auto const* bad : {"<a>&nbsp;</a>", "<a>&</a>", "<a>&#0;</a>", "<a>&#xD800;</a>", "<a>&#x110000;</a>", "<a>&#;</a>",
-                          "<a>&#12x;</a>", "<a>&lt</a>", "<a>&#99999999999;</a>"}) {
+  for (auto const* bad : {"<a>&nbsp;</a>", "<a>&</a>", "<a>&#0;</a>", "<a>&#xD800;</a>", "<a>&#x110000;</a>",
+                          "<a>&#;</a>", "<a>&#12x;</a>", "<a>&lt</a>", "<a>&#99999999999;</a>"}) {
     INFO(bad);
     CHECK(malformed(bad));
   }
 }
 
 TEST_CASE("malformed documents are refused") {
-  for (auto const* bad :
-       {"", "   ", "text", "<a>", "<a></b>", "<a></a><b/>", "</a>", "<a", "<a b='", "<>", "<a><![CDATA[x</a>", "<!-- x",
-        "<!DOCTYPE a [<!ENTITY x \"y\">]><a>&x;</a>", "<a></a>tail", "<![CDATA[x]]><a/>", "<a <b/></a>", "<a></a", "< a/>"}) {
+  for (auto const* bad : {"", "   ", "text", "<a>", "<a></b>", "<a></a><b/>", "</a>", "<a", "<a b='", "<>",
+                          "<a><![CDATA[x</a>", "<!-- x", "<!DOCTYPE a [<!ENTITY x \"y\">]><a>&x;</a>",
+                          "<a></a>tail", "<![CDATA[x]]><a/>", "<a <b/></a>", "<a></a", "< a/>"}) {
     INFO(bad);
     CHECK(malformed(bad));
   }
   std::string deep;
-  for (std::size_t i = 0; i <= XmlReader::max_depth; ++i) deep += "<d>";
+  for (std::size_t i = 0; i <= XmlReader::max_depth; ++i)
+    deep += "<d>";
   CHECK(malformed(deep));
 }
 

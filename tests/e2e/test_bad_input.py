@@ -1,0 +1,371 @@
+"""Bad input and bad luck: each gets a clear message and the right exit code, and nothing is changed."""
+import json
+import os
+import pathlib
+import shutil
+import socket
+import subprocess
+import unittest
+
+import harness
+from harness import FakeS3, Machine
+
+
+class Case(unittest.TestCase):
+    def expect(self, outcome, code, *words):
+        """The exit code, and each of `words` somewhere in the message."""
+        self.assertEqual(outcome.code, code, outcome)
+        text = (outcome.out + outcome.err).lower()
+        for word in words:
+            self.assertIn(word.lower(), text, outcome)
+        self.assertNotIn("internal error", text, outcome)
+
+
+class Configuration(Case):
+    def setUp(self):
+        self.machine = Machine().use_directory()
+        self.addCleanup(self.machine.close)
+        self.machine.populate(files=3, databases=False)
+
+    def test_unknown_key_names_the_nearest(self):
+        self.machine.configure(keepSnapshot=3)
+        self.expect(self.machine.run("push"), 65, "keepSnapshot", "keepSnapshots", "config.json5")
+
+    def test_malformed_json5_says_where(self):
+        self.machine.config_path.write_text('{\n  bucket: "a",\n  prefix "b",\n}\n')
+        self.expect(self.machine.run("push"), 65, "config.json5:3:")
+
+    def test_wrong_type(self):
+        self.machine.configure(keepSnapshots="many")
+        self.expect(self.machine.run("push"), 65, "keepSnapshots")
+
+    def test_missing_fields_are_named(self):
+        self.machine.configure(endpoint=None, bucket=None)
+        self.expect(self.machine.run("push"), 65, "bucket")
+
+    def test_configuration_file_that_does_not_exist(self):
+        self.expect(self.machine.run("--config", "/nowhere/config.json5", "push"), 65, "/nowhere/config.json5")
+
+    def test_readable_secrets_are_warned_about(self):
+        self.machine.config_path.chmod(0o644)
+        outcome = self.machine.run("push")
+        self.assertEqual(outcome.code, 0, outcome)
+        self.assertIn("chmod 600", outcome.err)
+
+    def test_state_directory_missing(self):
+        shutil.rmtree(self.machine.state)
+        self.expect(self.machine.run("push"), 1, ".openclaw", "does not exist", "stateDir")
+
+    def test_secrets_never_show(self):
+        self.machine.configure(applicationKey="K004-very-secret", keyId="004id-secret")
+        for arguments in (("config", "show"), ("--json", "config", "show"), ("config", "check"), ("--verbose", "push")):
+            outcome = self.machine.run(*arguments)
+            for secret in ("K004-very-secret", "004id-secret", "correct horse"):
+                self.assertNotIn(secret, outcome.out + outcome.err)
+
+    def test_usage(self):
+        self.expect(self.machine.run("pusch"), 64, "pusch")
+        self.expect(self.machine.run("restore"), 64, "SNAPSHOT")
+        self.expect(self.machine.run("push", "--frobnicate"), 64, "--frobnicate")
+        self.expect(self.machine.run("--set", "nonsense", "push"), 64, "KEY=VALUE")
+
+    def test_without_direct_there_is_nobody_to_ask(self):
+        done = subprocess.run([harness.BIN / "daemonctl", "push"], env=self.machine.environment, capture_output=True, text=True)
+        self.assertEqual(done.returncode, 69)
+        self.assertIn("--direct", done.stderr)
+
+
+class Snapshots(Case):
+    def setUp(self):
+        self.machine = Machine().use_directory().populate(files=5, databases=False)
+        self.addCleanup(self.machine.close)
+        self.snapshot = self.machine.ok("push")["snapshot"]
+        self.store = self.machine.root / "store" / "bucket" / "openclaw-backup"
+        self.folder = self.store / self.snapshot
+        self.manifest = self.folder / "manifest.json"
+        self.before = harness.tree(self.machine.state)
+        self.out = self.machine.root / "out"
+
+    def replace(self, path, content):
+        path.unlink()
+        path.write_bytes(content)
+
+    def restore(self, *more, snapshot=None):
+        return self.machine.run("restore", snapshot or self.snapshot, "--target", self.out, "--yes", *more)
+
+    def tearDown(self):
+        # SQLite itself makes the sidecars when a database is opened for reading.
+        after, before = ({k: v for k, v in t.items() if not k.endswith((b"-wal", b"-shm"))}
+                         for t in (harness.tree(self.machine.state), self.before))
+        self.assertEqual(sorted(after), sorted(before))
+        self.assertTrue(after == before, "the state directory was changed")
+
+    def test_wrong_passphrase(self):
+        self.machine.configure(encryptionKey="not the one")
+        self.expect(self.restore(), 77, "key")
+        self.assertFalse(self.out.exists())
+
+    def test_old_passphrase_in_decryption_keys_works(self):
+        self.machine.configure(encryptionKey="a new one", decryptionKeys=["correct horse battery staple"])
+        self.assertEqual(self.restore().code, 0)
+
+    def test_corrupt_manifest(self):
+        self.replace(self.manifest, b"{ this is no manifest")
+        self.expect(self.restore(), 1, self.snapshot)
+        self.assertFalse(self.out.exists())
+
+    def test_manifest_altered_in_the_bucket(self):
+        text = self.manifest.read_bytes()
+        altered = text.replace(b'"size":9,', b'"size":8,', 1)
+        self.assertNotEqual(text, altered)
+        self.replace(self.manifest, altered)
+        self.expect(self.restore(), 1, self.snapshot)
+        self.assertFalse(self.out.exists())
+
+    def test_manifest_of_another_snapshot(self):
+        self.machine.write("workspace/MEMORY.md", "later\n")
+        later = self.machine.ok("push")["snapshot"]
+        self.before = harness.tree(self.machine.state)
+        self.replace(self.store / later / "manifest.json", self.manifest.read_bytes())
+        self.expect(self.restore(snapshot=later), 1, later)
+        self.assertFalse(self.out.exists())
+
+    def plugin_manifest(self, files):
+        """An unsigned snapshot, as the plugin writes them, with whatever paths somebody wants us to write to."""
+        folder = self.store / "2026-01-01T00-00-00-000Z-00000001"
+        folder.mkdir()
+        entries = {}
+        for name, content in files.items():
+            entries[name] = {"hash": harness.sha256(content), "size": len(content)}
+            if not name.startswith("/") and ".." not in name:
+                path = folder / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
+        (folder / "manifest.json").write_text(
+            json.dumps({"version": 1, "timestamp": "2026-01-01T00:00:00.000Z", "files": entries}))
+        return folder.name
+
+    def test_paths_that_lead_out_are_refused_by_name(self):
+        name = self.plugin_manifest({"../escape": b"x", "/tmp/b2b-absolute": b"x", "a/../../b": b"x", "fine.md": b"fine"})
+        outcome = self.machine.run("--json", "restore", name, "--target", self.out, "--yes")
+        self.assertEqual(outcome.code, 3, outcome)
+        failed = {f["path"] for f in outcome.json["failed"]}
+        self.assertEqual(failed, {"../escape", "/tmp/b2b-absolute", "a/../../b"})
+        self.assertEqual((self.out / "fine.md").read_bytes(), b"fine")
+        self.assertFalse((self.machine.root / "escape").exists())
+        self.assertFalse(pathlib.Path("/tmp/b2b-absolute").exists())
+
+    def test_symlinked_parents_are_not_followed(self):
+        elsewhere = self.machine.root / "elsewhere"
+        elsewhere.mkdir()
+        self.out.mkdir()
+        (self.out / "workspace").symlink_to(elsewhere)
+        outcome = self.restore()
+        self.assertEqual(list(elsewhere.iterdir()), [])
+        self.assertIn(outcome.code, (0, 1, 3, 77), outcome)
+
+    def test_unsigned_snapshots_are_never_chosen_by_themselves(self):
+        shutil.rmtree(self.folder)
+        name = self.plugin_manifest({"fine.md": b"fine"})
+        outcome = self.machine.run("restore", "latest", "--target", self.out, "--yes")
+        self.expect(outcome, 77, name)
+        self.assertFalse(self.out.exists())
+
+    def test_plaintext_body_in_an_encrypted_set(self):
+        self.replace(self.folder / "workspace/files/f0002.txt", (self.machine.state / "workspace/files/f0002.txt").read_bytes())
+        outcome = self.machine.run("--json", "restore", self.snapshot, "--target", self.out, "--yes")
+        self.assertEqual(outcome.code, 3, outcome)
+        self.assertEqual([f["path"] for f in outcome.json["failed"]], ["workspace/files/f0002.txt"])
+
+    def test_unknown_snapshot_names_the_nearest(self):
+        self.expect(self.restore(snapshot="2020-01-01"), 1, "2020-01-01")
+
+    def test_overwriting_needs_a_yes(self):
+        self.machine.write("workspace/MEMORY.md", "edited\n")
+        self.before = harness.tree(self.machine.state)
+        self.expect(self.machine.run("restore", "latest"), 77, "--yes")
+
+    def test_databases_are_not_replaced_in_place(self):
+        self.machine.database("state/openclaw.sqlite")
+        self.machine.database("agents/main/agent/openclaw-agent.sqlite")
+        snapshot = self.machine.ok("push")["snapshot"]
+        self.machine.database("state/openclaw.sqlite", rows=7)
+        self.before = harness.tree(self.machine.state)
+        self.expect(self.machine.run("restore", snapshot, "--yes"), 77, "database", "--target")
+        # What the message offers does work.
+        self.machine.write("workspace/MEMORY.md", "edited\n")
+        self.assertEqual(self.machine.run("restore", snapshot, "--path", "workspace/**", "--yes").code, 0)
+        self.before[b"workspace/MEMORY.md"] = ("file", 0o644, b"# memory\n")
+
+    def test_disk_full_in_staging(self):
+        if os.geteuid() != 0:
+            self.skipTest("needs to mount a small file system")
+        small = self.machine.root / "small"
+        small.mkdir()
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", small], capture_output=True).returncode != 0:
+            self.skipTest("mounting is not allowed here")
+        try:
+            self.machine.write("workspace/large.bin", os.urandom(3_000_000))
+            snapshot = self.machine.ok("push")["snapshot"]
+            self.before = harness.tree(self.machine.state)
+            self.expect(self.machine.run("restore", snapshot, "--target", small / "out", "--yes"), 1, "space")
+            self.assertEqual(list(small.iterdir()), [])
+        finally:
+            subprocess.run(["umount", small], check=True)
+
+    def test_half_of_the_files_gone_pauses_pruning(self):
+        self.machine.configure(keepSnapshots=1)
+        shutil.rmtree(self.machine.state / "workspace")
+        outcome = self.machine.run("push")
+        self.before = harness.tree(self.machine.state)
+        self.expect(outcome, 3, "vanished", "prune --yes")
+        self.assertTrue(self.manifest.exists())
+        self.expect(self.machine.run("prune"), 77)
+        self.assertTrue(self.manifest.exists())
+        self.assertEqual(self.machine.run("prune", "--yes").code, 0)
+        self.assertFalse(self.manifest.exists())
+
+    def test_two_jobs_at_once(self):
+        self.machine.configure(limits={"upload": "1MB/s"})
+        fake = FakeS3()
+        self.addCleanup(fake.stop)
+        machine = Machine().use_fake(fake).populate(files=3, databases=False)
+        self.addCleanup(machine.close)
+        fake.faults({"action": "delay", "method": "PUT", "delayMs": 3000, "count": 1})
+        first = machine.start("push")
+        harness.wait_for(lambda: (machine.state / "b2backupd/lock").exists() and (machine.state / "b2backupd/lock").read_text(),
+                         "the lock")
+        self.expect(machine.run("push"), 1, str(first.pid))
+        first.communicate()
+        self.assertEqual(first.returncode, 0)
+
+    def test_prefix_of_another_machine_is_not_pruned(self):
+        other = Machine(**self.machine.config)
+        self.addCleanup(other.close)
+        other.configure(keepSnapshots=1, dataDir=str(other.root / "data"))
+        other.populate(files=2, databases=False)
+        other.ok("push")
+        other.write("workspace/MEMORY.md", "x")
+        outcome = other.run("push")
+        self.assertEqual(outcome.code, 0, outcome)
+        self.assertTrue(self.manifest.exists())
+        self.expect(other.run("prune"), 77, "--yes")
+        self.assertTrue(self.manifest.exists())
+
+
+class Store(Case):
+    def fake(self, *arguments):
+        fake = FakeS3(*arguments)
+        self.addCleanup(fake.stop)
+        machine = Machine().use_fake(fake).populate(files=5, databases=False)
+        self.addCleanup(machine.close)
+        return fake, machine
+
+    def test_wrong_key(self):
+        _, machine = self.fake()
+        machine.configure(applicationKey="K004wrong")
+        self.expect(machine.run("push"), 77, "applicationKey")
+        machine.configure(keyId="004wrong")
+        self.expect(machine.run("push"), 77, "keyId")
+
+    def test_missing_bucket(self):
+        _, machine = self.fake()
+        machine.configure(bucket="no-such-bucket")
+        self.expect(machine.run("push"), 65, "no-such-bucket")
+
+    def test_key_without_list_buckets_works(self):
+        _, machine = self.fake("--no-list-buckets")
+        machine.ok("push")
+        machine.write("workspace/MEMORY.md", "changed\n")
+        machine.ok("push")
+        self.assertEqual(len(machine.ok("snapshots")["snapshots"]), 2)
+        machine.ok("restore", "latest", "--target", machine.root / "out", "--yes")
+        self.assertEqual(harness.tree(machine.root / "out"), harness.tree(machine.state))
+
+    def test_nobody_listens(self):
+        _, machine = self.fake()
+        with socket.socket() as unused:
+            unused.bind(("127.0.0.1", 0))
+            machine.configure(endpoint=f"http://127.0.0.1:{unused.getsockname()[1]}", limits={"retrySeconds": 3})
+            self.expect(machine.run("push"), 69, "127.0.0.1")
+
+    def test_plain_http_off_loopback(self):
+        _, machine = self.fake()
+        machine.configure(endpoint="http://s3.example.com")
+        self.expect(machine.run("push"), 65, "https")
+
+    def test_expired_certificate(self):
+        folder = pathlib.Path(harness.tempfile.mkdtemp(prefix="b2b-tls-"))
+        self.addCleanup(shutil.rmtree, folder)
+        make = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", folder / "key.pem", "-out", folder / "cert.pem",
+                "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
+        # A certificate whose time is over: made with an end before its begin is refused, so it is signed by hand for the past.
+        subprocess.run([*make, "-days", "30"], check=True, capture_output=True)
+        subprocess.run(["openssl", "req", "-new", "-key", folder / "key.pem", "-subj", "/CN=localhost", "-out", folder / "r.csr"],
+                       check=True, capture_output=True)
+        (folder / "index").write_text("")
+        (folder / "serial").write_text("01")
+        (folder / "ca.cnf").write_text(
+            f"[ca]\ndefault_ca=d\n[d]\ndatabase={folder}/index\nserial={folder}/serial\nnew_certs_dir={folder}\ndefault_md=sha256\n"
+            "policy=p\nx509_extensions=x\n[p]\ncommonName=supplied\n[x]\nsubjectAltName=IP:127.0.0.1\nbasicConstraints=CA:TRUE\n")
+        subprocess.run(["openssl", "ca", "-batch", "-config", folder / "ca.cnf", "-selfsign", "-keyfile", folder / "key.pem", "-in",
+                        folder / "r.csr", "-out", folder / "expired.pem", "-startdate", "20200101000000Z", "-enddate",
+                        "20200201000000Z", "-notext"], check=True, capture_output=True)
+        fake, machine = FakeS3("--tls", folder / "expired.pem", folder / "key.pem"), None
+        self.addCleanup(fake.stop)
+        machine = Machine().use_fake(fake, caFile=str(folder / "expired.pem")).populate(files=1, databases=False)
+        self.addCleanup(machine.close)
+        machine.configure(endpoint=f"https://127.0.0.1:{fake.port}", caFile=str(folder / "expired.pem"))
+        self.expect(machine.run("push"), 69, "expired")
+        machine.configure(caFile=None)
+        self.expect(machine.run("push"), 69, "certificate")
+
+    def test_store_gone_half_way_and_back(self):
+        fake, machine = self.fake()
+        for i in range(60):
+            machine.write(f"workspace/more{i}", f"more {i}")
+        fake.faults({"action": "drop", "skip": 30, "count": 100_000})
+        machine.configure(limits={"retrySeconds": 2})
+        self.expect(machine.run("push"), 69)
+        fake.faults()
+        sent = fake.stats()["requests"]["PUT"]
+        answer = machine.ok("push")
+        self.assertLess(fake.stats()["requests"]["PUT"] - sent, 60, "bodies that were there were sent again")
+        machine.ok("restore", "latest", "--target", machine.root / "out", "--yes")
+        self.assertEqual(harness.tree(machine.root / "out"), harness.tree(machine.state))
+        self.assertTrue(answer["complete"])
+
+    def test_store_gone_half_way_through_a_restore(self):
+        fake, machine = self.fake()
+        machine.ok("push")
+        machine.configure(limits={"retrySeconds": 2})
+        fake.faults({"action": "drop", "skip": 6, "count": 100_000})
+        outcome = machine.run("restore", "latest", "--target", machine.root / "out", "--yes")
+        self.assertIn(outcome.code, (3, 69), outcome)
+        fake.faults()
+        machine.ok("restore", "latest", "--target", machine.root / "out2", "--yes")
+        self.assertEqual(harness.tree(machine.root / "out2"), harness.tree(machine.state))
+
+    def test_cap_exceeded_is_for_the_owner(self):
+        fake, machine = self.fake()
+        fake.faults({"action": "status", "status": 403, "code": "AccessDenied", "message": "Transaction cap exceeded, see the Caps & Alerts page", "count": 1000})
+        self.expect(machine.run("push"), 77, "cap")
+
+    def test_a_busy_store_is_waited_for(self):
+        fake, machine = self.fake()
+        fake.faults({"action": "status", "status": 503, "code": "SlowDown", "retryAfter": "1", "count": 3})
+        machine.ok("push")
+
+    def test_interrupted_by_a_person(self):
+        fake, machine = self.fake()
+        fake.control("", {"latencyMs": 300})
+        process = machine.start("push")
+        harness.wait_for(lambda: fake.stats()["requests"].get("PUT", 0) > 0, "the first upload")
+        process.send_signal(harness.signal.SIGINT)
+        _, err = process.communicate(timeout=20)
+        self.assertEqual(process.returncode, 130, err)
+        self.assertIn(b"next push goes on", err)
+
+
+if __name__ == "__main__":
+    unittest.main()
