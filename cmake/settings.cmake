@@ -2,12 +2,14 @@
 add_library(b2b_settings INTERFACE)
 target_include_directories(b2b_settings INTERFACE ${CMAKE_SOURCE_DIR})
 target_compile_options(b2b_settings INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wold-style-cast
-  -Woverloaded-virtual -Wcast-align -Wnull-dereference $<$<BOOL:${B2B_WARNINGS_AS_ERRORS}>:-Werror>)
+  -Woverloaded-virtual -Wcast-align $<$<BOOL:${B2B_WARNINGS_AS_ERRORS}>:-Werror>)
 target_compile_definitions(b2b_settings INTERFACE B2B_VERSION="${PROJECT_VERSION}" _FILE_OFFSET_BITS=64)
 
 if(B2B_SANITIZE)
   # GCC follows the code that the sanitizers add and warns about the standard library's own headers.
-  target_compile_options(b2b_settings INTERFACE -Wno-maybe-uninitialized)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
+    target_compile_options(b2b_settings INTERFACE -Wno-maybe-uninitialized)
+  endif()
   add_compile_options(-fsanitize=${B2B_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${B2B_SANITIZE})
 endif()

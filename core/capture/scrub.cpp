@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/capture/database.h"
+#include "core/util/byte_stream.h"
 
 namespace b2b {
 namespace {
@@ -155,6 +156,7 @@ Result<std::uint64_t> scrub_secrets(std::string const& copy) {
     if (!any) return std::uint64_t{0};
   }
   std::string const clean = copy + "-clean";
+  B2B_TRY(FileSink::create(clean));  // 0600; SQLite takes an empty file for a new one
   auto gone = scrub_into(copy, clean);
   if (gone && ::rename(clean.c_str(), copy.c_str()) != 0) gone = errno_error(errno, "rename", clean);
   if (!gone) ::unlink(clean.c_str());

@@ -41,6 +41,7 @@ void CaptureStage::add(Entry entry) {
     ScanItem item;
     item.entry = *shared;
     item.absolute = absolute_path(roots_of(context_.config), shared->path);
+    item.root_bytes = item.absolute.size() - shared->path.size() - 1;  // no symlink below the root is followed
     auto result = capture_file(item, spool_, options_, *context_.clock, context_.stop);
     if (!result) {
       fail(result.error());

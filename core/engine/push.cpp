@@ -115,17 +115,18 @@ Result<void> push_locked(EngineContext& context, PushOptions const& options, Pus
   }
   B2B_TRY(run.bring_unchanged());
   report.complete = report.skipped.empty();
+  // Before the snapshot exists, so that no crash lets a later push prune what this one should have kept.
+  bool const alarm = half_vanished(plan);
+  if (alarm) B2B_TRY(context.index->set_value("prune-paused", run.snapshot_id().text));
   context.progress->phase = "committing";
   B2B_ASSIGN(SnapshotInfo const info, run.commit(options.trigger));
   report.snapshot = info.id;
   report.files = info.files;
-  bool const alarm = half_vanished(plan);
   base.reset();
   B2B_TRY(keep_as_base(context, plan, info));
   if (alarm) {
     report.vanished_alarm = true;
     warn_of_vanished(plan, report);
-    B2B_TRY(context.index->set_value("prune-paused", info.id.text));
   }
   B2B_TRY(context.index->end_push());
   if (options.prune) return prune_after(context, report);

@@ -7,6 +7,7 @@
 
 #include "core/capture/capture.h"
 #include "core/engine/bucket.h"
+#include "core/engine/objects.h"
 #include "core/engine/writer_key.h"
 #include "core/snapshot/layout.h"
 #include "core/util/file.h"
@@ -25,32 +26,18 @@ std::int64_t number_or_zero(std::optional<std::string> const& text) {
   return value;
 }
 
-// Once a day: are all bodies of the base still there, with their sizes? Merges two ordered streams.
+// Once a day: are all bodies of the base still there, with their sizes?
 Result<bool> bodies_are_there(EngineContext& context, Catalog& base, SnapshotId const& id) {
-  std::string const folder = layout::snapshot_prefix(context.config.prefix, id);
-  std::uint64_t matched = 0;
-  std::optional<Error> failure;
-  // Escaped names are not in path order, so each listed object is looked up, not merged.
-  B2B_TRY(context.store->list(
-      {folder, "", false},
-      [&](ListEntry const& listed) {
-        std::string const name = listed.object.key.substr(folder.size());
-        if (layout::is_escaped(name)) {
-          ++matched;  // counted below like the others; its size is checked when it is copied
-          return true;
-        }
-        auto found = base.find(name);
-        if (!found) {
-          failure = found.error();
-          return false;
-        }
-        if (*found && (*found)->stored_name == name && (*found)->stored_size == listed.object.size) ++matched;
-        return true;
-      },
-      context.stop));
-  if (failure) return *failure;
-  B2B_ASSIGN(std::uint64_t const files, base.count(EntryType::file));
-  return matched >= files;
+  B2B_ASSIGN(auto const scratch, make_scratch(context));
+  B2B_ASSIGN(FolderListing listing, list_folder(context, id, scratch.path()));
+  bool all = true;
+  B2B_TRY(base.for_each([&](CatalogEntry&& row) -> Result<void> {
+    if (row.entry.type != EntryType::file || row.stored_name.empty() || !all) return {};
+    B2B_ASSIGN(auto const object, listing.objects.find(row.stored_name));
+    all = object && object->stored_size == row.stored_size;
+    return {};
+  }));
+  return all;
 }
 
 // Hard links: all names of an inode but the first (in byte order) point to it.
@@ -179,14 +166,12 @@ Result<std::optional<Base>> open_base(EngineContext& context, std::vector<std::s
   auto const id = parse_snapshot_id(id_text.value_or(""));
   if (!id || target != target_name(context) || old_secrets != secrets) return std::optional<Base>();
 
-  auto const head = context.store->head(layout::manifest_key(context.config.prefix, *id), context.stop);
-  if (!head && (head.error().condition == Condition::not_found || head.error().condition == Condition::permission)) {
-    // A key that may not see missing objects answers "no permission" for them; a push that cannot write will say so itself.
+  B2B_ASSIGN(auto const manifest, find_object(context, layout::manifest_key(context.config.prefix, *id)));
+  if (!manifest) {
     warnings.push_back("the last snapshot " + id->text + " is no longer in " + context.store->traits().name +
                        ": somebody deleted it, or the bucket was emptied. Everything is uploaded again");
     return std::optional<Base>();
   }
-  if (!head) return head.error();
 
   constexpr std::string_view check_name = "last-body-check";
   B2B_ASSIGN(auto const last_check, context.index->value(check_name));

@@ -1,28 +1,14 @@
 #include "core/engine/push_run.h"
 
-#include "core/config/json5.h"
 #include "core/engine/bucket.h"
+#include "core/engine/snapshot_info.h"
 #include "core/snapshot/layout.h"
-#include "core/util/file.h"
 
 namespace b2b {
 namespace {
 
 // Copies are requests that may be billed or capped, uploads are free: below this size an unchanged body is sent again.
 constexpr std::uint64_t copy_worthwhile_bytes = 128 << 10;
-
-// The version that last wrote openclaw.json; empty when it does not say.
-std::string openclaw_version(std::string const& state_dir) {
-  auto const text = read_file(join_path(state_dir, "openclaw.json"), 4 << 20);
-  if (!text) return {};
-  auto const parsed = parse_json5(*text, "openclaw.json");
-  if (!parsed || !parsed->is_object()) return {};
-  auto const* meta = parsed->as_object().if_contains("meta");
-  if (meta == nullptr || !meta->is_object()) return {};
-  auto const* version = meta->as_object().if_contains("lastTouchedVersion");
-  if (version == nullptr || !version->is_string()) return {};
-  return std::string(version->as_string());
-}
 
 }  // namespace
 
@@ -233,25 +219,7 @@ Result<SnapshotInfo> PushRun::commit(Trigger trigger) {
   stage_.reset();
   if (failure_) return *failure_;
   B2B_TRY(drop_unused_bodies(context_, ticket_->id));
-  SnapshotInfo info;
-  info.id = ticket_->id;
-  info.ours = true;
-  info.timestamp = format_iso8601(TimePoint(std::chrono::nanoseconds(plan_.started_ns)));
-  info.complete = report_.complete;
-  info.trigger = trigger;
-  info.trigger_text = trigger_name(trigger);
-  info.host = context_.instance.host;
-  info.instance = context_.instance.id;
-  info.state_dir = context_.config.state_dir;
-  info.program = "b2backupd " B2B_VERSION;
-  info.openclaw = openclaw_version(context_.config.state_dir);
-  B2B_ASSIGN(Scope const scope, Scope::build(context_.config.include, context_.config.exclude));
-  info.scope = scope.record();
-  info.skipped_total = report_.skipped.size();
-  for (Skip const& skip : report_.skipped) {
-    if (info.skipped.size() == 1'000) break;
-    info.skipped.emplace_back(skip.path, skip.detail);
-  }
+  B2B_ASSIGN(SnapshotInfo info, describe_snapshot(context_, trigger, plan_.started_ns, report_.skipped));
   B2B_ASSIGN(info, writer_->commit(info, *plan_.catalog, plan_.path + ".manifest"));
   report_.bytes_uploaded = writer_->bytes_uploaded();
   B2B_TRY(context_.index->remember_snapshot(target_name(context_), info,

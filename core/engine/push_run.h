@@ -27,6 +27,8 @@ class PushRun {
   // Brings the unchanged files into the snapshot: copied within the store, or captured and uploaded again when they are
   // small or the store does not hold what we remember.
   Result<void> bring_unchanged();
+  // The id it is written under; known after bring_unchanged().
+  SnapshotId const& snapshot_id() const { return ticket_->id; }
   // Manifest. Afterwards the snapshot exists and the plan's catalog describes it.
   Result<SnapshotInfo> commit(Trigger trigger);
 

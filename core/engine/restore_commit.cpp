@@ -42,8 +42,8 @@ class OperationMaker {
     B2B_TRY(place_files());
     B2B_TRY(set_file_metadata());
     B2B_TRY(remove_directories());
-    B2B_TRY(publish_kept());
     B2B_TRY(set_directory_metadata());
+    B2B_TRY(publish_kept());
     return std::move(report_);
   }
 
@@ -241,7 +241,7 @@ class OperationMaker {
         name = stem + "-" + std::to_string(again);
       }
       SwapOperation publish;
-      publish.kind = Kind::move;
+      publish.kind = Kind::publish;
       publish.path = join_path(folder, "keep");
       publish.other = name;
       report_.kept_in.push_back(tree_.absolute(name));
@@ -250,7 +250,7 @@ class OperationMaker {
     return {};
   }
 
-  // Last, deepest first: whatever happens in a directory changes its time, and its mode may shut us out.
+  // Late, deepest first: whatever happens in a directory changes its time, and its mode may shut us out.
   Result<void> set_directory_metadata() {
     return plan_.for_each({PlanAction::make_directory, PlanAction::keep_directory}, Order::descending,
                           [&](PlanRow&& row) -> Result<void> {

@@ -1,6 +1,8 @@
 #include "core/engine/resume.h"
 
 #include "core/engine/bucket.h"
+#include "core/engine/objects.h"
+#include "core/engine/snapshot_info.h"
 #include "core/engine/writer_key.h"
 #include "core/snapshot/layout.h"
 
@@ -9,27 +11,6 @@ namespace {
 
 constexpr std::int64_t day_ns = 86'400'000'000'000;
 constexpr std::size_t batch_size = 1'000;
-
-std::uint32_t random_number() {
-  std::array<std::uint8_t, 4> bytes{};
-  random_bytes(bytes);
-  return static_cast<std::uint32_t>(bytes[0]) << 24 | static_cast<std::uint32_t>(bytes[1]) << 16 |
-         static_cast<std::uint32_t>(bytes[2]) << 8 | bytes[3];
-}
-
-Result<bool> object_exists(EngineContext& context, std::string const& key) {
-  auto const head = context.store->head(key, context.stop);
-  if (head) return true;
-  if (head.error().condition != Condition::not_found && head.error().condition != Condition::permission) return head.error();
-  bool found = false;  // a key without listBuckets answers 403 for what is missing; a list tells for sure
-  B2B_TRY(context.store->list({key, "", false},
-                              [&](ListEntry const& entry) {
-                                found = entry.object.key == key;
-                                return false;
-                              },
-                              context.stop));
-  return found;
-}
 
 // Walks the journal and the folder's listing side by side (both in byte order): an object the journal does not know, or knows
 // with another size, is removed; a body the bucket does not hold is forgotten.
@@ -110,7 +91,7 @@ Result<PushTicket> begin_or_resume_push(EngineContext& context, std::string_view
                       pending->key_check == check && pending->encrypted == context.config.encrypt &&
                       now >= pending->started_ns && now - pending->started_ns < day_ns;
     if (fits) {
-      B2B_ASSIGN(bool const committed, object_exists(context, layout::manifest_key(context.config.prefix, *id)));
+      B2B_ASSIGN(auto const committed, find_object(context, layout::manifest_key(context.config.prefix, *id)));
       if (!committed) {
         PushTicket ticket;
         ticket.id = *id;
@@ -123,7 +104,7 @@ Result<PushTicket> begin_or_resume_push(EngineContext& context, std::string_view
     B2B_TRY(context.index->end_push());
   }
   PushTicket ticket;
-  ticket.id = make_snapshot_id(SnapshotKind::regular, context.clock->now(), random_number());
+  ticket.id = new_snapshot_id(context, SnapshotKind::regular);
   ticket.salt = fresh_salt();
   PendingPush fresh;
   fresh.id = ticket.id.text;

@@ -11,7 +11,9 @@
 #include "core/engine/bucket.h"
 #include "core/engine/capture_stage.h"
 #include "core/engine/push.h"
+#include "core/engine/objects.h"
 #include "core/engine/push_plan.h"
+#include "core/engine/snapshot_info.h"
 #include "core/engine/snapshot_writer.h"
 #include "core/snapshot/layout.h"
 #include "core/util/file.h"
@@ -25,13 +27,6 @@ std::string safety_bucket(EngineContext const& context) { return to_hex(sha256(t
 Result<std::unique_ptr<Store>> open_local(EngineContext& context) {
   B2B_TRY(make_directories(safety_root(context), 0700));
   return open_directory_store(safety_root(context), safety_bucket(context));
-}
-
-std::uint32_t random_number() {
-  std::array<std::uint8_t, 4> bytes{};
-  random_bytes(bytes);
-  return static_cast<std::uint32_t>(bytes[0]) << 24 | static_cast<std::uint32_t>(bytes[1]) << 16 |
-         static_cast<std::uint32_t>(bytes[2]) << 8 | bytes[3];
 }
 
 // Collects what the capture and the writer report into the catalog.
@@ -102,22 +97,7 @@ Result<void> capture_into(EngineContext& context, Store& local, PushPlan& plan, 
   B2B_TRY(writer.finish_bodies());
   if (collector.failure) return *collector.failure;
 
-  SnapshotInfo info;
-  info.timestamp = format_iso8601(TimePoint(std::chrono::nanoseconds(plan.started_ns)));
-  info.complete = report.skipped.empty();
-  info.trigger = Trigger::manual;
-  info.trigger_text = trigger_name(Trigger::manual);
-  info.host = context.instance.host;
-  info.instance = context.instance.id;
-  info.state_dir = context.config.state_dir;
-  info.program = "b2backupd " B2B_VERSION;
-  B2B_ASSIGN(Scope const scope, Scope::build(context.config.include, context.config.exclude));
-  info.scope = scope.record();
-  info.skipped_total = report.skipped.size();
-  for (Skip const& skip : report.skipped) {
-    if (info.skipped.size() == 1'000) break;
-    info.skipped.emplace_back(skip.path, skip.detail);
-  }
+  B2B_ASSIGN(SnapshotInfo info, describe_snapshot(context, Trigger::manual, plan.started_ns, report.skipped));
   B2B_TRY(writer.commit(std::move(info), *plan.catalog, plan.path + ".manifest"));
   return {};
 }
@@ -175,7 +155,7 @@ Result<void> send_snapshot(EngineContext& context, Store& local, std::string con
 
 Result<SafetyReport> take_safety_snapshot(EngineContext& context) {
   SafetyReport report;
-  report.id = make_snapshot_id(SnapshotKind::safety, context.clock->now(), random_number());
+  report.id = new_snapshot_id(context, SnapshotKind::safety);
   B2B_ASSIGN(auto local, open_local(context));
   {
     B2B_ASSIGN(PushPlan plan, make_push_plan(context, nullptr, join_path(context.instance.data_dir, "safety.sqlite")));
@@ -203,14 +183,15 @@ Result<SafetyReport> take_safety_snapshot(EngineContext& context) {
 Result<std::uint64_t> upload_pending_safety(EngineContext& context) {
   if (!path_exists(join_path(safety_root(context), safety_bucket(context)))) return std::uint64_t{0};
   B2B_ASSIGN(auto local, open_local(context));
+  std::string const before_id = keys_prefix(context);
+  constexpr std::string_view after_id = "/manifest.json";
   std::vector<ObjectInfo> manifests;
-  B2B_TRY(local->list({context.config.prefix + "/safety-", "", false},
+  B2B_TRY(local->list({before_id + "safety-", "", false},
                       [&](ListEntry const& entry) {
-                        if (entry.object.key.ends_with("/manifest.json") &&
-                            parse_snapshot_id(std::string_view(entry.object.key)
-                                                  .substr(context.config.prefix.size() + 1,
-                                                          entry.object.key.size() - context.config.prefix.size() - 15)))
-                          manifests.push_back(entry.object);
+                        std::string_view id = entry.object.key;
+                        if (!id.ends_with(after_id)) return true;
+                        id.remove_suffix(after_id.size());
+                        if (parse_snapshot_id(id.substr(before_id.size()))) manifests.push_back(entry.object);
                         return true;
                       },
                       context.stop));

@@ -17,6 +17,9 @@ namespace {
 // Bodies recorded in one transaction of the journal. A crash forgets at most this many finished uploads; they are sent again.
 constexpr std::size_t journal_batch = 64;
 
+// Bodies up to this size are encrypted whole, in one pass; with 32 transfers that is at most 16 MB. Larger ones stream in two.
+constexpr std::uint64_t in_memory_bytes = 512 << 10;
+
 // Failures that concern one file, not the push: the others go on (DESIGN rule 4).
 bool concerns_one_file(Condition condition) {
   return condition == Condition::changed || condition == Condition::usage || condition == Condition::unsupported;
@@ -125,7 +128,7 @@ struct SnapshotWriter::Impl {
       ByteSource const* body = file.body.get();
       if (options.key.encrypt) {
         B2B_ASSERT(options.key.key.has_value());
-        B2B_ASSIGN(encrypted, B2enSource::create(file.body, *options.key.key, options.key.salt, earlier.iv));
+        B2B_ASSIGN(encrypted, B2enSource::create(file.body, *options.key.key, options.key.salt, earlier.iv, in_memory_bytes));
         if (encrypted->plaintext_sha256() != file.entry.hash)
           return make_error(Condition::changed, "the captured copy of " + printable(file.entry.path) + " changed on disk");
         body = encrypted.get();

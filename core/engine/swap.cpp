@@ -128,8 +128,19 @@ Result<void> SwapFolder::commit(SwapJournalWriter& journal, SwapHook const& hook
 }
 
 Result<void> SwapFolder::forwards(SwapJournal const& journal, SwapHook const& hook) {
-  B2B_TRY(journal.forwards(
-      [&](SwapOperation const& operation) { return do_operation(*tree_, operation, resumed_, hook); }));
+  // Publishing comes last, and takes away the names by which the other operations know that they are done.
+  bool published = false;
+  if (resumed_)
+    B2B_TRY(journal.forwards([&](SwapOperation const& operation) -> Result<void> {
+      if (operation.kind != SwapOperation::Kind::publish) return {};
+      B2B_ASSIGN(auto const done, tree_->status(operation.other));
+      published = published || done.has_value();
+      return {};
+    }));
+  B2B_TRY(journal.forwards([&](SwapOperation const& operation) -> Result<void> {
+    if (published && operation.kind != SwapOperation::Kind::publish) return {};
+    return do_operation(*tree_, operation, resumed_, hook);
+  }));
   B2B_TRY(step(hook, "sync what was done"));
   return sync();
 }

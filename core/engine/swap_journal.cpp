@@ -19,7 +19,7 @@ constexpr std::string_view first_line = "b2backupd restore journal 1\n";
 constexpr std::size_t chunk_bytes = 64 * 1024;
 constexpr std::size_t longest_line = 256 * 1024;
 
-constexpr std::string_view kind_words[] = {"move", "make-directory", "place", "metadata", "remove-directory"};
+constexpr std::string_view kind_words[] = {"move", "make-directory", "place", "metadata", "remove-directory", "publish"};
 
 // "." stands for the empty path, which no encoded path looks like.
 std::string encode_path(std::string_view path) {
@@ -116,12 +116,13 @@ Result<SwapOperation> parse_operation(std::string_view line) {
     return make_error(Condition::corrupt,
                       "the journal has a line of an unknown kind: " + printable(fields[0]));
   out.kind = static_cast<SwapOperation::Kind>(word - std::begin(kind_words));
-  constexpr std::size_t field_counts[] = {3, 2, 4, 4, 3};
+  constexpr std::size_t field_counts[] = {3, 2, 4, 4, 3, 3};
   if (fields.size() != field_counts[static_cast<std::size_t>(out.kind)])
     return make_error(Condition::corrupt, "the journal has a malformed line: " + printable(line));
   B2B_ASSIGN(out.path, decode_path(fields[1], false));
   switch (out.kind) {
-    case SwapOperation::Kind::move: {
+    case SwapOperation::Kind::move:
+    case SwapOperation::Kind::publish: {
       B2B_ASSIGN(out.other, decode_path(fields[2], false));
       break;
     }

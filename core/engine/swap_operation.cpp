@@ -82,7 +82,8 @@ Result<void> set_metadata(TargetTree const& tree, std::string_view path, NodeMet
 Result<void> do_operation(TargetTree const& tree, SwapOperation const& operation, bool resumed,
                           SwapHook const& hook) {
   switch (operation.kind) {
-    case SwapOperation::Kind::move: {
+    case SwapOperation::Kind::move:
+    case SwapOperation::Kind::publish: {
       B2B_ASSIGN(auto const moved, tree.status(operation.other));
       if (moved) return {};
       B2B_ASSIGN(auto const there, tree.status(operation.path));
@@ -120,7 +121,8 @@ Result<void> do_operation(TargetTree const& tree, SwapOperation const& operation
 
 Result<void> undo_operation(TargetTree const& tree, SwapOperation const& operation, SwapHook const& hook) {
   switch (operation.kind) {
-    case SwapOperation::Kind::move: {
+    case SwapOperation::Kind::move:
+    case SwapOperation::Kind::publish: {
       B2B_ASSIGN(auto const moved, tree.status(operation.other));
       if (!moved) return {};
       // Something that others made there meanwhile (in a directory that could not be unmade for it) makes

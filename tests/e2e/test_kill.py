@@ -112,6 +112,7 @@ class Kill(unittest.TestCase):
         self.assertEqual(harness.tree(target), self.contents[snapshot])
 
     def test_restore_in_place(self):
+        self.machine.configure(keepSnapshots=1000)  # the two must not be pruned meanwhile
         first = self.push()["snapshot"]
         self.change()
         second = self.push()["snapshot"]

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -73,6 +74,8 @@ class Scenario {
     write(root() + "/stays/only.txt", "only");
     write(root() + "/stays/other.txt", "out of scope");
     fs::create_symlink("a.txt", root() + "/link");
+    timespec const times[2] = {{1'650'000'000, 987'654'321}, {1'650'000'000, 987'654'321}};
+    REQUIRE(::utimensat(AT_FDCWD, (root() + "/meta.txt").c_str(), times, 0) == 0);
     before_ = metadata("meta.txt");
     tree_ = std::make_unique<TargetTree>(TargetTree::open(root()).value());
     fs::create_directory(root() + "/b2backupd");
@@ -152,9 +155,9 @@ class Scenario {
         {Kind::metadata, "meta.txt", "", "", before_, after},
         {Kind::remove_directory, "stays", "", "", gone, {}},
         {Kind::remove_directory, "gone", "", "", gone, {}},
-        {Kind::move, s + "keep", "b2backupd/quarantine-1", "", {}, {}},
         {Kind::metadata, "fresh/deep", "", "", {}, directory},
         {Kind::metadata, "fresh", "", "", {}, directory},
+        {Kind::publish, s + "keep", "b2backupd/quarantine-1", "", {}, {}},
     };
   }
 
@@ -208,13 +211,23 @@ States states() {
   return out;
 }
 
+// What differs, one line each, for the reader of a failure.
+std::string difference(std::map<std::string, std::string> const& now, std::map<std::string, std::string> const& wanted) {
+  std::string out;
+  for (auto const& [path, what] : now)
+    if (!wanted.contains(path) || wanted.at(path) != what) out += "\n  is: " + path + ": " + what;
+  for (auto const& [path, what] : wanted)
+    if (!now.contains(path) || now.at(path) != what) out += "\n  wanted: " + path + ": " + what;
+  return out;
+}
+
 // After everything was cleared up.
 void check_is_whole(Scenario const& scenario, States const& known, std::string const& when) {
   INFO(when);
   auto const now = fingerprint(scenario.root());
   bool const whole = now == known.before || now == known.after;
+  INFO("to the old state:" << difference(now, known.before) << "\nto the new:" << difference(now, known.after));
   CHECK(whole);
-  if (!whole) CHECK(now == known.after);  // shows the difference
   CHECK_FALSE(fs::exists(scenario.root() + "/" + staging));
   CHECK(fs::exists(scenario.root() + "/b2backupd/quarantine-1") == (now == known.after));
 }
@@ -248,7 +261,7 @@ TEST_CASE("swap: everything changes at once, and what goes is kept") {
 
 TEST_CASE("swap: stopped at any step, the next job makes it whole") {
   States const known = states();
-  CHECK(known.steps > 30);
+  CHECK(known.steps > 25);
   CHECK(known.before != known.after);
   int old_states = 0;
   int new_states = 0;
@@ -303,7 +316,7 @@ TEST_CASE("swap: a step that fails undoes everything") {
     CHECK(outcome->undone);
     REQUIRE(outcome->cause);
     CHECK(outcome->cause->condition == Condition::no_space);
-    CHECK(fingerprint(scenario.root()) == known.before);
+    CHECK(difference(fingerprint(scenario.root()), known.before).empty());
     CHECK_FALSE(fs::exists(scenario.root() + "/" + staging));
   }
 }

@@ -1,0 +1,59 @@
+#include "core/engine/snapshot_info.h"
+
+#include <array>
+
+#include "core/config/json5.h"
+#include "core/util/file.h"
+
+namespace b2b {
+namespace {
+
+constexpr std::size_t skipped_recorded = 1'000;
+
+// The version that last wrote openclaw.json; empty when it does not say.
+std::string openclaw_version(std::string const& state_dir) {
+  auto const text = read_file(join_path(state_dir, "openclaw.json"), 4 << 20);
+  if (!text) return {};
+  auto const parsed = parse_json5(*text, "openclaw.json");
+  if (!parsed || !parsed.value().is_object()) return {};
+  auto const* meta = parsed.value().as_object().if_contains("meta");
+  if (meta == nullptr || !meta->is_object()) return {};
+  auto const* version = meta->as_object().if_contains("lastTouchedVersion");
+  if (version == nullptr || !version->is_string()) return {};
+  return std::string(version->as_string());
+}
+
+}  // namespace
+
+Result<SnapshotInfo> describe_snapshot(EngineContext const& context, Trigger trigger, std::int64_t started_ns,
+                                       std::vector<Skip> const& skipped) {
+  SnapshotInfo info;
+  info.ours = true;
+  info.timestamp = format_iso8601(TimePoint(std::chrono::nanoseconds(started_ns)));
+  info.complete = skipped.empty();
+  info.trigger = trigger;
+  info.trigger_text = trigger_name(trigger);
+  info.host = context.instance.host;
+  info.instance = context.instance.id;
+  info.state_dir = context.config.state_dir;
+  info.program = "b2backupd " B2B_VERSION;
+  info.openclaw = openclaw_version(context.config.state_dir);
+  B2B_ASSIGN(Scope const scope, Scope::build(context.config.include, context.config.exclude));
+  info.scope = scope.record();
+  info.skipped_total = skipped.size();
+  for (Skip const& skip : skipped) {
+    if (info.skipped.size() == skipped_recorded) break;
+    info.skipped.emplace_back(skip.path, skip.detail);
+  }
+  return info;
+}
+
+SnapshotId new_snapshot_id(EngineContext const& context, SnapshotKind kind) {
+  std::array<std::uint8_t, 4> bytes{};
+  random_bytes(bytes);
+  std::uint32_t number = 0;
+  for (std::uint8_t const byte : bytes) number = number << 8 | byte;
+  return make_snapshot_id(kind, context.clock->now(), number);
+}
+
+}  // namespace b2b
