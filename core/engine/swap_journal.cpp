@@ -90,6 +90,7 @@ std::string format_operation(SwapOperation const& operation) {
   std::string line(kind_words[static_cast<std::size_t>(operation.kind)]);
   line += ' ' + encode_path(operation.path);
   switch (operation.kind) {
+    case SwapOperation::Kind::publish:
     case SwapOperation::Kind::move:
       line += ' ' + encode_path(operation.other);
       break;

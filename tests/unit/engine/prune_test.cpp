@@ -1,6 +1,7 @@
 // Prune: what goes, what must stay, and what is left behind when it is interrupted.
 #include "core/engine/prune.h"
 
+#include <atomic>
 #include <boost/json.hpp>
 
 #include "core/engine/heal.h"
@@ -199,7 +200,7 @@ TEST_CASE("an interrupted prune is finished by the next one at every point it ma
     Bucket bucket;
     bucket.context.config.keep_snapshots = 1;
     for (int i = 1; i <= 3; ++i) bucket.add_snapshot(day(i), files);
-    int calls = 0;
+    std::atomic<int> calls = 0;
     auto context = bucket.context_over(hooked(bucket.store(), [&](std::string_view, std::string const&) -> Result<void> {
       if (++calls > n) return make_error(Condition::unreachable, "the store is away");
       return {};

@@ -3,7 +3,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include <thread>
+#include <atomic>
 
 #include "tests/unit/engine/push_fixture.h"
 
@@ -179,7 +179,7 @@ TEST_CASE("push: a crash after the manifest leaves a snapshot and no doubt") {
   Machine machine;
   use_present_time(machine);
   FaultPlan plan;
-  bool manifest_written = false;
+  std::atomic<bool> manifest_written = false;
   plan.before = [&](std::uint64_t, std::string_view, std::string const& subject) -> Result<void> {
     if (manifest_written) return make_error(Condition::unreachable, "gone");
     if (subject.ends_with("/manifest.json")) manifest_written = true;

@@ -29,7 +29,7 @@ std::map<std::string, std::string> tree_of(std::string const& root, bool with_ti
   std::map<std::string, std::string> out;
   if (!fs::exists(root)) return out;
   for (auto it = fs::recursive_directory_iterator(root); it != fs::recursive_directory_iterator(); ++it) {
-    std::string const path = fs::relative(it->path(), root);
+    std::string const path = it->path().lexically_relative(root);
     if (path == "b2backupd" || it->path().filename().string().starts_with(".b2backupd-")) {
       it.disable_recursion_pending();
       continue;

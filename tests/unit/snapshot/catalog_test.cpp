@@ -2,7 +2,8 @@
 
 #include <algorithm>
 
-#include "core/util/clock.h"
+#include <sys/resource.h>
+
 #include "tests/unit/snapshot/manifest_support.h"
 
 using namespace b2b;
@@ -25,6 +26,16 @@ std::vector<std::string> paths(Catalog& catalog) {
               })
               .has_value());
   return out;
+}
+
+// CPU time of this process: what others do on the machine does not count.
+double cpu_seconds() {
+  struct rusage usage {};
+  getrusage(RUSAGE_SELF, &usage);
+  auto const seconds = [](timeval const& time) {
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+  };
+  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
 }  // namespace
@@ -98,7 +109,8 @@ TEST_CASE("entries come in byte order, in batches, while the catalog changes") {
   auto catalog = Catalog::create(scratch / "c").value();
   std::vector<std::string> expected = {"a",  "a!", "a-b",      "a/b",  "a0",
                                        "aa", "B",  "\xC3\xA9", "\xFF", std::string("a\0b", 3)};
-  for (auto const& path : expected) REQUIRE(catalog.put(row(file_entry(path))).has_value());
+  for (auto const& path : expected)
+    REQUIRE(catalog.put(row(file_entry(path))).has_value());
   std::sort(expected.begin(), expected.end());
   CHECK(paths(catalog) == expected);
   std::vector<std::string> seen;
@@ -214,27 +226,23 @@ TEST_CASE("create replaces an old file and fails where it cannot") {
   CHECK(Catalog::create("/nonexistent/c").has_error());
 }
 
-TEST_CASE("100,000 entries are put, found by hash and sealed quickly") {
+TEST_CASE("100,000 entries are put, found by hash and sealed in about a second of CPU time") {
   Scratch scratch;
   auto catalog = Catalog::create(scratch / "c").value();
-  Clock& clock = system_clock();
-  auto const seconds_since = [&](std::chrono::nanoseconds start) {
-    return std::chrono::duration<double>(clock.monotonic() - start).count();
-  };
   CatalogEntry entry = row(file_entry("x"));
-  auto const start = clock.monotonic();
+  double const start = cpu_seconds();
   for (int i = 0; i < 100000; ++i) {
     entry.entry.path = "workspace/directory-" + std::to_string(i / 100) + "/file-" + std::to_string(i);
     entry.entry.hash = sha256(entry.entry.path);
     entry.stored_name = entry.entry.path;
-    REQUIRE(catalog.put(entry).has_value());
+    if (auto const put = catalog.put(entry); !put) FAIL(put.error().text());
   }
-  double const put = seconds_since(start);
-  auto const second = clock.monotonic();
+  double const put = cpu_seconds();
   CHECK(catalog.find_by_hash(entry.entry.hash, entry.entry.size).value()->entry.path == entry.entry.path);
-  double const indexed = seconds_since(second);
-  auto const third = clock.monotonic();
+  double const indexed = cpu_seconds();
   REQUIRE(catalog.seal().has_value());
-  WARN("100,000 puts " << put << " s, index " << indexed << " s, seal " << seconds_since(third) << " s");
-  CHECK(put < 20);  // generous: unoptimised builds on busy machines; docs/benchmarks.md has the real figures
+  double const sealed = cpu_seconds();
+  WARN("CPU: 100,000 puts " << put - start << " s, index " << indexed - put << " s, seal " << sealed - indexed
+                            << " s");
+  if (!under_sanitizer) CHECK(sealed - start < 5);  // leaves room for unoptimised builds
 }

@@ -137,7 +137,9 @@ TEST_CASE("radosgw: throughput", "[.bench]") {
   B2B_REQUIRE_RADOSGW(env);
   bool const tls = GENERATE(false, true);
   auto const store = store_at(with_new_bucket(settings_of(env, tls)));
-  for (auto const& [count, size] : {std::pair<int, std::size_t>{500, 256 * 1024}, {4000, 4096}}) {
+  for (auto const& tree : {std::pair<int, std::size_t>{500, 256 * 1024}, {4000, 4096}}) {
+    int const count = tree.first;
+    std::size_t const size = tree.second;
     std::string const body(size, 'x');
     auto const timed = [&](char const* what, std::function<bool(std::string const&)> const& action) {
       std::atomic<int> failures = 0;
