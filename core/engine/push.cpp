@@ -128,6 +128,7 @@ Result<void> push_locked(EngineContext& context, PushOptions const& options, Pus
     report.vanished_alarm = true;
     warn_of_vanished(plan, report);
   }
+  B2B_TRY(context.index->set_value(last_body_check, std::to_string(context.clock->now().time_since_epoch().count())));
   B2B_TRY(context.index->end_push());
   if (options.prune) return prune_after(context, report);
   return {};

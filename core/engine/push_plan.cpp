@@ -173,13 +173,12 @@ Result<std::optional<Base>> open_base(EngineContext& context, std::vector<std::s
     return std::optional<Base>();
   }
 
-  constexpr std::string_view check_name = "last-body-check";
-  B2B_ASSIGN(auto const last_check, context.index->value(check_name));
+  B2B_ASSIGN(auto const last_check, context.index->value(last_body_check));
   std::int64_t const now = to_ns(context.clock->now());
   std::int64_t const checked = number_or_zero(last_check);
   if (now - checked >= day_ns || now < checked) {
     B2B_ASSIGN(bool const there, bodies_are_there(context, catalog, *id));
-    B2B_TRY(context.index->set_value(check_name, std::to_string(now)));
+    B2B_TRY(context.index->set_value(last_body_check, std::to_string(now)));
     if (!there) {
       warnings.push_back("the last snapshot " + id->text + " has lost objects in " + context.store->traits().name +
                          ": everything is uploaded again; run daemonctl verify to see what older snapshots lost");

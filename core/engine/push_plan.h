@@ -13,6 +13,9 @@
 
 namespace b2b {
 
+// Index value: when the bodies of the last snapshot were last known to be there, in nanoseconds since the epoch.
+inline constexpr std::string_view last_body_check = "last-body-check";
+
 // CatalogEntry::state of the scan's catalog.
 enum class PlanState : std::uint32_t {
   capture = 0,    // must be read

@@ -120,7 +120,7 @@ class Machine:
     @property
     def environment(self):
         environment = {key: value for key, value in os.environ.items()
-                       if not key.startswith(("B2_", "OPENCLAW_", "XDG_")) and "proxy" not in key.lower()}
+                       if not key.startswith(("B2_", "OPENCLAW_", "XDG_", "AWS_")) and "proxy" not in key.lower()}
         environment["HOME"] = str(self.home)
         return environment
 

@@ -1,6 +1,7 @@
 // Restores end to end: a machine, a push, changes, and back.
 #include "core/engine/restore.h"
 
+#include <boost/json.hpp>
 #include <csignal>
 
 #include <fcntl.h>
@@ -692,5 +693,76 @@ TEST_CASE("manifests of others: bad paths are refused by name, labels stay, in p
     CHECK(fs::exists(machine.path("skills/mine/SKILL.md")));
     CHECK(fs::exists(machine.path("workspace/empty")));  // the plugin knows no directories
     CHECK_FALSE(fs::exists(machine.path("workspace/later.md")));
+  }
+}
+
+namespace {
+
+// The objects of a set of fixtures, laid out as keys below `directory`, in the machine's bucket.
+void load_objects(Machine& machine, std::string const& directory) {
+  for (auto const& file : fs::recursive_directory_iterator(directory)) {
+    if (!file.is_regular_file()) continue;
+    MemorySource const body(read_file(file.path(), 64 << 20).value());
+    REQUIRE(machine.memory->put(file.path().lexically_relative(directory), body, {}));
+  }
+}
+
+// path → SHA-256 of the files that a snapshot leaves at a new target.
+std::map<std::string, std::string> restored_hashes(Machine& machine, std::string const& id) {
+  RestoreOptions const options = to(machine.root() + "/out-" + id, id);
+  auto const report = run_ok(machine, options);
+  CHECK(report.failed.empty());
+  std::map<std::string, std::string> out;
+  for (auto const& file : fs::recursive_directory_iterator(options.target)) {
+    if (file.is_regular_file())
+      out[file.path().lexically_relative(options.target)] = to_hex(sha256(read_file(file.path(), 64 << 20).value()));
+  }
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("every snapshot of the plugin family's fixtures is restored byte for byte") {
+  B2B_REQUIRE_SHARED(shared);
+  std::string const root = shared + "/fixtures/plugin-layout";
+  auto const parsed = [](std::string const& path) { return boost::json::parse(read_file(path, 64 << 20).value()); };
+  auto const index = parsed(root + "/index.json");
+  for (std::string const set : {"encrypted", "plain"}) {
+    Machine machine;
+    machine.config.encryption_key = Secret("K004fixture-application-key");
+    machine.config.encrypt = set == "encrypted";
+    load_objects(machine, root + "/" + set + "/objects");
+    auto const& objects = index.at("sets").at(set).at("objects").as_object();
+    for (auto const& id : index.at("sets").at(set).at("snapshots").as_array()) {
+      std::string const text(id.as_string());
+      INFO(set << " " << text);
+      std::map<std::string, std::string> wanted;
+      std::string const folder = "openclaw-backup/" + text + "/";
+      for (auto const& [key, value] : objects) {
+        std::string const name(key);
+        if (!name.starts_with(folder) || name == folder + "manifest.json") continue;
+        auto const* plain = value.as_object().if_contains("plainSha256");
+        wanted[name.substr(folder.size())] = std::string((plain != nullptr ? *plain : value.at("sha256")).as_string());
+      }
+      CHECK(wanted.size() > 10);
+      CHECK(restored_hashes(machine, text) == wanted);
+    }
+  }
+}
+
+TEST_CASE("FACTS 1.1: the plugin's incremental snapshots are restored whole") {
+  B2B_REQUIRE_SHARED(shared);
+  std::string const root = shared + "/fixtures/plugin-layout/plugin-incremental";
+  Machine machine;
+  machine.config.encryption_key = Secret("K004fixture-application-key");
+  load_objects(machine, root + "/objects");
+  auto const index = boost::json::parse(read_file(root + "/index.json", 64 << 20).value());
+  auto const& ids = index.at("snapshots").as_array();
+  REQUIRE(ids.size() == 3);
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    std::map<std::string, std::string> wanted;
+    for (auto const& [path, file] : index.at("wanted").at(std::to_string(i + 1)).as_object())
+      wanted[std::string(path)] = std::string(file.at("hash").as_string());
+    CHECK(restored_hashes(machine, std::string(ids[i].as_string())) == wanted);
   }
 }
