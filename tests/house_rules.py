@@ -17,7 +17,7 @@ RULES = [
     (r"\bsystem\(\"|\bpopen\(", ("core", "daemon"), (), "commands are argument lists, never run through a shell"),
 ]
 SUFFIXES = {".cpp", ".h", ".py", ".sh", ".md", ".cmake", ".txt", ""}
-LONGEST_FILE = 700
+LONGEST_FILE = {"core": 450, "daemon": 450, "tests": 1000}  # lines; tables of cases may be long
 
 
 def files(folder):
@@ -45,7 +45,7 @@ def main():
             text = path.read_text(encoding="utf-8", errors="replace")
             if path.suffix == ".h" and "#pragma once" not in text:
                 problems.append(f"{name}: no #pragma once")
-            if path.suffix in (".cpp", ".h") and text.count("\n") > LONGEST_FILE:
+            if path.suffix in (".cpp", ".h") and text.count("\n") > LONGEST_FILE[folder]:
                 problems.append(f"{name}: {text.count(chr(10))} lines; a file is one idea")
     # The layers: a file may include only from its own layer and those below it.
     order = ["util", "sqlite", "crypto", "config", "store", "gateway", "capture", "snapshot", "engine"]
