@@ -19,7 +19,8 @@ constexpr std::string_view first_line = "b2backupd restore journal 1\n";
 constexpr std::size_t chunk_bytes = 64 * 1024;
 constexpr std::size_t longest_line = 256 * 1024;
 
-constexpr std::string_view kind_words[] = {"move", "make-directory", "place", "metadata", "remove-directory", "publish"};
+constexpr std::string_view kind_words[] = {"move",     "make-directory",   "place",
+                                           "metadata", "remove-directory", "publish"};
 
 // "." stands for the empty path, which no encoded path looks like.
 std::string encode_path(std::string_view path) {

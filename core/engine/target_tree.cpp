@@ -131,7 +131,8 @@ Result<UniqueFd> TargetTree::walk(std::string_view directory, int flags) const {
       long const fd = ::syscall(SYS_openat2, root_.get(), path.c_str(), &how, sizeof how);
       if (fd >= 0) return UniqueFd(static_cast<int>(fd));
       if (errno == ELOOP) return refused_link(directory);
-      if (errno == EXDEV) return make_error(Condition::refused, absolute(directory) + " leads out of " + path_);
+      if (errno == EXDEV)
+        return make_error(Condition::refused, absolute(directory) + " leads out of " + path_);
       if (errno == EAGAIN || errno == EINTR) continue;  // something was renamed meanwhile
       if (errno == ENOSYS || errno == EPERM) break;     // an old kernel, or a sandbox without the call
       return errno_error(errno, "open the directory", absolute(directory));

@@ -1,9 +1,9 @@
 // Restores end to end: a machine, a push, changes, and back.
 #include "core/engine/restore.h"
 
-#include <boost/json.hpp>
 #include <csignal>
 
+#include <boost/json.hpp>
 #include <fcntl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -715,7 +715,8 @@ std::map<std::string, std::string> restored_hashes(Machine& machine, std::string
   std::map<std::string, std::string> out;
   for (auto const& file : fs::recursive_directory_iterator(options.target)) {
     if (file.is_regular_file())
-      out[file.path().lexically_relative(options.target)] = to_hex(sha256(read_file(file.path(), 64 << 20).value()));
+      out[file.path().lexically_relative(options.target)] =
+          to_hex(sha256(read_file(file.path(), 64 << 20).value()));
   }
   return out;
 }
@@ -725,7 +726,9 @@ std::map<std::string, std::string> restored_hashes(Machine& machine, std::string
 TEST_CASE("every snapshot of the plugin family's fixtures is restored byte for byte") {
   B2B_REQUIRE_SHARED(shared);
   std::string const root = shared + "/fixtures/plugin-layout";
-  auto const parsed = [](std::string const& path) { return boost::json::parse(read_file(path, 64 << 20).value()); };
+  auto const parsed = [](std::string const& path) {
+    return boost::json::parse(read_file(path, 64 << 20).value());
+  };
   auto const index = parsed(root + "/index.json");
   for (std::string const set : {"encrypted", "plain"}) {
     Machine machine;
@@ -742,7 +745,8 @@ TEST_CASE("every snapshot of the plugin family's fixtures is restored byte for b
         std::string const name(key);
         if (!name.starts_with(folder) || name == folder + "manifest.json") continue;
         auto const* plain = value.as_object().if_contains("plainSha256");
-        wanted[name.substr(folder.size())] = std::string((plain != nullptr ? *plain : value.at("sha256")).as_string());
+        wanted[name.substr(folder.size())] =
+            std::string((plain != nullptr ? *plain : value.at("sha256")).as_string());
       }
       CHECK(wanted.size() > 10);
       CHECK(restored_hashes(machine, text) == wanted);

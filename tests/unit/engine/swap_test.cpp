@@ -214,7 +214,8 @@ States states() {
 }
 
 // What differs, one line each, for the reader of a failure.
-std::string difference(std::map<std::string, std::string> const& now, std::map<std::string, std::string> const& wanted) {
+std::string difference(std::map<std::string, std::string> const& now,
+                       std::map<std::string, std::string> const& wanted) {
   std::string out;
   for (auto const& [path, what] : now)
     if (!wanted.contains(path) || wanted.at(path) != what) out += "\n  is: " + path + ": " + what;
@@ -228,7 +229,8 @@ void check_is_whole(Scenario const& scenario, States const& known, std::string c
   INFO(when);
   auto const now = fingerprint(scenario.root());
   bool const whole = now == known.before || now == known.after;
-  INFO("to the old state:" << difference(now, known.before) << "\nto the new:" << difference(now, known.after));
+  INFO("to the old state:" << difference(now, known.before)
+                           << "\nto the new:" << difference(now, known.after));
   CHECK(whole);
   CHECK_FALSE(fs::exists(scenario.root() + "/" + staging));
   for (char const* const kept : {"quarantine-1/db.sqlite", "quarantine-2/extra.txt"})
