@@ -118,7 +118,7 @@ class Capture {
       if (copy.verdict == Verdict::unreadable) return errno_error(copy.read_errno, "read", printable(item_.absolute));
       bool const cut = copy.verdict == Verdict::grew && attempt == attempts;
       if (copy.verdict == Verdict::stable || cut) {
-        CapturedFile captured{entry_of(item_.entry.path, files[0].before), writer.body(0, copy.sizes[0])};
+        CapturedFile captured{entry_of(item_.entry.path, files[0].before), writer.body(0, copy.sizes[0]), writer.room()};
         captured.entry.size = copy.sizes[0];
         captured.entry.hash = copy.hashes[0];
         captured.entry.cut = cut;
@@ -161,10 +161,22 @@ class Capture {
     DatabaseCopy copied;
     {
       B2B_ASSIGN(auto room, spool_->reserve(estimate, false, stop_));
-      B2B_ASSIGN(copied, copy_database(item_.absolute, room->path(), stop_));
-      if (!copied.damaged) return keep_copy(copied, std::move(room));
+      auto const check = options_.check_later ? DatabaseCheck::later : DatabaseCheck::now;
+      B2B_ASSIGN(copied, copy_database(item_.absolute, room->path(), stop_, check));
+      if (!copied.damaged) return options_.check_later ? keep_unchecked(std::move(room)) : keep_copy(copied, std::move(room));
     }
     return keep_raw(copied);
+  }
+
+  Result<void> keep_unchecked(std::shared_ptr<Spool::Room> room) {
+    B2B_ASSIGN(std::uint64_t const size, size_of(room->path()));
+    B2B_TRY(room->resize(size));
+    CapturedFile captured{database_entry_, file_body(room, size), room};
+    captured.entry.database = true;
+    captured.entry.size = size;
+    captured.unchecked = true;
+    result_.files.push_back(std::move(captured));
+    return {};
   }
 
   Result<void> keep_copy(DatabaseCopy const& copied, std::shared_ptr<Spool::Room> room) {
@@ -181,10 +193,10 @@ class Capture {
     B2B_TRY(room->resize(size));
     if (!copied.problem.empty()) warn("could not be checked in full (" + copied.problem + ")");
 
-    CapturedFile captured{database_entry_, file_body(room, size)};
+    CapturedFile captured{database_entry_, file_body(room, size), room};
     captured.entry.database = true;
     captured.entry.size = size;
-    B2B_ASSIGN(captured.entry.hash, hash_of(*captured.body));
+    B2B_ASSIGN(captured.entry.hash, body_hash(*captured.body, stop_));
     result_.files.push_back(std::move(captured));
     return {};
   }
@@ -229,7 +241,8 @@ class Capture {
     std::uint64_t offset = 0;
     for (std::size_t i = 0; i < files.size(); ++i) {
       std::string const suffix = paths[i].substr(item_.absolute.size());
-      CapturedFile captured{entry_of(item_.entry.path + suffix, files[i].before), writer.body(offset, copy.sizes[i])};
+      CapturedFile captured{entry_of(item_.entry.path + suffix, files[i].before), writer.body(offset, copy.sizes[i]),
+                            writer.room(), offset};
       captured.entry.size = copy.sizes[i];
       captured.entry.hash = copy.hashes[i];
       captured.entry.damaged = true;
@@ -257,18 +270,6 @@ class Capture {
     struct stat status {};
     if (::stat(path.c_str(), &status) != 0) return errno_error(errno, "look at", path);
     return static_cast<std::uint64_t>(status.st_size);
-  }
-
-  Result<Sha256Digest> hash_of(ByteSource const& body) const {
-    B2B_ASSIGN(auto reader, body.open());
-    std::vector<std::uint8_t> buffer(128 << 10);
-    Sha256 hash;
-    for (;;) {
-      if (stop_.stop_requested()) return make_error(Condition::cancelled, "stopped while copying the files");
-      B2B_ASSIGN(std::size_t const got, reader->read(buffer));
-      if (got == 0) return hash.finish();
-      hash.update(std::span<std::uint8_t const>(buffer.data(), got));
-    }
   }
 
   void skip(Skip skip) { result_.skips.push_back(std::move(skip)); }

@@ -1,7 +1,9 @@
 // Copies one thing out of the live state, consistently: what is hashed is what is uploaded, both come from the copy.
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -18,11 +20,15 @@ struct CaptureOptions {
   bool encrypted_store = true;        // bodies are encrypted before they leave: a damaged database, which cannot be
                                       // scrubbed, may be kept raw; otherwise one that may hold secrets is skipped
   unsigned stable_copy_attempts = 5;
+  bool check_later = false;           // databases are only copied, which is quick; finish_database() does the rest
 };
 
 struct CapturedFile {
   Entry entry;                                   // complete: size, hash, stat (as of the copy), captured_at_ns, flags
   std::shared_ptr<ByteSource const> body;        // immutable; its spool room lives as long as it does
+  std::shared_ptr<Spool::Room> room;             // that room, for those who keep the file that lies there,
+  std::uint64_t offset = 0;                      // and where in it the body begins
+  bool unchecked = false;                        // check_later: a database's copy as SQLite made it; size and hash are not known
 };
 
 struct CaptureResult {
@@ -42,6 +48,17 @@ struct CaptureResult {
 // Only a stop (cancelled) or a full spool disk (no_space) is an Error; everything about this file is in the result.
 Result<CaptureResult> capture_file(ScanItem const& item, std::shared_ptr<Spool> const& spool, CaptureOptions const& options,
                                    Clock& clock, std::stop_token const& stop);
+
+// The rest for a database that was captured with check_later: checks the copy at `path`, takes the secrets out (`path` is
+// replaced) and completes `entry`. A copy that fails its check is kept as it is, `damaged`; one that may not be kept
+// (scrub_secrets, see CaptureOptions) is answered with a skip and must be removed by the caller. May be called again after
+// a crash. Errors: cancelled, no_space, io.
+struct FinishedDatabase {
+  std::optional<Skip> skip;
+  std::string warning;               // empty: nothing to say
+};
+Result<FinishedDatabase> finish_database(std::string const& path, Entry& entry, CaptureOptions const& options,
+                                         std::stop_token const& stop);
 
 // Is this entry unchanged since `previous` was captured? Pure. True only when the stat keys are equal and known, and the
 // file's times lie more than 2 s before that capture began (so that a second change within the clock's grain is not

@@ -154,7 +154,15 @@ Result<bool> has_sqlite_header(std::string const& path) {
   return got == start.size() && as_text(start) == sqlite_magic;
 }
 
-Result<DatabaseCopy> copy_database(std::string const& source, std::string const& copy, std::stop_token const& stop) {
+DatabaseCopy check_copy(std::string const& copy) {
+  auto const check = check_in_full(copy);
+  bool const damaged = !check || !check->damage.empty();
+  std::string const problem = !check ? check.error().message : damaged ? check->damage : check->unchecked;
+  return {damaged, problem, may_hold_secrets(copy)};
+}
+
+Result<DatabaseCopy> copy_database(std::string const& source, std::string const& copy, std::stop_token const& stop,
+                                   DatabaseCheck when) {
   InodeGuard const guard(source);
   struct stat status {};
   if (::lstat(source.c_str(), &status) != 0) return errno_error(errno, "open", printable(source));
@@ -178,13 +186,10 @@ Result<DatabaseCopy> copy_database(std::string const& source, std::string const&
     return DatabaseCopy{true, step.error.message, true};
   }
 
-  auto const check = check_in_full(copy);
-  if (!check || !check->damage.empty()) {
-    DatabaseCopy result{true, check ? check->damage : check.error().message, may_hold_secrets(copy)};
-    remove_copy(copy);
-    return result;
-  }
-  return DatabaseCopy{false, check->unchecked, may_hold_secrets(copy)};
+  if (when == DatabaseCheck::later) return DatabaseCopy{};
+  DatabaseCopy result = check_copy(copy);
+  if (result.damaged) remove_copy(copy);
+  return result;
 }
 
 }  // namespace b2b

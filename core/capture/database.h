@@ -27,7 +27,14 @@ struct DatabaseCopy {
 // A source that SQLite cannot open for reading there (read-only file system, a crashed writer's journal, a path longer than
 // SQLite takes) is first copied byte by byte with its sidecars, while it rests, and put in order in that copy.
 // Only one thread at a time works on one file; others wait for it.
-Result<DatabaseCopy> copy_database(std::string const& source, std::string const& copy, std::stop_token const& stop);
+// With DatabaseCheck::later the copy is not checked: `damaged` is then only what the copying itself came upon, and
+// check_copy() says the rest.
+enum class DatabaseCheck { now, later };
+Result<DatabaseCopy> copy_database(std::string const& source, std::string const& copy, std::stop_token const& stop,
+                                   DatabaseCheck check = DatabaseCheck::now);
+
+// Is a private copy sound, and may it hold secrets? Leaves it where it is, whatever the answer.
+DatabaseCopy check_copy(std::string const& copy);
 
 // Removes OpenClaw's secret tables' rows and secret rows (docs/formats.md lists them) from a private copy, so that no byte
 // of them, nor of rows deleted from those tables earlier, remains in the file (secure_delete, then VACUUM INTO or rebuild).

@@ -1,5 +1,7 @@
 #include "core/capture/spool_body.h"
 
+#include <vector>
+
 #include "core/util/encoding.h"
 
 namespace b2b {
@@ -45,6 +47,18 @@ std::shared_ptr<ByteSource const> SpoolWriter::body(std::uint64_t offset, std::u
   if (room_->in_memory()) return std::make_shared<HeldBody<MemorySource>>(room_, memory_.substr(offset, size));
   file_.reset();
   return std::make_shared<HeldBody<FileSource>>(room_, room_->path(), offset, size);
+}
+
+Result<Sha256Digest> body_hash(ByteSource const& body, std::stop_token const& stop) {
+  B2B_ASSIGN(auto reader, body.open());
+  std::vector<std::uint8_t> buffer(128 << 10);
+  Sha256 hash;
+  for (;;) {
+    if (stop.stop_requested()) return make_error(Condition::cancelled, "stopped while copying the files");
+    B2B_ASSIGN(std::size_t const got, reader->read(buffer));
+    if (got == 0) return hash.finish();
+    hash.update(std::span<std::uint8_t const>(buffer.data(), got));
+  }
 }
 
 std::shared_ptr<ByteSource const> file_body(std::shared_ptr<Spool::Room> room, std::uint64_t size) {

@@ -3,9 +3,11 @@
 
 #include <memory>
 #include <span>
+#include <stop_token>
 #include <string>
 
 #include "core/capture/spool.h"
+#include "core/crypto/hash.h"
 #include "core/util/byte_stream.h"
 
 namespace b2b {
@@ -16,6 +18,7 @@ class SpoolWriter {
   static Result<SpoolWriter> create(std::shared_ptr<Spool::Room> room);
   Result<void> write(std::span<std::uint8_t const> bytes);
   std::uint64_t written() const { return written_; }
+  std::shared_ptr<Spool::Room> const& room() const { return room_; }
   // What was written at [offset, offset + size). Nothing more may be written after the first call.
   std::shared_ptr<ByteSource const> body(std::uint64_t offset, std::uint64_t size);
 
@@ -26,6 +29,9 @@ class SpoolWriter {
   std::string memory_;
   std::uint64_t written_ = 0;
 };
+
+// SHA-256 of a whole body. Errors: the body's; cancelled.
+Result<Sha256Digest> body_hash(ByteSource const& body, std::stop_token const& stop);
 
 // The file that somebody else made at room->path(), of `size` bytes.
 std::shared_ptr<ByteSource const> file_body(std::shared_ptr<Spool::Room> room, std::uint64_t size);

@@ -27,11 +27,12 @@ CaptureOptions capture_options(Config const& config) {
   return options;
 }
 
-CaptureStage::CaptureStage(EngineContext& context, std::shared_ptr<Spool> spool, Captured captured)
+CaptureStage::CaptureStage(EngineContext& context, std::shared_ptr<Spool> spool, CaptureOptions const& options,
+                           Captured captured)
     : context_(context),
       spool_(std::move(spool)),
       captured_(std::move(captured)),
-      options_(capture_options(context.config)),
+      options_(options),
       pool_(capture_threads(), capture_threads() * 2) {}
 
 void CaptureStage::add(Entry entry) {

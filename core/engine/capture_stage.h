@@ -20,7 +20,7 @@ class CaptureStage {
  public:
   // `captured` is called from several threads at once; it may block (that is how a slow upload slows the capture down).
   using Captured = std::function<void(Entry const& scanned, CaptureResult&&)>;
-  CaptureStage(EngineContext& context, std::shared_ptr<Spool> spool, Captured captured);
+  CaptureStage(EngineContext& context, std::shared_ptr<Spool> spool, CaptureOptions const& options, Captured captured);
 
   void add(Entry entry);         // blocks while enough is queued
   bool failed() const;

@@ -10,6 +10,10 @@
 
 namespace b2b {
 
+// flock(2) on `path` (made when missing), with the holder's pid and `purpose` in it. busy: another process has it; the
+// message is `taken` and what that process wrote.
+Result<UniqueFd> lock_file(std::string const& path, std::string_view purpose, std::string const& taken);
+
 class DataLock {
  public:
   // busy: another process holds it (message names its pid and what it does). not_found: no state directory.

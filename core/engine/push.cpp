@@ -7,38 +7,21 @@
 #include "core/engine/lock.h"
 #include "core/engine/prune.h"
 #include "core/engine/push_run.h"
+#include "core/engine/queue_upload.h"
 #include "core/engine/restore.h"
 #include "core/util/file.h"
 
 namespace b2b {
 namespace {
 
-// Fewer files than this vanish in ordinary use; the alarm is for states that were emptied.
-constexpr std::uint64_t vanished_alarm_files = 4;
-
-bool half_vanished(PushPlan const& plan) {
-  return plan.base_files >= vanished_alarm_files && plan.deleted * 2 > plan.base_files;
-}
-
 // The plan's catalog becomes the record of the last snapshot, in one rename.
 Result<void> keep_as_base(EngineContext& context, PushPlan& plan, SnapshotInfo const& info) {
-  B2B_ASSIGN(std::string const check, key_check(context));
-  B2B_TRY(plan.catalog->set_meta("target", target_name(context)));
-  B2B_TRY(plan.catalog->set_meta("id", info.id.text));
-  B2B_TRY(plan.catalog->set_meta("secrets", context.config.secrets == SecretRows::include ? "include" : "exclude"));
-  B2B_TRY(plan.catalog->set_meta("key-check", check));
-  B2B_TRY(plan.catalog->set_meta("complete", info.complete ? "1" : "0"));
+  B2B_TRY(label_record(context, *plan.catalog, info.id, info.complete));
   B2B_TRY(plan.catalog->seal());
   plan.catalog.reset();
   std::string const base = context.index->base_catalog_path();
   if (std::rename(plan.path.c_str(), base.c_str()) != 0) return errno_error(errno, "keep the record of the snapshot as", base);
   return fsync_directory(context.instance.data_dir);
-}
-
-void warn_of_vanished(PushPlan const& plan, PushReport& report) {
-  report.warnings.push_back(std::to_string(plan.deleted) + " of " + std::to_string(plan.base_files) +
-                            " files vanished since the last snapshot. Nothing is pruned until you have looked: if that is as "
-                            "it should be, run daemonctl prune --yes; if not, restore an earlier snapshot");
 }
 
 // Pruning is housekeeping: what goes wrong there is said, and the snapshot stands.
@@ -62,7 +45,12 @@ Result<void> prepare(EngineContext& context, PushReport& report) {
     if (uploaded.error().condition == Condition::cancelled) return uploaded.error();
     report.warnings.push_back("a safety snapshot waits on this machine and could not be uploaded: " + uploaded.error().text());
   }
-  return {};
+  // What was captured earlier goes first: its moment is gone, and what follows builds on it.
+  while (true) {
+    B2B_ASSIGN(auto const uploaded, upload_oldest(context));
+    if (!uploaded) return {};
+    report.warnings.push_back("the snapshot " + uploaded->snapshot->text + ", captured earlier, was waiting and is uploaded now");
+  }
 }
 
 Result<void> push_locked(EngineContext& context, PushOptions const& options, PushReport& report) {
@@ -116,7 +104,7 @@ Result<void> push_locked(EngineContext& context, PushOptions const& options, Pus
   B2B_TRY(run.bring_unchanged());
   report.complete = report.skipped.empty();
   // Before the snapshot exists, so that no crash lets a later push prune what this one should have kept.
-  bool const alarm = half_vanished(plan);
+  bool const alarm = vanished_alarm(plan);
   if (alarm) B2B_TRY(context.index->set_value("prune-paused", run.snapshot_id().text));
   context.progress->phase = "committing";
   B2B_ASSIGN(SnapshotInfo const info, run.commit(options.trigger));
@@ -126,7 +114,7 @@ Result<void> push_locked(EngineContext& context, PushOptions const& options, Pus
   B2B_TRY(keep_as_base(context, plan, info));
   if (alarm) {
     report.vanished_alarm = true;
-    warn_of_vanished(plan, report);
+    report.warnings.push_back(vanished_warning(plan));
   }
   B2B_TRY(context.index->set_value(last_body_check, std::to_string(context.clock->now().time_since_epoch().count())));
   B2B_TRY(context.index->end_push());
@@ -141,8 +129,12 @@ Result<PushReport> push(EngineContext& context, PushOptions const& options) {
   auto const requests_before = context.store->counters().requests;
   PushReport report;
   {
+    std::optional<UploadLock> uploads;
     std::optional<DataLock> lock;
     if (!options.dry_run) {
+      if (path_exists(context.config.state_dir)) {
+        B2B_ASSIGN(uploads, UploadLock::acquire(context, "push"));
+      }
       B2B_ASSIGN(lock, DataLock::acquire(context.config.state_dir, "push"));
     } else if (!path_exists(context.config.state_dir)) {
       return make_error(Condition::not_found, "the state directory " + context.config.state_dir + " does not exist",

@@ -8,6 +8,7 @@
 #include "core/capture/capture.h"
 #include "core/engine/bucket.h"
 #include "core/engine/objects.h"
+#include "core/engine/push.h"
 #include "core/engine/writer_key.h"
 #include "core/snapshot/layout.h"
 #include "core/util/file.h"
@@ -24,6 +25,10 @@ std::int64_t number_or_zero(std::optional<std::string> const& text) {
   std::int64_t value = 0;
   if (text) std::from_chars(text->data(), text->data() + text->size(), value);
   return value;
+}
+
+std::string secrets_choice(EngineContext const& context) {
+  return context.config.secrets == SecretRows::include ? "include" : "exclude";
 }
 
 // Once a day: are all bodies of the base still there, with their sizes?
@@ -86,7 +91,8 @@ void compare(CatalogEntry& now, CatalogEntry const* before, PushPlan& plan) {
   ++plan.files;
   plan.bytes += now.entry.stat.size;
   bool const known = before != nullptr && before->entry.type == EntryType::file && !before->stored_name.empty() &&
-                     !before->entry.damaged && unchanged_since(before->entry, now.entry.stat) &&
+                     before->state != static_cast<std::uint32_t>(PlanState::unchecked) && !before->entry.damaged &&
+                     unchanged_since(before->entry, now.entry.stat) &&
                      before->entry.mode == now.entry.mode;
   if (!known) {
     now.state = static_cast<std::uint32_t>(PlanState::capture);
@@ -137,6 +143,18 @@ Result<void> compare_all(PushPlan& plan, Base* base) {
 
 }  // namespace
 
+bool vanished_alarm(PushPlan const& plan) {
+  // Fewer files than this vanish in ordinary use; the alarm is for states that were emptied.
+  constexpr std::uint64_t alarm_files = 4;
+  return plan.base_files >= alarm_files && plan.deleted * 2 > plan.base_files;
+}
+
+std::string vanished_warning(PushPlan const& plan) {
+  return std::to_string(plan.deleted) + " of " + std::to_string(plan.base_files) +
+         " files vanished since the last snapshot. Nothing is pruned until you have looked: if that is as it should be, run "
+         "daemonctl prune --yes; if not, restore an earlier snapshot";
+}
+
 std::vector<Root> roots_of(Config const& config) { return {Root{"", config.state_dir}}; }
 
 std::string absolute_path(std::vector<Root> const& roots, std::string_view path) {
@@ -148,8 +166,7 @@ std::string absolute_path(std::vector<Root> const& roots, std::string_view path)
   return join_path(roots.front().path, path);
 }
 
-Result<std::optional<Base>> open_base(EngineContext& context, std::vector<std::string>& warnings) {
-  std::string const path = context.index->base_catalog_path();
+Result<std::optional<Base>> open_record(EngineContext& context, std::string const& path, std::vector<std::string>& warnings) {
   if (!path_exists(path)) return std::optional<Base>();
   auto opened = Catalog::open(path);
   if (!opened) {
@@ -160,15 +177,29 @@ Result<std::optional<Base>> open_base(EngineContext& context, std::vector<std::s
   Catalog catalog = std::move(*opened);
   B2B_ASSIGN(auto const target, catalog.meta("target"));
   B2B_ASSIGN(auto const id_text, catalog.meta("id"));
-  B2B_ASSIGN(auto const old_secrets, catalog.meta("secrets"));
-  B2B_ASSIGN(auto const old_key, catalog.meta("key-check"));
-  std::string const secrets = context.config.secrets == SecretRows::include ? "include" : "exclude";
+  B2B_ASSIGN(auto const secrets, catalog.meta("secrets"));
+  B2B_ASSIGN(auto const key, catalog.meta("key-check"));
   auto const id = parse_snapshot_id(id_text.value_or(""));
-  if (!id || target != target_name(context) || old_secrets != secrets) return std::optional<Base>();
+  if (!id || target != target_name(context) || secrets != secrets_choice(context)) return std::optional<Base>();
+  B2B_ASSIGN(std::string const check, key_check(context));
+  return std::optional<Base>(Base{std::move(catalog), *id, key == check});
+}
 
-  B2B_ASSIGN(auto const manifest, find_object(context, layout::manifest_key(context.config.prefix, *id)));
+Result<void> label_record(EngineContext& context, Catalog& catalog, SnapshotId const& id, bool complete) {
+  B2B_ASSIGN(std::string const check, key_check(context));
+  B2B_TRY(catalog.set_meta("target", target_name(context)));
+  B2B_TRY(catalog.set_meta("id", id.text));
+  B2B_TRY(catalog.set_meta("secrets", secrets_choice(context)));
+  B2B_TRY(catalog.set_meta("key-check", check));
+  return catalog.set_meta("complete", complete ? "1" : "0");
+}
+
+Result<std::optional<Base>> open_base(EngineContext& context, std::vector<std::string>& warnings) {
+  B2B_ASSIGN(auto base, open_record(context, context.index->base_catalog_path(), warnings));
+  if (!base) return base;
+  B2B_ASSIGN(auto const manifest, find_object(context, layout::manifest_key(context.config.prefix, base->id)));
   if (!manifest) {
-    warnings.push_back("the last snapshot " + id->text + " is no longer in " + context.store->traits().name +
+    warnings.push_back("the last snapshot " + base->id.text + " is no longer in " + context.store->traits().name +
                        ": somebody deleted it, or the bucket was emptied. Everything is uploaded again");
     return std::optional<Base>();
   }
@@ -177,16 +208,60 @@ Result<std::optional<Base>> open_base(EngineContext& context, std::vector<std::s
   std::int64_t const now = to_ns(context.clock->now());
   std::int64_t const checked = number_or_zero(last_check);
   if (now - checked >= day_ns || now < checked) {
-    B2B_ASSIGN(bool const there, bodies_are_there(context, catalog, *id));
+    B2B_ASSIGN(bool const there, bodies_are_there(context, base->catalog, base->id));
     B2B_TRY(context.index->set_value(last_body_check, std::to_string(now)));
     if (!there) {
-      warnings.push_back("the last snapshot " + id->text + " has lost objects in " + context.store->traits().name +
+      warnings.push_back("the last snapshot " + base->id.text + " has lost objects in " + context.store->traits().name +
                          ": everything is uploaded again; run daemonctl verify to see what older snapshots lost");
       return std::optional<Base>();
     }
   }
-  B2B_ASSIGN(std::string const check, key_check(context));
-  return std::optional<Base>(Base{std::move(catalog), *id, old_key == check});
+  return base;
+}
+
+bool same_as_before(Entry const& a, CatalogEntry const& before) {
+  Entry const& b = before.entry;
+  // A database's own times say when SQLite touched the file, not when its content changed.
+  bool const same_time = a.database || a.mtime_ns == b.mtime_ns;
+  return b.type == EntryType::file && !before.stored_name.empty() &&
+         before.state != static_cast<std::uint32_t>(PlanState::unchecked) && a.hash == b.hash && a.size == b.size &&
+         a.mode == b.mode && a.uid == b.uid && a.gid == b.gid && a.xattrs == b.xattrs && a.damaged == b.damaged &&
+         a.hard_link_of == b.hard_link_of && same_time;
+}
+
+Result<std::vector<CapturedFile>> take_captured(Entry const& scanned, CaptureResult&& result, Base* base, Catalog& now,
+                                                bool only_changes, PushReport& report) {
+  std::vector<CapturedFile> to_store;
+  for (std::string& warning : result.warnings) report.warnings.push_back(std::move(warning));
+  for (Skip& skip : result.skips) {
+    if (skip.reason != SkipReason::by_rule) report.skipped.push_back(std::move(skip));
+  }
+  if (result.files.empty()) {
+    B2B_TRY(now.erase(scanned.path));
+    return to_store;
+  }
+  for (CapturedFile& file : result.files) {
+    if (file.entry.path == scanned.path) file.entry.hard_link_of = scanned.hard_link_of;
+    std::optional<CatalogEntry> before;
+    if (base != nullptr) {
+      B2B_ASSIGN(before, base->catalog.find(file.entry.path));
+    }
+    if (before && !file.unchecked && same_as_before(file.entry, *before)) {
+      if (only_changes) {
+        before->entry.stat = file.entry.stat;
+        before->entry.captured_at_ns = file.entry.captured_at_ns;
+        before->state = static_cast<std::uint32_t>(PlanState::unchanged);
+        B2B_TRY(now.put(*before));
+        continue;
+      }
+    } else if (before && before->entry.type == EntryType::file) {
+      ++report.changed;
+    } else {
+      ++report.added;
+    }
+    to_store.push_back(std::move(file));
+  }
+  return to_store;
 }
 
 Result<PushPlan> make_push_plan(EngineContext& context, Base* base, std::string const& catalog_path) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "core/capture/capture.h"
 #include "core/capture/scan.h"
 #include "core/engine/context.h"
 #include "core/snapshot/catalog.h"
@@ -23,6 +24,8 @@ enum class PlanState : std::uint32_t {
   done = 2,       // captured and stored
   other = 3,      // directory or symlink
   skipped = 4,    // could not be read: not in the snapshot
+  waiting = 5,    // captured; its body waits in the queue (queue.h)
+  unchecked = 6,  // the same, for a database whose copy is still to be checked: its hash is not known
 };
 
 // The last snapshot of ours, as we know it.
@@ -46,11 +49,30 @@ struct PushPlan {
   std::int64_t started_ns = 0;       // wall clock when the scan began
 };
 
-// Opens the base if it is there, belongs to this target and its manifest is still in the bucket. `warnings` gets what is wrong.
+// Opens the catalog at `path` if it is the record of a snapshot for this target, with the same choice about secrets. Asks
+// only our own records. A record that cannot be used is none, and `warnings` says so.
+Result<std::optional<Base>> open_record(EngineContext& context, std::string const& path, std::vector<std::string>& warnings);
+// What open_record() will compare; call before the catalog is sealed.
+Result<void> label_record(EngineContext& context, Catalog& catalog, SnapshotId const& id, bool complete);
+
+// The last snapshot, if its record can be used and its manifest is still in the bucket. `warnings` gets what is wrong.
 Result<std::optional<Base>> open_base(EngineContext& context, std::vector<std::string>& warnings);
+
+// Is a captured file what the record says, content and metadata? Then nothing of it needs to be stored again.
+bool same_as_before(Entry const& captured, CatalogEntry const& before);
+
+// Captured files, less those that are as in `base` (null: none). Those are written into `now` as unchanged when
+// `only_changes`, and handed on like the others when not. Counts and names what it sees in `report`. Not thread-safe.
+struct PushReport;
+Result<std::vector<CapturedFile>> take_captured(Entry const& scanned, CaptureResult&& result, Base* base, Catalog& now,
+                                                bool only_changes, PushReport& report);
 
 // Scans and compares. `base` may be null.
 Result<PushPlan> make_push_plan(EngineContext& context, Base* base, std::string const& catalog_path);
+
+// Pure. More than half of the files are gone: pruning waits for a person. And what to tell that person.
+bool vanished_alarm(PushPlan const& plan);
+std::string vanished_warning(PushPlan const& plan);
 
 std::vector<Root> roots_of(Config const& config);
 // Where an entry's live file is.

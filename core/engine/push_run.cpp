@@ -5,19 +5,12 @@
 #include "core/snapshot/layout.h"
 
 namespace b2b {
-namespace {
-
-// Copies are requests that may be billed or capped, uploads are free: below this size an unchanged body is sent again.
-constexpr std::uint64_t copy_worthwhile_bytes = 128 << 10;
-
-}  // namespace
-
 PushRun::PushRun(EngineContext& context, PushPlan& plan, Base* base, PushReport& report)
     : context_(context),
       plan_(plan),
       base_(base),
       report_(report),
-      copy_from_bytes_(context.store->traits().copy_is_free ? 0 : copy_worthwhile_bytes) {}
+      copy_from_bytes_(copy_worthwhile_bytes(*context.store)) {}
 
 Result<void> PushRun::begin() {
   if (writer_) return {};
@@ -35,51 +28,13 @@ Result<void> PushRun::begin() {
   return {};
 }
 
-bool PushRun::is_same_as_base(CapturedFile const& file, CatalogEntry const& before) const {
-  Entry const& a = file.entry;
-  Entry const& b = before.entry;
-  // A database's own times say when SQLite touched the file, not when its content changed.
-  bool const same_time = a.database || a.mtime_ns == b.mtime_ns;
-  return b.type == EntryType::file && !before.stored_name.empty() && a.hash == b.hash && a.size == b.size &&
-         a.mode == b.mode && a.uid == b.uid && a.gid == b.gid && a.xattrs == b.xattrs && a.damaged == b.damaged &&
-         a.hard_link_of == b.hard_link_of && same_time;
-}
-
 void PushRun::captured(Entry const& scanned, CaptureResult&& result) {
   std::vector<CapturedFile> to_store;
   {
     std::scoped_lock lock(mutex_);
-    for (std::string& warning : result.warnings) report_.warnings.push_back(std::move(warning));
-    for (Skip& skip : result.skips) {
-      if (skip.reason != SkipReason::by_rule) report_.skipped.push_back(std::move(skip));
-    }
-    if (result.files.empty()) {
-      if (auto erased = plan_.catalog->erase(scanned.path); !erased) stage_->fail(erased.error());
-      return;
-    }
-    for (CapturedFile& file : result.files) {
-      if (file.entry.path == scanned.path) file.entry.hard_link_of = scanned.hard_link_of;
-      std::optional<CatalogEntry> before;
-      if (base_ != nullptr) {
-        auto found = base_->catalog.find(file.entry.path);
-        if (!found) return stage_->fail(found.error());
-        before = std::move(*found);
-      }
-      if (before && is_same_as_base(file, *before)) {
-        before->entry.stat = file.entry.stat;
-        before->entry.captured_at_ns = file.entry.captured_at_ns;
-        if (only_changes_) {
-          before->state = static_cast<std::uint32_t>(PlanState::unchanged);
-          if (auto put = plan_.catalog->put(*before); !put) return stage_->fail(put.error());
-          continue;  // its body is let go; bring_unchanged() decides how it gets into the snapshot
-        }
-      } else if (before && before->entry.type == EntryType::file) {
-        ++report_.changed;
-      } else {
-        ++report_.added;
-      }
-      to_store.push_back(std::move(file));
-    }
+    auto taken = take_captured(scanned, std::move(result), base_, *plan_.catalog, only_changes_, report_);
+    if (!taken) return stage_->fail(taken.error());
+    to_store = std::move(*taken);  // the bodies of the others are let go; bring_unchanged() decides how they get in
     if (!to_store.empty()) {
       if (auto begun = begin(); !begun) return stage_->fail(begun.error());
     }
@@ -149,7 +104,7 @@ Result<void> PushRun::for_each_in_state(PlanState state, std::function<Result<vo
 Result<void> PushRun::capture_changes() {
   B2B_ASSIGN(spool_, open_spool(context_));
   stage_ = std::make_unique<CaptureStage>(
-      context_, spool_, [this](Entry const& scanned, CaptureResult&& result) { captured(scanned, std::move(result)); });
+      context_, spool_, capture_options(context_.config), [this](Entry const& scanned, CaptureResult&& result) { captured(scanned, std::move(result)); });
   B2B_TRY(for_each_in_state(PlanState::capture, [&](CatalogEntry&& row) -> Result<void> {
     if (stage_->failed() || (writer_begun() && writer_->failed())) return {};
     stage_->add(std::move(row.entry));

@@ -35,7 +35,6 @@ class PushRun {
  private:
   void captured(Entry const& scanned, CaptureResult&& result);
   void stored(StoredBody&& body);
-  bool is_same_as_base(CapturedFile const& file, CatalogEntry const& before) const;
   bool writer_begun();
   Result<void> begin();                         // makes ticket and writer, once; callers hold mutex_
   Result<void> upload_or_copy(CapturedFile&& file);

@@ -80,7 +80,8 @@ Result<void> reconcile(EngineContext& context, SnapshotId const& id) {
 
 }  // namespace
 
-Result<PushTicket> begin_or_resume_push(EngineContext& context, std::string_view check) {
+Result<PushTicket> begin_or_resume_push(EngineContext& context, std::string_view check,
+                                        std::optional<SnapshotId> const& wanted) {
   std::string const target = target_name(context);
   std::int64_t const now = context.clock->now().time_since_epoch().count();
   B2B_ASSIGN(auto const pending, context.index->pending_push());
@@ -89,7 +90,8 @@ Result<PushTicket> begin_or_resume_push(EngineContext& context, std::string_view
     auto const salt = from_hex(pending->salt_hex);
     bool const fits = id && salt && salt->size() == std::tuple_size_v<Salt> && pending->target == target &&
                       pending->key_check == check && pending->encrypted == context.config.encrypt &&
-                      now >= pending->started_ns && now - pending->started_ns < day_ns;
+                      now >= pending->started_ns && now - pending->started_ns < day_ns &&
+                      (!wanted || wanted->text == id->text);
     if (fits) {
       B2B_ASSIGN(auto const committed, find_object(context, layout::manifest_key(context.config.prefix, *id)));
       if (!committed) {
@@ -104,7 +106,7 @@ Result<PushTicket> begin_or_resume_push(EngineContext& context, std::string_view
     B2B_TRY(context.index->end_push());
   }
   PushTicket ticket;
-  ticket.id = new_snapshot_id(context, SnapshotKind::regular);
+  ticket.id = wanted ? *wanted : new_snapshot_id(context, SnapshotKind::regular);
   ticket.salt = fresh_salt();
   PendingPush fresh;
   fresh.id = ticket.id.text;

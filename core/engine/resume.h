@@ -16,7 +16,9 @@ struct PushTicket {
 
 // The pending push when it can be taken up (same target, key and mode, younger than a day, its manifest not in the
 // bucket): its journal is brought in line with what is really stored. Otherwise a new id, begun in the journal.
-Result<PushTicket> begin_or_resume_push(EngineContext& context, std::string_view key_check);
+// With `wanted` only that id will do: another pending push is dropped.
+Result<PushTicket> begin_or_resume_push(EngineContext& context, std::string_view key_check,
+                                        std::optional<SnapshotId> const& wanted = std::nullopt);
 
 // Removes what an earlier try stored and this one did not use. Call before the manifest is written.
 Result<void> drop_unused_bodies(EngineContext& context, SnapshotId const& id);

@@ -75,7 +75,7 @@ Result<void> capture_into(EngineContext& context, Store& local, PushPlan& plan, 
   SnapshotWriter writer(
       std::move(options), [&](StoredBody&& body) { collector.stored(std::move(body)); }, context.stop);
   B2B_ASSIGN(auto spool, open_spool(context));
-  CaptureStage stage(context, spool, [&](Entry const& scanned, CaptureResult&& result) {
+  CaptureStage stage(context, spool, capture_options(context.config), [&](Entry const& scanned, CaptureResult&& result) {
     collector.captured(scanned, result);
     for (CapturedFile& file : result.files) writer.upload(std::move(file));
   });

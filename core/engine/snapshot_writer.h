@@ -40,6 +40,9 @@ struct StoredBody {
   bool copy_failed = false;                 // copy(): the source is gone or different; the caller captures and uploads it
 };
 
+// Copies are requests that may be billed or capped, uploads are free: below this size an unchanged body is sent again.
+inline std::uint64_t copy_worthwhile_bytes(Store const& store) { return store.traits().copy_is_free ? 0 : 128 << 10; }
+
 class SnapshotWriter {
  public:
   SnapshotWriter(SnapshotWriterOptions options, std::function<void(StoredBody&&)> stored, std::stop_token stop);
