@@ -162,7 +162,7 @@ class DurableCapture {
     B2B_ASSIGN(auto spool, Spool::open(join_path(folder_, "spool"), options));
     B2B_ASSIGN(Bodies bodies, Bodies::create(join_path(folder_, "bodies")));
     CaptureOptions how = capture_options(context_.config);
-    how.check_later = order_.check_later;
+    how.check_later = static_cast<bool>(order_.durable);
     std::mutex mutex;
     CaptureStage* running = nullptr;
     CaptureStage stage(context_, spool, how, [&](Entry const& scanned, CaptureResult&& result) {
@@ -292,7 +292,12 @@ Result<PushReport> capture_to_queue(EngineContext& context, CaptureOrder const& 
   B2B_TRY(clear_unfinished_captures(context));
   B2B_ASSIGN(auto recovered, recover_restores(context));
   for (std::string& sentence : recovered) report.warnings.push_back(std::move(sentence));
+  B2B_TRY(finish_captures(context));  // left by a crash
   B2B_TRY(DurableCapture(context, order, report).run());
+  if (order.durable && report.snapshot) {
+    order.durable(report);
+    B2B_TRY(finish_captures(context));
+  }
   report.seconds = std::chrono::duration<double>(context.clock->monotonic() - began).count();
   return report;
 }

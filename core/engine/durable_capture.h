@@ -2,6 +2,8 @@
 // into the queue (queue.h), durably, and nothing of it needs the store; queue_upload.h sends it later.
 #pragma once
 
+#include <functional>
+
 #include "core/engine/context.h"
 #include "core/engine/push.h"
 
@@ -9,9 +11,9 @@ namespace b2b {
 
 struct CaptureOrder {
   Trigger trigger = Trigger::manual;
-  // Answer as soon as the copies are durable; databases are checked and scrubbed by finish_captures(), which must follow
-  // before the next capture. Such a capture is kept also when its databases turn out to be as before.
-  bool check_later = false;
+  // When set: called as soon as the copies are durable, and only then are the databases among them checked and scrubbed. Such
+  // a capture is kept also when its databases turn out to be as before. Not called when nothing had changed.
+  std::function<void(PushReport const&)> durable;
   // What the queue may hold on disk, this capture included. no_space when it would be more; then nothing was captured.
   std::uint64_t queue_limit_bytes = 256ull << 20;
 };
@@ -22,8 +24,8 @@ struct CaptureOrder {
 // `requests` stay 0. Other errors: not_found, no_space, cancelled, io.
 Result<PushReport> capture_to_queue(EngineContext& context, CaptureOrder const& order);
 
-// Checks and scrubs the databases of captures that were made with check_later, and of those that a crash left so. Only
-// one thread at a time. Errors: no_space, cancelled, io; what is wrong with a file is in its capture's record.
+// Checks and scrubs the databases of captures that a crash left unchecked. The caller holds the data lock.
+// Errors: no_space, cancelled, io; what is wrong with a file is in its capture's record.
 Result<void> finish_captures(EngineContext& context);
 
 }  // namespace b2b

@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "core/engine/bucket.h"
+#include "core/engine/durable_capture.h"
 #include "core/engine/lock.h"
 #include "core/engine/prune.h"
 #include "core/engine/push_run.h"
@@ -41,10 +42,11 @@ Result<void> prune_after(EngineContext& context, PushReport& report) {
 Result<void> prepare(EngineContext& context, PushReport& report) {
   B2B_ASSIGN(auto recovered, recover_restores(context));
   for (std::string& sentence : recovered) report.warnings.push_back(std::move(sentence));
-  if (auto uploaded = upload_pending_safety(context); !uploaded) {
+  if (auto uploaded = upload_pending_safety(context, true); !uploaded) {
     if (uploaded.error().condition == Condition::cancelled) return uploaded.error();
     report.warnings.push_back("a safety snapshot waits on this machine and could not be uploaded: " + uploaded.error().text());
   }
+  B2B_TRY(finish_captures(context));
   // What was captured earlier goes first: its moment is gone, and what follows builds on it.
   while (true) {
     B2B_ASSIGN(auto const uploaded, upload_oldest(context));

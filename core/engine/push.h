@@ -47,7 +47,8 @@ struct SafetyReport {
   std::vector<std::string> warnings;
 };
 Result<SafetyReport> take_safety_snapshot(EngineContext& context);
-// Uploads safety captures that wait; returns how many went.
-Result<std::uint64_t> upload_pending_safety(EngineContext& context);
+// Uploads safety captures that wait; returns how many went. `clear`: also removes what a crash cut short, which only the
+// holder of the data lock may do, since nobody else knows whether it is still being made.
+Result<std::uint64_t> upload_pending_safety(EngineContext& context, bool clear);
 
 }  // namespace b2b

@@ -8,7 +8,6 @@
 
 #include "core/engine/bucket.h"
 #include "core/engine/capture_stage.h"
-#include "core/engine/durable_capture.h"
 #include "core/engine/lock.h"
 #include "core/engine/objects.h"
 #include "core/engine/push_plan.h"
@@ -273,9 +272,9 @@ Result<std::optional<PushReport>> upload_oldest(EngineContext& context) {
   B2B_ASSIGN(auto capture, oldest_for_this_store(context));
   if (!capture) return std::optional<PushReport>();
   if (!capture->checked) {
-    B2B_TRY(finish_captures(context));
-    B2B_ASSIGN(capture, oldest_for_this_store(context));
-    if (!capture) return std::optional<PushReport>();
+    Error error = make_error(Condition::busy, "the databases of the waiting capture " + capture->id.text + " are not checked yet");
+    error.retryable = true;
+    return error;
   }
   PushReport report;
   report.snapshot = capture->id;

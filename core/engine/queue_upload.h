@@ -23,7 +23,7 @@ class UploadLock {
 // Uploads the oldest capture that was taken for this store and takes it out of the queue; nullopt when there is none. The
 // caller holds the upload lock. Bodies that did not change are copied inside the store or, when small, sent again from the
 // live file if that still has the captured content. When interrupted, the next call goes on with the bodies already there.
-// Does not prune. Errors: the store's; unsupported, corrupt (a capture that cannot be read, named); cancelled.
+// Does not prune. Errors: the store's; busy (its databases are not checked yet: finish_captures()); unsupported, corrupt (a capture that cannot be read, named); cancelled.
 Result<std::optional<PushReport>> upload_oldest(EngineContext& context);
 
 }  // namespace b2b

@@ -3,6 +3,7 @@
 // The local form is a directory store below <data dir>/safety/, one bucket folder for each target, holding exactly the
 // objects that go up: uploading is copying them, bodies first.
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
@@ -171,7 +172,7 @@ Result<SafetyReport> take_safety_snapshot(EngineContext& context) {
       return error;
     }
   }
-  auto uploaded = upload_pending_safety(context);
+  auto uploaded = upload_pending_safety(context, true);
   if (!uploaded && uploaded.error().condition == Condition::cancelled) return uploaded.error();
   report.uploaded = static_cast<bool>(uploaded);
   if (!uploaded)
@@ -180,7 +181,7 @@ Result<SafetyReport> take_safety_snapshot(EngineContext& context) {
   return report;
 }
 
-Result<std::uint64_t> upload_pending_safety(EngineContext& context) {
+Result<std::uint64_t> upload_pending_safety(EngineContext& context, bool clear) {
   if (!path_exists(join_path(safety_root(context), safety_bucket(context)))) return std::uint64_t{0};
   B2B_ASSIGN(auto local, open_local(context));
   std::string const before_id = keys_prefix(context);
@@ -195,9 +196,15 @@ Result<std::uint64_t> upload_pending_safety(EngineContext& context) {
                         return true;
                       },
                       context.stop));
-  for (ObjectInfo const& manifest : manifests) B2B_TRY(send_snapshot(context, *local, manifest.key, manifest.size));
-  // What is left are sent snapshots and captures that a crash cut short: neither is needed any more.
-  B2B_TRY(remove_tree(join_path(safety_root(context), safety_bucket(context))));
+  std::string const bucket = join_path(safety_root(context), safety_bucket(context));
+  for (ObjectInfo const& manifest : manifests) {
+    B2B_TRY(send_snapshot(context, *local, manifest.key, manifest.size));
+    // The manifest goes first: what is left without one is no snapshot.
+    if (::unlink(join_path(bucket, manifest.key).c_str()) != 0 && errno != ENOENT)
+      return errno_error(errno, "remove", join_path(bucket, manifest.key));
+    B2B_TRY(remove_tree(parent_path(join_path(bucket, manifest.key))));
+  }
+  if (clear) B2B_TRY(remove_tree(bucket));
   return static_cast<std::uint64_t>(manifests.size());
 }
 

@@ -25,12 +25,12 @@ struct Prepared : Machine {
     write("workspace/large.bin", std::string(300 << 10, 'L'));
     first = *push_ok().snapshot;
   }
-  PushReport capture_ok(Trigger trigger = Trigger::compaction, bool check_later = false) {
+  PushReport capture_ok(Trigger trigger = Trigger::compaction, std::function<void(PushReport const&)> durable = {}) {
     clock.advance(std::chrono::seconds(10));
     auto context = open();
     CaptureOrder order;
     order.trigger = trigger;
-    order.check_later = check_later;
+    order.durable = std::move(durable);
     auto report = capture_to_queue(context, order);
     INFO((report ? std::string() : report.error().text()));
     REQUIRE(report);
@@ -189,15 +189,16 @@ TEST_CASE("queue: databases are copied first and checked later, and keep no secr
   std::string const secret = "sk-PLANTED-SECRET-0123456789";
   make_database(path, "INSERT INTO auth_profile_store(secret) VALUES('" + secret + "');"
                       "INSERT INTO session(text) VALUES('before');");
-  auto const captured = machine.capture_ok(Trigger::compaction, true);
+  bool answered = false;
+  auto const captured = machine.capture_ok(Trigger::compaction, [&](PushReport const& report) {
+    answered = report.snapshot.has_value();
+    REQUIRE(machine.queue().size() == 1);
+    CHECK_FALSE(machine.queue().front().checked);
+    CHECK(machine.upload().error().condition == Condition::busy);
+    make_database(path, "INSERT INTO session(text) VALUES('after');");
+  });
+  CHECK(answered);
   REQUIRE(captured.snapshot);
-  REQUIRE(machine.queue().size() == 1);
-  CHECK_FALSE(machine.queue().front().checked);
-  make_database(path, "INSERT INTO session(text) VALUES('after');");
-  {
-    auto context = machine.open();
-    REQUIRE(finish_captures(context));
-  }
   CHECK(machine.queue().front().checked);
   CHECK_FALSE(any_file_contains(machine.config.data_dir, secret));
   machine.upload_ok();
@@ -213,10 +214,24 @@ TEST_CASE("queue: a capture left unchecked by a crash is checked before its uplo
   Prepared machine;
   make_database(machine.path("agents/main/agent/openclaw-agent.sqlite"),
                 "INSERT INTO auth_profile_store(secret) VALUES('sk-PLANTED-SECRET');");
-  auto const captured = machine.capture_ok(Trigger::compaction, true);
-  machine.upload_ok();
+  std::string const kept = machine.root() + "/kept";
+  auto const captured = machine.capture_ok(Trigger::compaction, [&](PushReport const&) {
+    std::filesystem::copy(machine.queue().front().folder, kept, std::filesystem::copy_options::recursive);
+  });
+  std::string const folder = machine.queue().front().folder;
+  std::filesystem::remove_all(folder);
+  std::filesystem::rename(kept, folder);  // as it was when the crash came
+  REQUIRE_FALSE(machine.queue().front().checked);
+  SECTION("by the next capture") {
+    machine.write("workspace/MEMORY.md", "next\n");
+    machine.capture_ok();
+  }
+  SECTION("by a push") { machine.push_ok(); }
+  while (*machine.upload()) {
+  }
   std::string const body = machine.contents(*captured.snapshot).at("agents/main/agent/openclaw-agent.sqlite");
   CHECK(body.find("sk-PLANTED-SECRET") == std::string::npos);
+  CHECK_FALSE(any_file_contains(machine.config.data_dir, "sk-PLANTED-SECRET"));
 }
 
 TEST_CASE("queue: nothing changed means no capture; a file that cannot be read makes it incomplete") {
