@@ -1,0 +1,280 @@
+#include "core/engine/coordinator.h"
+
+#include <condition_variable>
+#include <future>
+
+#include "core/engine/lock.h"
+#include "tests/unit/engine/push_fixture.h"
+
+using namespace b2b;
+using namespace std::chrono_literals;
+using b2b::test::Machine;
+
+namespace {
+
+// A store that can be away, and that can be held up: calls then wait until it is let go.
+struct SwitchedStore {
+  explicit SwitchedStore(Store& inner) : faults(inner, plan()) {}
+  FaultPlan plan() {
+    FaultPlan out;
+    out.before = [this](std::uint64_t, std::string_view verb, std::string const&) -> Result<void> {
+      std::unique_lock lock(mutex);
+      if (away) return make_error(Condition::unreachable, "the store is away");
+      if (hold_puts && verb == "put") {
+        ++held;
+        changed.notify_all();
+        changed.wait(lock, [this] { return !hold_puts; });
+      }
+      return {};
+    };
+    return out;
+  }
+  void set_away(bool value) {
+    std::scoped_lock lock(mutex);
+    away = value;
+  }
+  void set_hold(bool value) {
+    std::scoped_lock lock(mutex);
+    hold_puts = value;
+    changed.notify_all();
+  }
+  void wait_until_held() {
+    std::unique_lock lock(mutex);
+    changed.wait(lock, [this] { return held > 0; });
+  }
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool away = false;
+  bool hold_puts = false;
+  int held = 0;
+  FaultStore faults;
+};
+
+struct Service {
+  explicit Service(bool with_first_push = true) : store(*machine.memory) {
+    machine.clock.set_wall(system_clock().now() + 30s);
+    if (with_first_push) machine.push_ok();
+    start();
+  }
+  void start() {
+    CoordinatorOptions options;
+    options.clock = &machine.clock;
+    options.open = [this](std::stop_token) -> Result<EngineContext> { return machine.open(&store.faults); };
+    options.event = [this](std::string_view name, boost::json::object const&) {
+      std::scoped_lock lock(mutex);
+      ++events[std::string(name)];
+    };
+    coordinator = std::make_unique<Coordinator>(std::move(options));
+  }
+  struct Answers {
+    std::promise<Result<PushReport>> captured, finished;
+  };
+  std::shared_ptr<Answers> ask(Trigger trigger) {
+    auto answers = std::make_shared<Answers>();
+    PushJob job;
+    job.trigger = trigger;
+    job.captured = [answers](Result<PushReport> const& report) { answers->captured.set_value(report); };
+    job.finished = [answers](Result<PushReport> const& report) { answers->finished.set_value(report); };
+    coordinator->push(std::move(job));
+    return answers;
+  }
+  std::vector<SnapshotInfo> listing() {
+    auto context = machine.open();
+    auto const listed = list_bucket(context, true);
+    REQUIRE(listed);
+    std::vector<SnapshotInfo> out;
+    for (auto const& snapshot : listed->snapshots) out.push_back(snapshot.info);
+    return out;
+  }
+  int count(std::string const& event) {
+    std::scoped_lock lock(mutex);
+    return events[event];
+  }
+
+  Machine machine;
+  SwitchedStore store;
+  std::mutex mutex;
+  std::map<std::string, int> events;
+  std::unique_ptr<Coordinator> coordinator;
+};
+
+}  // namespace
+
+TEST_CASE("coordinator: a first push captures and uploads at once") {
+  Service service(false);
+  auto const answers = service.ask(Trigger::manual);
+  auto const captured = answers->captured.get_future().get();
+  auto const finished = answers->finished.get_future().get();
+  REQUIRE(finished);
+  REQUIRE(captured);
+  REQUIRE(finished->snapshot);
+  CHECK(service.machine.contents(*finished->snapshot).size() == 3);
+  service.coordinator->wait_idle();
+  auto const status = service.coordinator->status();
+  CHECK(status.last_good == finished->snapshot->text);
+  CHECK(status.running.empty());
+  CHECK(status.queue.empty());
+}
+
+TEST_CASE("coordinator: a push is captured, then uploaded, then pruned") {
+  Service service;
+  service.machine.write("workspace/MEMORY.md", "changed\n");
+  auto const finished = service.ask(Trigger::manual)->finished.get_future().get();
+  REQUIRE(finished);
+  CHECK(service.machine.contents(*finished->snapshot).at("workspace/MEMORY.md") == "changed\n");
+  service.coordinator->wait_idle();
+  CHECK(service.count("captured") == 1);
+  CHECK(service.count("uploaded") == 1);
+  auto const again = service.ask(Trigger::schedule)->finished.get_future().get();
+  REQUIRE(again);
+  CHECK(again->unchanged);
+}
+
+TEST_CASE("coordinator: a capture does not wait for an upload, and holds the state of its own moment") {
+  Service service;
+  service.machine.write("workspace/MEMORY.md", "first\n");
+  service.store.set_hold(true);
+  auto const first = service.ask(Trigger::manual);
+  service.store.wait_until_held();  // the upload is under way, and stands still
+  service.machine.write("workspace/MEMORY.md", "before the compaction\n");
+  auto const second = service.ask(Trigger::compaction);
+  auto const captured = second->captured.get_future().get();
+  REQUIRE(captured);
+  REQUIRE(captured->snapshot);
+  service.machine.write("workspace/MEMORY.md", "after the compaction\n");
+  CHECK(service.coordinator->status().queue.size() == 2);
+  service.store.set_hold(false);
+  REQUIRE(first->finished.get_future().get());
+  REQUIRE(second->finished.get_future().get());
+  CHECK(service.machine.contents(*captured->snapshot).at("workspace/MEMORY.md") == "before the compaction\n");
+}
+
+TEST_CASE("coordinator: a trigger is served by a capture that began after it") {
+  Service service;
+  service.machine.write("workspace/MEMORY.md", "one\n");
+  service.store.set_hold(true);
+  std::vector<std::shared_ptr<Service::Answers>> asked;
+  for (int i = 0; i < 5; ++i) {
+    service.machine.write("workspace/MEMORY.md", "version " + std::to_string(i) + "\n");
+    asked.push_back(service.ask(Trigger::change));
+    auto const captured = asked.back()->captured.get_future().get();
+    REQUIRE(captured);
+    REQUIRE(captured->snapshot);
+  }
+  service.store.set_hold(false);
+  for (int i = 0; i < 5; ++i) {
+    auto const finished = asked[static_cast<std::size_t>(i)]->finished.get_future().get();
+    REQUIRE(finished);
+    CHECK(service.machine.contents(*finished->snapshot).at("workspace/MEMORY.md") == "version " + std::to_string(i) + "\n");
+  }
+}
+
+TEST_CASE("coordinator: with the store away captures wait; they arrive in order, also after a restart") {
+  Service service;
+  service.store.set_away(true);
+  std::vector<std::string> ids;
+  for (int i = 0; i < 3; ++i) {
+    service.machine.clock.advance(1s);
+    service.machine.write("workspace/MEMORY.md", "version " + std::to_string(i) + "\n");
+    auto const answers = service.ask(Trigger::schedule);
+    auto const captured = answers->captured.get_future().get();
+    REQUIRE(captured);
+    ids.push_back(captured->snapshot->text);
+    service.coordinator->wait_idle();
+  }
+  auto status = service.coordinator->status();
+  CHECK_FALSE(status.store_reachable);
+  CHECK(status.queue.size() == 3);
+  REQUIRE(status.last_error);
+  REQUIRE(service.coordinator->next_wake());
+  SECTION("it comes back") {
+    service.store.set_away(false);
+    while (!service.coordinator->status().queue.empty()) {
+      auto const wake = service.coordinator->next_wake();
+      if (wake) service.machine.clock.advance(*wake);
+      service.coordinator->tick();
+      service.coordinator->wait_idle();
+    }
+  }
+  SECTION("the daemon is started again meanwhile") {
+    service.coordinator.reset();
+    service.start();
+    service.coordinator->wait_idle();
+    CHECK(service.coordinator->status().queue.size() == 3);
+    service.store.set_away(false);
+    service.coordinator->try_uploads_now();
+    service.coordinator->wait_idle();
+  }
+  status = service.coordinator->status();
+  CHECK(status.queue.empty());
+  CHECK(status.store_reachable);
+  CHECK_FALSE(status.last_error);
+  CHECK(status.last_good == ids.back());
+  auto const listed = service.listing();
+  REQUIRE(listed.size() == 4);
+  for (std::size_t i = 0; i < 3; ++i) {
+    CHECK(listed[i + 1].id.text == ids[i]);
+    CHECK(service.machine.contents(listed[i + 1].id).at("workspace/MEMORY.md") == "version " + std::to_string(i) + "\n");
+  }
+}
+
+TEST_CASE("coordinator: another process at work is waited for") {
+  Service service;
+  service.coordinator->wait_idle();
+  service.machine.write("workspace/MEMORY.md", "changed\n");
+  auto lock = std::make_optional(*DataLock::acquire(service.machine.config.state_dir, "test"));
+  auto const answers = service.ask(Trigger::compaction);
+  service.coordinator->wait_idle();
+  auto captured = answers->captured.get_future();
+  CHECK(captured.wait_for(0s) == std::future_status::timeout);
+  lock.reset();
+  service.machine.clock.advance(*service.coordinator->next_wake());
+  service.coordinator->tick();
+  REQUIRE(captured.get());
+  REQUIRE(answers->finished.get_future().get());
+}
+
+TEST_CASE("coordinator: cancelled before it began, and while it waits") {
+  Service service;
+  service.coordinator->wait_idle();
+  auto lock = std::make_optional(*DataLock::acquire(service.machine.config.state_dir, "test"));
+  std::promise<Result<PushReport>> finished;
+  PushJob job;
+  job.finished = [&](Result<PushReport> const& report) { finished.set_value(report); };
+  JobId const id = service.coordinator->push(std::move(job));
+  service.coordinator->wait_idle();
+  CHECK(service.coordinator->status().running.size() == 1);
+  CHECK(service.coordinator->cancel(id));
+  CHECK(finished.get_future().get().error().condition == Condition::cancelled);
+  CHECK_FALSE(service.coordinator->cancel(id));
+}
+
+TEST_CASE("coordinator: other jobs run on their lane and give their answer") {
+  Service service;
+  std::promise<Result<boost::json::object>> answer;
+  service.coordinator->run(Lane::reading, "list", [](EngineContext& context) -> Result<boost::json::object> {
+    B2B_ASSIGN(auto const listing, list_bucket(context, false));
+    return boost::json::object{{"count", listing.snapshots.size()}};
+  }, [&](Result<boost::json::object> const& result) { answer.set_value(result); });
+  auto const result = answer.get_future().get();
+  REQUIRE(result);
+  CHECK(result->at("count").to_number<int>() == 1);
+}
+
+TEST_CASE("coordinator: stopping captures what was triggered, leaves the upload for later, and refuses new work") {
+  Service service;
+  service.coordinator->wait_idle();
+  service.store.set_away(true);
+  service.machine.write("workspace/MEMORY.md", "last words\n");
+  auto const answers = service.ask(Trigger::gateway_stop);
+  service.coordinator->stop({});
+  auto const captured = answers->captured.get_future().get();
+  REQUIRE(captured);
+  REQUIRE(captured->snapshot);
+  CHECK_FALSE(answers->finished.get_future().get());
+  CHECK(service.ask(Trigger::manual)->finished.get_future().get().error().condition == Condition::cancelled);
+  service.store.set_away(false);
+  service.start();
+  service.coordinator->wait_idle();
+  CHECK(service.machine.contents(*captured->snapshot).at("workspace/MEMORY.md") == "last words\n");
+}
