@@ -272,7 +272,12 @@ struct Coordinator::Impl {
       CaptureOrder order;
       order.trigger = trigger;
       order.queue_limit_bytes = context.config.limits.spool_bytes;
-      if (compaction) order.durable = answer;
+      if (compaction) {
+        order.durable = [&](PushReport const& durable) {
+          look_at_queue(context);
+          answer(durable);
+        };
+      }
       auto captured = capture_to_queue(context, order);
       bool const push_instead = !captured && captured.error().retryable &&
                                 (captured.error().condition == Condition::refused || captured.error().condition == Condition::no_space);
