@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/config/service_config.h"
 #include "core/util/error.h"
 #include "core/util/secret.h"
 
@@ -26,7 +27,7 @@ struct Limits {
   std::uint64_t download_bytes_per_second = 0;  // limits.download
   std::uint64_t spool_bytes = 256ull << 20;     // limits.spool: captured and not yet uploaded
   std::size_t transfers = 32;                   // limits.transfers, 1 to 64
-  std::uint64_t retry_seconds = 300;                     // limits.retrySeconds: a store that is away is given up after that
+  std::uint64_t retry_seconds = 300;  // limits.retrySeconds: a store that is away is given up after that
 };
 
 struct Config {
@@ -51,7 +52,8 @@ struct Config {
   std::vector<std::string> exclude;
   SecretRows secrets = SecretRows::exclude;
   Limits limits;
-  std::string data_dir;  // $XDG_STATE_HOME/b2backupd unless set; the instance's folder is below it
+  ServiceConfig service;  // what only b2backupd acts on
+  std::string data_dir;   // $XDG_STATE_HOME/b2backupd unless set; the instance's folder is below it
   std::string b2_api_url =
       "https://api.backblazeb2.com";  // where the region is discovered; set in tests only
 
@@ -87,6 +89,7 @@ struct ConfigSources {
   std::string working_directory;                   // relative paths of the command line and environment
   std::string system_config_dir = "/etc/b2backupd";
   std::string config_file;                          // --config; empty: the standard places
+  std::string profile;                              // --profile; empty: found from the state directory
   std::map<std::string, std::string> command_line;  // key → text, from options of the same meaning
 };
 ConfigSources process_sources();
@@ -94,7 +97,8 @@ ConfigSources process_sources();
 // Reads and merges. Missing store fields are not an error here (config show works without): see
 // require_store(). bad_config: malformed JSON5 (file, line, column, what was expected), unknown key (with the
 // nearest known one), wrong type, value out of range, a file named by --config that does not exist, a
-// SecretRef of a needed secret that cannot be resolved.
+// SecretRef of a needed secret that cannot be resolved. usage: a setting of the command line, or the
+// profile's name.
 Result<LoadedConfig> load_config(ConfigSources const& sources);
 
 // What is missing to reach a store: bucket, keyId, applicationKey (not for file://), each by name and with

@@ -1,9 +1,12 @@
 #include "core/config/layer.h"
 
+#include <concepts>
+
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 
+#include "core/config/duration_text.h"
 #include "core/config/schema.h"
 #include "core/config/size_text.h"
 #include "core/util/encoding.h"
@@ -26,9 +29,16 @@ class Winners {
   void read(std::string_view key, bool& into) const {
     if (auto const* value = find(key)) into = value->get_bool();
   }
-  template <class Number>
-  void read_number(std::string_view key, Number& into) const {
+  template <std::integral Number>
+  void read(std::string_view key, Number& into) const {
     if (auto const* value = find(key)) into = static_cast<Number>(value->get_int64());
+  }
+  void read(std::string_view key, std::chrono::milliseconds& into) const {
+    if (auto const* value = find(key)) into = std::chrono::milliseconds(value->get_int64());
+  }
+  template <class Value>
+  void read(std::string_view key, std::optional<Value>& into) const {
+    if (find(key) != nullptr) read(key, into.emplace());
   }
   template <class Text>
   void read_list(std::string_view key, std::vector<Text>& into) const {
@@ -55,6 +65,7 @@ std::string shown_text(KeySpec const& key, boost::json::value const& value) {
     if (bytes == 0) return "0";
     return format_size(static_cast<std::uint64_t>(bytes)) + (key.type == KeyType::rate ? "/s" : "");
   }
+  if (key.type == KeyType::duration) return format_duration(std::chrono::milliseconds(value.get_int64()));
   return boost::json::serialize(value);
 }
 
@@ -63,6 +74,30 @@ ShownValue shown(KeySpec const& key, std::span<Layer const* const> layers) {
     return {std::string(key.name), shown_text(key, value->value), value->source};
   if (!key.default_text.empty()) return {std::string(key.name), std::string(key.default_text), "default"};
   return {std::string(key.name), {}, "not set"};
+}
+
+void read_service(Winners const& winners, ServiceConfig& service) {
+  winners.read("schedule", service.schedule);
+  winners.read("timezone", service.timezone);
+  winners.read("jitter", service.jitter);
+  winners.read("watch.push", service.watch.push);
+  winners.read("watch.quiet", service.watch.quiet);
+  winners.read("watch.minInterval", service.watch.min_interval);
+  winners.read("compactionUploadInterval", service.compaction_upload_interval);
+  winners.read("autoRestore", service.auto_restore);
+  winners.read_list("gateway.stop", service.gateway.stop);
+  winners.read_list("gateway.start", service.gateway.start);
+  winners.read("gateway.port", service.gateway.port);
+  winners.read("gateway.stopTimeout", service.gateway.stop_timeout);
+  winners.read_list("onSuccess", service.on_success);
+  winners.read_list("onFailure", service.on_failure);
+  winners.read_list("onStale", service.on_stale);
+  winners.read("notifyInterval", service.notify_interval);
+  winners.read("staleAfter", service.stale_after);
+  winners.read("healthcheckUrl", service.healthcheck_url);
+  winners.read("metricsTextfile", service.metrics_textfile);
+  winners.read("socket", service.socket);
+  winners.read("stopTimeout", service.stop_timeout);
 }
 
 }  // namespace
@@ -86,6 +121,13 @@ Layer::~Layer() {
 
 void Layer::set(std::string_view key, boost::json::value value, std::string source) {
   values_.insert_or_assign(std::string(key), SourcedValue{std::move(value), std::move(source)});
+}
+
+void Layer::remove(std::string_view key) {
+  auto const found = values_.find(key);
+  if (found == values_.end()) return;
+  wipe_json(found->second.value);
+  values_.erase(found);
 }
 
 SourcedValue const* Layer::find(std::string_view key) const {
@@ -114,22 +156,20 @@ LoadedConfig merge_layers(std::span<Layer const* const> layers) {
   winners.read("encrypt", config.encrypt);
   winners.read("encryptionKey", config.encryption_key);
   winners.read_list("decryptionKeys", config.decryption_keys);
-  winners.read_number("keepSnapshots", config.keep_snapshots);
-  if (winner(layers, "keepSafetySnapshots") != nullptr) {
-    config.keep_safety_snapshots.emplace();
-    winners.read_number("keepSafetySnapshots", *config.keep_safety_snapshots);
-  }
+  winners.read("keepSnapshots", config.keep_snapshots);
+  winners.read("keepSafetySnapshots", config.keep_safety_snapshots);
   winners.read_list("include", config.include);
   winners.read_list("exclude", config.exclude);
   std::string secrets;
   winners.read("secrets", secrets);
   config.secrets = secrets == "include" ? SecretRows::include : SecretRows::exclude;
-  winners.read_number("limits.upload", config.limits.upload_bytes_per_second);
-  winners.read_number("limits.download", config.limits.download_bytes_per_second);
-  winners.read_number("limits.spool", config.limits.spool_bytes);
-  winners.read_number("limits.transfers", config.limits.transfers);
-  winners.read_number("limits.retrySeconds", config.limits.retry_seconds);
+  winners.read("limits.upload", config.limits.upload_bytes_per_second);
+  winners.read("limits.download", config.limits.download_bytes_per_second);
+  winners.read("limits.spool", config.limits.spool_bytes);
+  winners.read("limits.transfers", config.limits.transfers);
+  winners.read("limits.retrySeconds", config.limits.retry_seconds);
   winners.read("dataDir", config.data_dir);
+  read_service(winners, config.service);
 
   for (KeySpec const& key : key_table())
     result.shown.push_back(shown(key, layers));

@@ -31,6 +31,7 @@ class Layer {
   ~Layer();
 
   void set(std::string_view key, boost::json::value value, std::string source);
+  void remove(std::string_view key);
   SourcedValue const* find(std::string_view key) const;
   bool has(std::string_view key) const { return find(key) != nullptr; }
   std::map<std::string, SourcedValue, std::less<>> const& values() const { return values_; }

@@ -71,14 +71,27 @@ void warn_of_steering(std::span<Layer const* const> all, Layer const& plugin, Lo
   }
 }
 
-void note_daemon_settings(LoadedConfig& loaded) {
+void note_unused_settings(LoadedConfig& loaded) {
   std::string names;
   for (ShownValue const& value : loaded.shown) {
-    if (!find_key(value.key)->daemon_only || value.source == "not set") continue;
+    if (!find_key(value.key)->unused || value.source == "not set") continue;
     names += (names.empty() ? "" : ", ") + value.key;
   }
-  if (!names.empty())
-    loaded.notes.push_back("accepted, but used by the daemon, which is not in this version: " + names);
+  if (!names.empty()) loaded.notes.push_back("accepted, but nothing in this version acts on it: " + names);
+}
+
+// Which file, and which default state directory. --profile says it outright, "default" being OpenClaw's word
+// for none; else the state directory of the command line or environment names the profile.
+Result<std::string> profile_to_read(ConfigSources const& sources, Layer const& command_line,
+                                    Layer const& environment) {
+  if (!sources.profile.empty()) {
+    B2B_TRY(check_profile(sources.profile));
+    return sources.profile == "default" ? std::string() : sources.profile;
+  }
+  std::array<Layer const*, 2> const outer{&command_line, &environment};
+  SourcedValue const* const state_dir = winner(outer, "stateDir");
+  if (state_dir == nullptr) return std::string();
+  return profile_of_state_dir(std::string_view(state_dir->value.get_string()), sources.home);
 }
 
 }  // namespace
@@ -88,19 +101,20 @@ Result<LoadedConfig> load_config(ConfigSources const& sources) {
   B2B_ASSIGN(Layer environment, environment_layer(sources));
   B2B_ASSIGN(Layer credentials, credentials_layer(sources));
 
-  // The state directory names the profile, the profile the file; the file may then name another state
-  // directory.
-  std::array<Layer const*, 2> const outer{&command_line, &environment};
-  SourcedValue const* const outer_state_dir = winner(outer, "stateDir");
-  std::string const profile =
-      outer_state_dir == nullptr
-          ? std::string()
-          : profile_of_state_dir(std::string_view(outer_state_dir->value.get_string()), sources.home);
+  // The profile names the file; the file may then name another state directory. A profile that was asked for
+  // on the command line is not led to another state directory by the environment.
+  B2B_ASSIGN(std::string const profile, profile_to_read(sources, command_line, environment));
+  bool const asked_for = !sources.profile.empty();
   B2B_ASSIGN(OwnFile own, read_own_file(sources, profile));
+  if (asked_for && environment.has("stateDir")) {
+    environment.remove("stateDir");
+    own.warnings.push_back("OPENCLAW_STATE_DIR is not used, since --profile " + sources.profile +
+                           " says which state directory is meant");
+  }
   std::array<Layer*, 4> const with_key_files{&command_line, &environment, &credentials, &own.values};
   B2B_TRY(read_key_files(with_key_files, own.warnings));
 
-  Layer const defaults = defaults_layer(sources, profile_of_config_file(own.path));
+  Layer const defaults = defaults_layer(sources, asked_for ? profile : profile_of_config_file(own.path));
   std::array<Layer const*, 5> const without_plugin{&command_line, &environment, &credentials, &own.values,
                                                    &defaults};
   std::string const state_dir(winner(without_plugin, "stateDir")->value.get_string());
@@ -116,7 +130,7 @@ Result<LoadedConfig> load_config(ConfigSources const& sources) {
   loaded.files.insert(loaded.files.end(), plugin.files.begin(), plugin.files.end());
   B2B_TRY(weigh_problems(plugin, std::span(without_plugin).first(4), loaded));
   warn_of_steering(all, plugin.values, loaded);
-  note_daemon_settings(loaded);
+  note_unused_settings(loaded);
   return loaded;
 }
 

@@ -38,8 +38,11 @@ class FileReader {
     for (auto const& entry : document.get_object()) {
       std::string const name(entry.key());
       if (name == "$schema") continue;  // for editors
-      if (is_key_group(name)) {
-        if (!entry.value().is_object()) return problem(name, name + " must be an object");
+      if (KeySpec const* const flag = group_flag(name); flag != nullptr && entry.value().is_bool()) {
+        into.set(flag->name, entry.value(), path_);
+      } else if (is_key_group(name)) {
+        if (!entry.value().is_object())
+          return problem(name, name + " must be an object" + (flag == nullptr ? "" : ", true or false"));
         for (auto const& member : entry.value().get_object())
           B2B_TRY(read_key(name + "." + std::string(member.key()), member.value(), into));
       } else if (name.find('.') != std::string::npos) {
@@ -96,6 +99,16 @@ bool holds_secrets(Layer const& layer) {
 }
 
 }  // namespace
+
+Result<void> check_profile(std::string_view name) {
+  constexpr std::size_t length_max = 64;
+  if (is_profile_name(name) && name.size() <= length_max && name.find('.') == std::string_view::npos)
+    return {};
+  return make_error(
+      Condition::usage, "\"" + printable(name.substr(0, length_max)) + "\" is no name of a profile",
+      "A profile's name has 1 to 64 letters, digits, '-' and '_', as in: openclaw --profile NAME",
+      "--profile");
+}
 
 std::string profile_of_state_dir(std::string_view state_dir, std::string_view home) {
   std::string const stem = std::string(home) + "/.openclaw-";

@@ -11,6 +11,8 @@
 
 namespace b2b {
 
+// usage unless it is 1 to 64 letters, digits, '-' and '_', as OpenClaw's --profile takes.
+Result<void> check_profile(std::string_view name);
 // The profile P of a state directory ~/.openclaw-P; empty for any other.
 std::string profile_of_state_dir(std::string_view state_dir, std::string_view home);
 // The profile P of a file config-P.json5; empty for any other.

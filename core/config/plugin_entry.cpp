@@ -126,6 +126,8 @@ class EntryReader {
       }
       literal_secret |=
           key->secret && setting.value().is_string() && !setting.value().get_string().starts_with('$');
+      if (key->type == KeyType::path)
+        *checked = expand_path(std::string_view(checked->get_string()), parent_path(config_.path()), home_);
       entry_.values.set(name, std::move(*checked), label_);
     }
     variables_.warn_if_open();

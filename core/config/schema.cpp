@@ -9,6 +9,7 @@
 
 #include <boost/json/array.hpp>
 
+#include "core/config/duration_text.h"
 #include "core/config/json5.h"
 #include "core/config/size_text.h"
 #include "core/config/value_rules.h"
@@ -18,6 +19,8 @@ namespace b2b {
 namespace {
 
 constexpr std::int64_t unlimited = std::numeric_limits<std::int64_t>::max();
+constexpr std::int64_t day = 86'400;  // seconds
+constexpr std::int64_t week = 7 * day;
 
 // clang-format off
 constexpr std::array keys{
@@ -43,10 +46,13 @@ constexpr std::array keys{
     KeySpec{.name = "prefix", .default_text = "openclaw-backup", .environment = "B2_PREFIX", .in_openclaw_json = true,
             .refine = check_prefix,
             .description = "Folder in the bucket that holds the snapshots. One instance per prefix."},
-    KeySpec{.name = "schedule", .in_openclaw_json = true, .daemon_only = true,
-            .description = "When to back up by the clock, as a cron expression."},
-    KeySpec{.name = "timezone", .daemon_only = true,
+    KeySpec{.name = "schedule", .default_text = "daily", .in_openclaw_json = true, .daemon_only = true,
+            .refine = check_not_empty,
+            .description = "When to back up by the clock: hourly, daily, weekly, a cron expression, or off."},
+    KeySpec{.name = "timezone", .daemon_only = true, .refine = check_not_empty,
             .description = "Time zone of the schedule, like Europe/Berlin. The system's when left out."},
+    KeySpec{.name = "jitter", .type = KeyType::duration, .default_text = "0s", .daemon_only = true, .maximum = week,
+            .description = "Scheduled backups begin up to this much later, at random, so that many machines do not begin at once."},
     KeySpec{.name = "encrypt", .type = KeyType::flag, .default_text = "true", .in_openclaw_json = true,
             .description = "Encrypt what is stored (AES-256-GCM, in the format the OpenClaw B2 plugin reads)."},
     KeySpec{.name = "encryptionKey", .environment = "B2_ENCRYPTION_KEY", .secret = true, .refine = check_not_empty,
@@ -61,7 +67,7 @@ constexpr std::array keys{
     KeySpec{.name = "keepSafetySnapshots", .type = KeyType::integer, .default_text = "10", .in_openclaw_json = true,
             .minimum = 1, .maximum = 1000000,
             .description = "How many of the snapshots taken before a restore pruning keeps."},
-    KeySpec{.name = "retention", .type = KeyType::object, .daemon_only = true,
+    KeySpec{.name = "retention", .type = KeyType::object, .unused = true,
             .description = "Finer rules for what pruning keeps."},
     KeySpec{.name = "layout", .type = KeyType::choice, .default_text = "plugin", .choices = "plugin",
             .description = "How snapshots are stored: plugin is readable by the OpenClaw B2 plugin."},
@@ -71,20 +77,37 @@ constexpr std::array keys{
             .description = "Glob patterns of files to leave out; wins over include."},
     KeySpec{.name = "secrets", .type = KeyType::choice, .default_text = "exclude", .choices = "exclude include",
             .description = "Whether the tables inside the databases that hold tokens, pairings and keys are backed up."},
-    KeySpec{.name = "watch", .type = KeyType::flag, .daemon_only = true,
+    KeySpec{.name = "watch.push", .type = KeyType::flag, .default_text = "false", .daemon_only = true,
             .description = "Back up shortly after a change."},
-    KeySpec{.name = "autoRestore", .type = KeyType::flag, .daemon_only = true,
+    KeySpec{.name = "watch.quiet", .type = KeyType::duration, .default_text = "20s", .daemon_only = true,
+            .maximum = day, .description = "How long nothing may change before a change is backed up."},
+    KeySpec{.name = "watch.minInterval", .type = KeyType::duration, .default_text = "5m", .daemon_only = true,
+            .maximum = 30 * day, .description = "Shortest time between two backups that changes caused."},
+    KeySpec{.name = "compactionUploadInterval", .type = KeyType::duration, .default_text = "5m", .daemon_only = true,
+            .maximum = 30 * day,
+            .description = "Shortest time between two uploads that compactions of a session caused. Each is captured at once all the same."},
+    KeySpec{.name = "autoRestore", .type = KeyType::flag, .default_text = "true", .daemon_only = true,
             .description = "Restore the latest snapshot when the state directory is new."},
-    KeySpec{.name = "gateway", .type = KeyType::object, .daemon_only = true,
-            .description = "How to stop and start OpenClaw's gateway for a restore."},
+    KeySpec{.name = "gateway.stop", .type = KeyType::arguments, .daemon_only = true,
+            .description = "Command that stops OpenClaw's gateway for a restore, as a list of arguments."},
+    KeySpec{.name = "gateway.start", .type = KeyType::arguments, .daemon_only = true,
+            .description = "Command that starts OpenClaw's gateway after a restore, as a list of arguments."},
+    KeySpec{.name = "gateway.port", .type = KeyType::integer, .daemon_only = true, .minimum = 1, .maximum = 65535,
+            .description = "Port of OpenClaw's gateway on this machine. Found from its lock or openclaw.json when left out."},
+    KeySpec{.name = "gateway.stopTimeout", .type = KeyType::duration, .default_text = "345s", .daemon_only = true,
+            .minimum = 1, .maximum = day, .description = "How long the gateway may take to stop."},
     KeySpec{.name = "onSuccess", .type = KeyType::arguments, .daemon_only = true,
             .description = "Command to run after a backup, as a list of arguments."},
     KeySpec{.name = "onFailure", .type = KeyType::arguments, .daemon_only = true,
             .description = "Command to run when a backup failed, as a list of arguments."},
     KeySpec{.name = "onStale", .type = KeyType::arguments, .daemon_only = true,
             .description = "Command to run when the last good backup is too old, as a list of arguments."},
-    KeySpec{.name = "healthcheckUrl", .daemon_only = true, .refine = check_web_address,
-            .description = "Address to call after each backup."},
+    KeySpec{.name = "notifyInterval", .type = KeyType::duration, .default_text = "6h", .daemon_only = true,
+            .maximum = 365 * day, .description = "The same failure is told at most once in this time."},
+    KeySpec{.name = "staleAfter", .type = KeyType::duration, .daemon_only = true, .minimum = 1, .maximum = 3650 * day,
+            .description = "Age at which the last good backup is too old. Twice the schedule's interval when left out."},
+    KeySpec{.name = "healthcheckUrl", .secret = true, .daemon_only = true, .refine = check_web_address,
+            .description = "Address to call at the beginning and end of each backup, as healthchecks.io has them."},
     KeySpec{.name = "metricsTextfile", .type = KeyType::path, .daemon_only = true, .refine = check_not_empty,
             .description = "File to write metrics to, in Prometheus' text format."},
     KeySpec{.name = "limits.upload", .type = KeyType::rate, .default_text = "0", .maximum = unlimited,
@@ -101,7 +124,11 @@ constexpr std::array keys{
     KeySpec{.name = "dataDir", .type = KeyType::path, .default_text = "$XDG_STATE_HOME/b2backupd",
             .refine = check_not_empty, .description = "Folder for the program's own data: index, spool, journals."},
     KeySpec{.name = "socket", .type = KeyType::path, .in_openclaw_json = true, .daemon_only = true,
-            .refine = check_not_empty, .description = "Where the daemon listens for daemonctl."},
+            .refine = check_not_empty,
+            .description = "Where the daemon listens for daemonctl. b2backupd/daemon.sock in the state directory when left out."},
+    KeySpec{.name = "stopTimeout", .type = KeyType::duration, .default_text = "60s", .daemon_only = true, .minimum = 1,
+            .maximum = day,
+            .description = "How long the daemon may take to end its work when it is stopped. What is captured is uploaded after the next start."},
 };
 // clang-format on
 
@@ -171,6 +198,25 @@ Result<boost::json::value> check_size(KeySpec const& key, boost::json::value con
   return within_bounds(key, *number);
 }
 
+Result<boost::json::value> check_duration(KeySpec const& key, boost::json::value const& value) {
+  std::string text;
+  if (value.is_string()) {
+    text = value.get_string();
+  } else if (auto const seconds = whole_number(value)) {
+    text = std::to_string(*seconds);
+  } else {
+    return must_be(key, "a whole number of seconds or text like \"5m\"", value);
+  }
+  auto const parsed = parse_duration(text);
+  if (!parsed) return named(key, parsed.error());
+  std::chrono::seconds const shortest(key.minimum);
+  std::chrono::seconds const longest(key.maximum);
+  if (*parsed >= shortest && *parsed <= longest) return boost::json::value(parsed->count());
+  return named(key, make_error(Condition::bad_config, "must be between " + format_duration(shortest) +
+                                                          " and " + format_duration(longest) + ", not " +
+                                                          format_duration(*parsed)));
+}
+
 Result<boost::json::value> check_list(KeySpec const& key, boost::json::value const& value) {
   if (!value.is_array()) return must_be(key, "a list of texts", value);
   for (boost::json::value const& entry : value.get_array()) {
@@ -221,6 +267,8 @@ Result<boost::json::value> check_type(KeySpec const& key, boost::json::value con
     case KeyType::size:
     case KeyType::rate:
       return check_size(key, value);
+    case KeyType::duration:
+      return check_duration(key, value);
     case KeyType::choice:
       return check_choice(key, value);
     case KeyType::text_list:
@@ -282,6 +330,10 @@ bool is_key_group(std::string_view name) {
   return std::any_of(keys.begin(), keys.end(), [&](KeySpec const& key) {
     return key.name.size() > name.size() && key.name.starts_with(name) && key.name[name.size()] == '.';
   });
+}
+
+KeySpec const* group_flag(std::string_view group) {
+  return group == "watch" ? find_key("watch.push") : nullptr;
 }
 
 std::string nearest_key(std::string_view unknown) {

@@ -360,18 +360,139 @@ TEST_CASE("load: openclaw.json must not steer the keys of others unseen") {
   CHECK(home.load().warnings.empty());
 }
 
-TEST_CASE("load: settings for the daemon are accepted, checked and noted") {
+TEST_CASE("load: settings that nothing acts on are accepted, checked and noted") {
   test::ConfigHome home;
-  home.write_config("{schedule: '15 3 * * *', watch: true, onFailure: ['mail'], retention: {}}");
+  home.write_config("{schedule: '15 3 * * *', retention: {}}");
   LoadedConfig const loaded = home.load();
   REQUIRE(loaded.notes.size() == 1);
-  CHECK(loaded.notes[0] ==
-        "accepted, but used by the daemon, which is not in this version: schedule, retention, watch, "
-        "onFailure");
+  CHECK(loaded.notes[0] == "accepted, but nothing in this version acts on it: retention");
   CHECK(loaded.warnings.empty());
-  CHECK(shown(loaded, "schedule").value == "15 3 * * *");
+  home.write_config("{retention: true}");
+  CHECK(has(home.fail().message, "retention must be an object"));
+}
+
+TEST_CASE("load: every key of the daemon reaches the configuration") {
+  test::ConfigHome home;
+  home.write_config(R"({
+    schedule: "15 3 * * *", timezone: "Europe/Berlin", jitter: "1h", watch: {push: true, quiet: "7s", minInterval: 8},
+    compactionUploadInterval: "9m", autoRestore: false,
+    gateway: {stop: ["a", "b c"], start: ["d"], port: 65535, stopTimeout: "10s"},
+    onSuccess: ["e", ""], onFailure: ["f"], onStale: ["g"], notifyInterval: "1d", staleAfter: "1.5h",
+    healthcheckUrl: "https://hc.example.org/ping/hunter2", metricsTextfile: "m.prom", socket: "~/s", stopTimeout: "500s",
+  })");
+  LoadedConfig const loaded = home.load();
+  ServiceConfig const& service = loaded.config.service;
+  using namespace std::chrono_literals;
+  CHECK(service.schedule == "15 3 * * *");
+  CHECK(service.timezone == "Europe/Berlin");
+  CHECK(service.jitter == 1h);
+  CHECK(service.watch.push);
+  CHECK(service.watch.quiet == 7s);
+  CHECK(service.watch.min_interval == 8s);
+  CHECK(service.compaction_upload_interval == 9min);
+  CHECK_FALSE(service.auto_restore);
+  CHECK(service.gateway.stop == std::vector<std::string>{"a", "b c"});
+  CHECK(service.gateway.start == std::vector<std::string>{"d"});
+  CHECK(service.gateway.port == std::uint16_t{65535});
+  CHECK(service.gateway.stop_timeout == 10s);
+  CHECK(service.on_success == std::vector<std::string>{"e", ""});
+  CHECK(service.on_failure == std::vector<std::string>{"f"});
+  CHECK(service.on_stale == std::vector<std::string>{"g"});
+  CHECK(service.notify_interval == 24h);
+  CHECK(service.stale_after == std::chrono::milliseconds(90min));
+  CHECK(service.healthcheck_url.reveal() == "https://hc.example.org/ping/hunter2");
+  CHECK(service.metrics_textfile == home.path(".config/b2backupd/m.prom"));
+  CHECK(service.socket == home.path("s"));
+  CHECK(service.stop_timeout == 500s);
+  CHECK(shown(loaded, "staleAfter").value == "90m");
+  CHECK(shown(loaded, "jitter").value == "1h");
+  CHECK(shown(loaded, "healthcheckUrl").value == "***");
+  CHECK(shown(loaded, "gateway.stop").value == R"(["a","b c"])");
+  CHECK(loaded.notes.empty());
+}
+
+TEST_CASE("load: `watch: true` is short for its group") {
+  test::ConfigHome home;
+  home.write_config("{watch: true}");
+  LoadedConfig const loaded = home.load();
+  CHECK(loaded.config.service.watch.push);
+  CHECK(loaded.config.service.watch.quiet == std::chrono::seconds(20));
+  CHECK(shown(loaded, "watch.push").source == home.path(".config/b2backupd/config.json5"));
+  home.write_config("{watch: false}");
+  CHECK_FALSE(home.load().config.service.watch.push);
   home.write_config("{watch: 'yes'}");
-  CHECK(has(home.fail().message, "watch must be true or false"));
+  CHECK(has(home.fail().message, "watch must be an object, true or false"));
+  home.write_config("{gateway: true}");
+  CHECK(has(home.fail().message, "gateway must be an object"));
+}
+
+TEST_CASE("load: what agents can write names no command and no address to call") {
+  test::ConfigHome home;
+  home.write_plugin(
+      "{bucket: 'abc', schedule: 'hourly', socket: 'run/s.sock', onFailure: ['sh'], gateway: {stop: ['sh']}, "
+      "healthcheckUrl: 'https://elsewhere.example.org', watch: {push: true}, autoRestore: false, "
+      "metricsTextfile: '/x'}");
+  LoadedConfig const loaded = home.load();
+  ServiceConfig expected;
+  expected.schedule = "hourly";
+  expected.socket = home.path(".openclaw/run/s.sock");  // as a path of that file
+  CHECK(loaded.config.service == expected);
+  for (char const* key :
+       {"onFailure", "gateway", "healthcheckUrl", "watch", "autoRestore", "metricsTextfile"}) {
+    INFO(key);
+    CHECK(any_contains(loaded.warnings, "config." + std::string(key) + " is ignored: "));
+  }
+}
+
+TEST_CASE("load: a profile that is asked for") {
+  test::ConfigHome home;
+  home.write_config("{bucket: 'default'}");
+  home.sources.profile = "work";
+  LoadedConfig loaded = home.load();
+  CHECK(loaded.config.bucket.empty());  // never the default profile's
+  CHECK(loaded.config.state_dir == home.path(".openclaw-work"));
+  CHECK(shown(loaded, "stateDir").source == "default of the profile work");
+  home.write("etc/config-work.json5", "{bucket: 'work', stateDir: '/data/work'}");
+  CHECK(home.load().config.bucket == "work");
+  CHECK(home.load().config.state_dir == "/data/work");
+
+  // The environment does not lead it elsewhere; the command line may.
+  home.sources.environment["OPENCLAW_STATE_DIR"] = "/data/other";
+  loaded = home.load();
+  CHECK(loaded.config.state_dir == "/data/work");
+  CHECK(any_contains(loaded.warnings, "OPENCLAW_STATE_DIR is not used, since --profile work"));
+  home.sources.command_line["stateDir"] = "/data/third";
+  CHECK(home.load().config.state_dir == "/data/third");
+  CHECK(home.load().config.bucket == "work");
+  home.sources.command_line.clear();
+
+  home.sources.config_file = home.write("b.json5", "{bucket: 'given'}");
+  CHECK(home.load().config.bucket == "given");
+  CHECK(home.load().config.state_dir == home.path(".openclaw-work"));
+  home.sources.config_file.clear();
+
+  home.sources.profile = "default";
+  CHECK(home.load().config.bucket == "default");
+  CHECK(home.load().config.state_dir == home.path(".openclaw"));
+  home.sources.profile = "work";
+  home.sources.environment = {{"OPENCLAW_HOME", "/srv"}};
+  home.write("etc/config-work.json5", "{}");
+  CHECK(home.load().config.state_dir == "/srv/.openclaw-work");
+}
+
+TEST_CASE("load: names of profiles") {
+  for (char const* name : {"a", "Work-2_b", "0"})
+    CHECK(check_profile(name).has_value());
+  CHECK(check_profile(std::string(64, 'x')).has_value());
+  for (std::string const& name : {std::string(), std::string("a/b"), std::string(".."), std::string("a.b"),
+                                  std::string("a b"), std::string("\xc3\xa4"), std::string(65, 'x')}) {
+    INFO(name);
+    REQUIRE(check_profile(name).has_error());
+    CHECK(check_profile(name).error().condition == Condition::usage);
+  }
+  test::ConfigHome home;
+  home.sources.profile = "../x";
+  CHECK(home.fail().condition == Condition::usage);
 }
 
 TEST_CASE("load: no secret in any message or row") {

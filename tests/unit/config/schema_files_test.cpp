@@ -92,12 +92,12 @@ TEST_CASE("schema.json agrees with the table, key by key") {
     boost::json::object const* const entry = property(schema, key.name);
     REQUIRE(entry != nullptr);
     std::string description(key.description);
-    if (key.daemon_only) description += " Used by the daemon (not in this version).";
+    if (key.unused) description += " Nothing in this version acts on it.";
     CHECK(std::string(entry->at("description").as_string()) == description);
     CHECK(entry->contains("writeOnly") == key.secret);
 
     boost::json::object const* typed = entry;
-    if (key.type == KeyType::size || key.type == KeyType::rate) {
+    if (key.type == KeyType::size || key.type == KeyType::rate || key.type == KeyType::duration) {
       auto const& forms = entry->at("anyOf").as_array();
       REQUIRE(forms.size() == 2);
       typed = &forms[0].as_object();
@@ -153,14 +153,29 @@ TEST_CASE("the defaults of the table are those of Config") {
   CHECK(test::shown(loaded, "secrets").value ==
         (plain.secrets == SecretRows::exclude ? "exclude" : "include"));
   CHECK(test::shown(loaded, "layout").value == "plugin");
-  auto const number = [&](char const* name) {
-    return static_cast<std::uint64_t>(check_text(*find_key(name), find_key(name)->default_text)->as_int64());
+  auto const number_of = [&](char const* name) {
+    return check_text(*find_key(name), find_key(name)->default_text)->as_int64();
   };
+  auto const number = [&](char const* name) { return static_cast<std::uint64_t>(number_of(name)); };
   CHECK(number("limits.upload") == plain.limits.upload_bytes_per_second);
   CHECK(number("limits.download") == plain.limits.download_bytes_per_second);
   CHECK(number("limits.spool") == plain.limits.spool_bytes);
   CHECK(number("limits.transfers") == plain.limits.transfers);
   CHECK(number("limits.retrySeconds") == plain.limits.retry_seconds);
+
+  ServiceConfig const& service = plain.service;
+  auto const time = [&](char const* name) { return std::chrono::milliseconds(number_of(name)); };
+  CHECK(test::shown(loaded, "schedule").value == service.schedule);
+  CHECK(time("jitter") == service.jitter);
+  CHECK(test::shown(loaded, "watch.push").value == (service.watch.push ? "true" : "false"));
+  CHECK(time("watch.quiet") == service.watch.quiet);
+  CHECK(time("watch.minInterval") == service.watch.min_interval);
+  CHECK(time("compactionUploadInterval") == service.compaction_upload_interval);
+  CHECK(test::shown(loaded, "autoRestore").value == (service.auto_restore ? "true" : "false"));
+  CHECK(time("gateway.stopTimeout") == service.gateway.stop_timeout);
+  CHECK(time("notifyInterval") == service.notify_interval);
+  CHECK(time("stopTimeout") == service.stop_timeout);
+  CHECK(loaded.config.service == service);
 }
 
 TEST_CASE("the example is valid, and loads with its three fields") {
@@ -203,11 +218,34 @@ TEST_CASE("the example shows every key, each with a value that is valid") {
 
 TEST_CASE("schema.json refuses what the program refuses") {
   boost::json::object const schema = json_schema();
-  for (char const* text : {"{buckt: 'abc'}", "{keepSnapshots: 0}", "{keepSnapshots: 'x'}", "{encrypt: 'yes'}",
-                           "{limits: {uplaod: 1}}", "{limits: {upload: '10M'}}", "{limits: {upload: -1}}",
-                           "{limits: {transfers: 65}}", "{layout: 'packed'}", "{include: 'a'}",
-                           "{include: ['']}", "{onFailure: []}", "{secrets: 'all'}", "{stateDir: ''}",
-                           "{applicationKey: 'a', applicationKeyFile: 'b'}"}) {
+  for (char const* text : {"{buckt: 'abc'}",
+                           "{keepSnapshots: 0}",
+                           "{keepSnapshots: 'x'}",
+                           "{encrypt: 'yes'}",
+                           "{limits: {uplaod: 1}}",
+                           "{limits: {upload: '10M'}}",
+                           "{limits: {upload: -1}}",
+                           "{limits: {transfers: 65}}",
+                           "{layout: 'packed'}",
+                           "{include: 'a'}",
+                           "{include: ['']}",
+                           "{onFailure: []}",
+                           "{secrets: 'all'}",
+                           "{stateDir: ''}",
+                           "{applicationKey: 'a', applicationKeyFile: 'b'}",
+                           "{watch: 'yes'}",
+                           "{watch: {quite: 1}}",
+                           "{watch: {quiet: '5 weeks'}}",
+                           "{watch: {quiet: '1.'}}",
+                           "{gateway: true}",
+                           "{gateway: {restart: ['x']}}",
+                           "{gateway: {stop: []}}",
+                           "{gateway: {port: 0}}",
+                           "{jitter: -1}",
+                           "{stopTimeout: 0}",
+                           "{notifyInterval: 1.5}",
+                           "{schedule: ''}",
+                           "{staleAfter: false}"}) {
     INFO(text);
     auto const value = parse_json5(text, "t");
     REQUIRE(value.has_value());

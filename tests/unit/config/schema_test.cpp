@@ -40,11 +40,12 @@ TEST_CASE("schema: the table is sound") {
     CHECK(names.insert(entry.name).second);
     CHECK(entry.description.ends_with("."));
     CHECK(entry.minimum <= entry.maximum);
-    bool const bounded =
-        entry.type == KeyType::integer || entry.type == KeyType::size || entry.type == KeyType::rate;
+    bool const bounded = entry.type == KeyType::integer || entry.type == KeyType::size ||
+                         entry.type == KeyType::rate || entry.type == KeyType::duration;
     CHECK((entry.maximum > 0) == bounded);
     CHECK((entry.type == KeyType::choice) == !entry.choices.empty());
     CHECK_FALSE((entry.in_openclaw_json && entry.type == KeyType::arguments));
+    CHECK_FALSE((entry.daemon_only && entry.unused));
   }
 }
 
@@ -73,6 +74,11 @@ TEST_CASE("schema: nearest key") {
 
 TEST_CASE("schema: groups") {
   CHECK(is_key_group("limits"));
+  CHECK(is_key_group("watch"));
+  CHECK(is_key_group("gateway"));
+  REQUIRE(group_flag("watch") != nullptr);
+  CHECK(group_flag("watch")->name == "watch.push");
+  CHECK(group_flag("limits") == nullptr);
   CHECK_FALSE(is_key_group("limit"));
   CHECK_FALSE(is_key_group("bucket"));
   CHECK_FALSE(is_key_group(""));
@@ -97,7 +103,17 @@ TEST_CASE("schema: types") {
   CHECK(refused("include", boost::json::array{"a["}).starts_with("include has the pattern \"a[\""));
   CHECK(refused("onFailure", "mail") == "onFailure must be a list of texts, not text");
   CHECK(refused("onFailure", boost::json::array{}) == "onFailure must name a program");
-  CHECK(refused("gateway", "x") == "gateway must be an object, not text");
+  CHECK(refused("retention", "x") == "retention must be an object, not text");
+  CHECK(refused("watch.quiet", true) ==
+        "watch.quiet must be a whole number of seconds or text like \"5m\", not true or false");
+  CHECK(refused("watch.quiet", 1.5) ==
+        "watch.quiet must be a whole number of seconds or text like \"5m\", not a number");
+  CHECK(refused("watch.quiet", -1).starts_with("watch.quiet \"-1\" is no length of time"));
+  CHECK(refused("watch.quiet", "2d") == "watch.quiet must be between 0s and 1d, not 2d");
+  CHECK(refused("stopTimeout", "500ms") == "stopTimeout must be between 1s and 1d, not 500ms");
+  CHECK(check_value(key("watch.quiet"), "1.5m")->get_int64() == 90'000);
+  CHECK(check_value(key("watch.quiet"), 20)->get_int64() == 20'000);
+  CHECK(check_value(key("watch.quiet"), 20.0)->get_int64() == 20'000);
   CHECK(refused("secrets", "all") == "secrets must be \"exclude\" or \"include\", not \"all\"");
   CHECK(refused("layout", "flat") == "layout must be \"plugin\", not \"flat\"");
   CHECK(refused("layout", "packed").find("not in this version") != std::string::npos);
@@ -159,9 +175,10 @@ TEST_CASE("schema: values that come as text") {
   CHECK(check_text(key("keepSnapshots"), "0").has_error());
   CHECK(check_text(key("limits.upload"), "1 MiB/s")->get_int64() == 1 << 20);
   CHECK(check_text(key("limits.upload"), "1000")->get_int64() == 1000);
+  CHECK(check_text(key("stopTimeout"), "90")->get_int64() == 90'000);
   CHECK(check_text(key("include"), "notes/**")->get_array().size() == 1);
   CHECK(check_text(key("include"), "['a', 'b']")->get_array().size() == 2);
   CHECK(check_text(key("include"), "['a'").has_error());
-  CHECK(check_text(key("gateway"), "{}").has_value());
+  CHECK(check_text(key("retention"), "{}").has_value());
   CHECK(check_text(key("bucket"), "my-bucket")->get_string() == "my-bucket");
 }
