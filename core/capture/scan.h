@@ -23,7 +23,7 @@ enum class SkipReason {
   unreadable,    // permission or I/O error
   vanished,      // listed and then gone
   unstable,      // changed during every try
-  no_space,      // the spool's disk is full
+  no_space,      // alone too large for the spool's disk
 };
 
 struct Skip {
