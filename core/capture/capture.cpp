@@ -136,7 +136,7 @@ class Capture {
         captured.entry.size = copy.sizes[0];
         captured.entry.hash = copy.hashes[0];
         captured.entry.cut = cut;
-        captured.entry.xattrs = read_xattrs(files[0].fd.get());
+        take_xattrs(captured.entry, files[0].fd.get());
         captured.entry.stat = stat_key(files[0].before);
         read_wal_key(item_.absolute, captured.entry.stat);
         result_.files.push_back(std::move(captured));
@@ -161,7 +161,7 @@ class Capture {
     database_entry_ = entry_of(item_.entry.path, file.before);
     database_entry_.stat = stat_key(file.before);
     read_wal_key(item_.absolute, database_entry_.stat);
-    database_entry_.xattrs = read_xattrs(file.fd.get());
+    take_xattrs(database_entry_, file.fd.get());
     return {};
   }
 
@@ -247,7 +247,7 @@ class Capture {
       captured.entry.size = copy.sizes[i];
       captured.entry.hash = copy.hashes[i];
       captured.entry.damaged = true;
-      captured.entry.xattrs = read_xattrs(files[i].fd.get());
+      take_xattrs(captured.entry, files[i].fd.get());
       captured.entry.stat = stat_key(files[i].before);
       if (i == 0) captured.entry.stat = database_entry_.stat;
       offset += copy.sizes[i];
@@ -265,6 +265,14 @@ class Capture {
     entry.captured_at_ns = started_ns_;
     set_metadata(entry, status);
     return entry;
+  }
+
+  // What the scan found left out it has reported; told here is only what came since.
+  void take_xattrs(Entry& entry, int fd) {
+    Xattrs found = read_xattrs(fd);
+    if (!found.left_out.empty() && entry.path == item_.entry.path && found.kept != item_.entry.xattrs)
+      skip({entry.path, SkipReason::attributes, found.left_out});
+    entry.xattrs = std::move(found.kept);
   }
 
   static Result<std::uint64_t> size_of(std::string const& path) {
