@@ -29,7 +29,8 @@ std::string reason(Error const& error) {
   return error.message;
 }
 
-bool ends_the_job(Error const& error) {
+// Not about this file, or not yet known to be: decided in run().
+bool passes_on(Error const& error) {
   return error.condition == Condition::cancelled || error.condition == Condition::no_space;
 }
 
@@ -41,6 +42,7 @@ Skip skip_for(std::string const& path, Error const& error) {
     case Condition::busy:
     case Condition::changed: return {path, SkipReason::unstable, error.message};
     case Condition::unsupported: return {path, SkipReason::vanished, "was replaced by something that is not a file"};
+    case Condition::no_space: return {path, SkipReason::no_space, "is too large to be captured: " + error.message};
     default: return {path, SkipReason::unreadable, reason(error)};
   }
 }
@@ -70,13 +72,25 @@ class Capture {
         return std::move(result_);
       }
     }
-    auto const done = dispatch();
+    auto done = dispatch();
+    if (!done && done.error().condition == Condition::no_space) {
+      // It may have outgrown its room while others held theirs: once more, waiting for all that it can need.
+      result_ = {};
+      database_room_factor_ = 2;
+      auto again = dispatch();
+      if (again || again.error().condition != Condition::no_space) done = std::move(again);
+    }
     if (!done && ends_the_job(done.error())) return done.error();
     if (!done) skip(skip_for(item_.entry.path, done.error()));
     return std::move(result_);
   }
 
  private:
+  // A file that alone is too large for the spool's disk is its own trouble, a disk that is full for all of them is not.
+  bool ends_the_job(Error const& error) const {
+    return error.condition == Condition::cancelled || (error.condition == Condition::no_space && spool_->is_full());
+  }
+
   Result<void> dispatch() {
     std::vector<LiveFile> files;
     bool database = false;
@@ -122,7 +136,7 @@ class Capture {
         captured.entry.size = copy.sizes[0];
         captured.entry.hash = copy.hashes[0];
         captured.entry.cut = cut;
-        captured.entry.xattrs = read_xattrs(files[0].fd.get());
+        take_xattrs(captured.entry, files[0].fd.get());
         captured.entry.stat = stat_key(files[0].before);
         read_wal_key(item_.absolute, captured.entry.stat);
         result_.files.push_back(std::move(captured));
@@ -147,7 +161,7 @@ class Capture {
     database_entry_ = entry_of(item_.entry.path, file.before);
     database_entry_.stat = stat_key(file.before);
     read_wal_key(item_.absolute, database_entry_.stat);
-    database_entry_.xattrs = read_xattrs(file.fd.get());
+    take_xattrs(database_entry_, file.fd.get());
     return {};
   }
 
@@ -160,7 +174,7 @@ class Capture {
     }
     DatabaseCopy copied;
     {
-      B2B_ASSIGN(auto room, spool_->reserve(estimate, false, stop_));
+      B2B_ASSIGN(auto room, spool_->reserve(estimate * database_room_factor_, false, stop_));
       auto const check = options_.check_later ? DatabaseCheck::later : DatabaseCheck::now;
       B2B_ASSIGN(copied, copy_database(item_.absolute, room->path(), stop_, check));
       if (!copied.damaged) return options_.check_later ? keep_unchecked(std::move(room)) : keep_copy(copied, std::move(room));
@@ -184,7 +198,7 @@ class Capture {
     if (options_.scrub_secrets && copied.may_hold_secrets) {
       B2B_TRY(room->resize(2 * size));  // the scrubbed copy is written beside the first
       auto const scrubbed = scrub_secrets(room->path());
-      if (!scrubbed && ends_the_job(scrubbed.error())) return scrubbed.error();
+      if (!scrubbed && passes_on(scrubbed.error())) return scrubbed.error();
       if (!scrubbed)
         return make_error(Condition::corrupt, "its secrets could not be removed from the copy, so it is left out: " +
                                                   scrubbed.error().message);
@@ -246,7 +260,7 @@ class Capture {
       captured.entry.size = copy.sizes[i];
       captured.entry.hash = copy.hashes[i];
       captured.entry.damaged = true;
-      captured.entry.xattrs = read_xattrs(files[i].fd.get());
+      take_xattrs(captured.entry, files[i].fd.get());
       captured.entry.stat = stat_key(files[i].before);
       if (i == 0) captured.entry.stat = database_entry_.stat;
       offset += copy.sizes[i];
@@ -266,6 +280,14 @@ class Capture {
     return entry;
   }
 
+  // What the scan found left out it has reported; told here is only what came since.
+  void take_xattrs(Entry& entry, int fd) {
+    Xattrs found = read_xattrs(fd);
+    if (!found.left_out.empty() && entry.path == item_.entry.path && found.kept != item_.entry.xattrs)
+      skip({entry.path, SkipReason::attributes, found.left_out});
+    entry.xattrs = std::move(found.kept);
+  }
+
   static Result<std::uint64_t> size_of(std::string const& path) {
     struct stat status {};
     if (::stat(path.c_str(), &status) != 0) return errno_error(errno, "look at", path);
@@ -281,6 +303,7 @@ class Capture {
   Clock& clock_;
   std::stop_token const& stop_;
   std::int64_t started_ns_ = 0;
+  unsigned database_room_factor_ = 1;  // 2: the copy and its scrubbed copy are there at once
   Entry database_entry_;
   CaptureResult result_;
 };

@@ -45,7 +45,9 @@ struct CaptureResult {
 // file (journal_mode=DELETE), checked with quick_check, scrubbed; a copy that fails the check, or a source that SQLite
 // cannot read, is kept raw with its sidecars, `damaged`. A copy that cannot be scrubbed is skipped as unreadable.
 // A database's "-wal", "-shm" or "-journal" is never taken for itself: by_rule.
-// Only a stop (cancelled) or a full spool disk (no_space) is an Error; everything about this file is in the result.
+// A file that alone does not fit on the spool's disk is skipped as no_space.
+// Only a stop (cancelled) or a spool disk that is full for small files too (no_space, Spool::is_full()) is an Error;
+// everything about this file is in the result.
 Result<CaptureResult> capture_file(ScanItem const& item, std::shared_ptr<Spool> const& spool, CaptureOptions const& options,
                                    Clock& clock, std::stop_token const& stop);
 

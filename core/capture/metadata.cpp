@@ -4,8 +4,12 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <string_view>
+#include <vector>
+
+#include "core/util/encoding.h"
 
 namespace b2b {
 namespace {
@@ -27,24 +31,63 @@ ssize_t read_fitting(std::string& buffer, Read const& read) {
   }
 }
 
+// At most what the attribute takes in a manifest: its name escaped (or in base64), its value in base64.
+std::size_t written_bytes(std::string_view name, std::size_t value_bytes) {
+  std::size_t bytes = 8 + (value_bytes + 2) / 3 * 4;
+  for (char const c : name) bytes += static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\' ? 6 : 2;
+  return bytes;
+}
+
+std::vector<std::string> split_names(std::string_view names) {
+  std::vector<std::string> out;
+  while (!names.empty()) {
+    out.emplace_back(names.substr(0, names.find('\0')));
+    names.remove_prefix(std::min(names.size(), out.back().size() + 1));
+  }
+  return out;
+}
+
+std::string describe_left_out(std::vector<std::string> const& names) {
+  constexpr std::size_t named = 3;
+  std::string out = names.size() == 1 ? "its extended attribute " : "its extended attributes ";
+  for (std::size_t i = 0; i < std::min(names.size(), named); ++i) out += (i == 0 ? "" : ", ") + printable(names[i]);
+  if (names.size() > named) out += " and " + std::to_string(names.size() - named) + " more";
+  return out + (names.size() == 1 ? " is" : " are") + " left out: all of one file together may take 1 MB in a snapshot";
+}
+
 template <class List, class Get>
-std::map<std::string, std::string> collect(List const& list, Get const& get) {
-  std::map<std::string, std::string> out;
-  std::string names;
-  ssize_t const size = read_fitting(names, list);
+Xattrs collect(List const& list, Get const& get) {
+  Xattrs out;
+  std::string list_text;
+  ssize_t const size = read_fitting(list_text, list);
   if (size <= 0) return out;
   bool const as_root = ::geteuid() == 0;
-  std::string_view rest(names.data(), static_cast<std::size_t>(size));
-  while (!rest.empty()) {
-    std::string const name(rest.substr(0, rest.find('\0')));
-    rest.remove_prefix(std::min(rest.size(), name.size() + 1));
-    if (!worth_keeping(name, as_root)) continue;
+  auto names = split_names(std::string_view(list_text.data(), static_cast<std::size_t>(size)));
+  std::erase_if(names, [&](std::string const& name) { return !worth_keeping(name, as_root); });
+  std::sort(names.begin(), names.end());  // the same ones each time, the system's own first
+  std::size_t room = xattr_budget_bytes;
+  std::vector<std::string> left_out;
+  for (std::string const& name : names) {
+    auto const read = [&](void* to, std::size_t bytes) { return get(name.c_str(), to, bytes); };
+    ssize_t const announced = read(nullptr, 0);
+    if (announced < 0) continue;  // removed in between
+    if (written_bytes(name, static_cast<std::size_t>(announced)) > room) {
+      left_out.push_back(name);
+      continue;
+    }
     std::string value;
-    ssize_t const length = read_fitting(value, [&](void* to, std::size_t room) { return get(name.c_str(), to, room); });
-    if (length < 0) continue;  // removed in between
+    ssize_t const length = read_fitting(value, read);
+    if (length < 0) continue;
     value.resize(static_cast<std::size_t>(length));
-    out.emplace(name, std::move(value));
+    std::size_t const taken = written_bytes(name, value.size());
+    if (taken > room) {
+      left_out.push_back(name);
+      continue;
+    }
+    room -= taken;
+    out.kept.emplace(name, std::move(value));
   }
+  if (!left_out.empty()) out.left_out = describe_left_out(left_out);
   return out;
 }
 
@@ -70,12 +113,12 @@ StatKey stat_key(struct stat const& status) {
   return key;
 }
 
-std::map<std::string, std::string> read_xattrs(std::string const& path) {
+Xattrs read_xattrs(std::string const& path) {
   return collect([&](char* to, std::size_t room) { return ::llistxattr(path.c_str(), to, room); },
                  [&](char const* name, void* to, std::size_t room) { return ::lgetxattr(path.c_str(), name, to, room); });
 }
 
-std::map<std::string, std::string> read_xattrs(int fd) {
+Xattrs read_xattrs(int fd) {
   return collect([&](char* to, std::size_t room) { return ::flistxattr(fd, to, room); },
                  [&](char const* name, void* to, std::size_t room) { return ::fgetxattr(fd, name, to, room); });
 }

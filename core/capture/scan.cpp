@@ -67,6 +67,11 @@ bool read_link(int directory_fd, char const* name, std::string& target) {
   }
 }
 
+void take_xattrs(ScanItem& item, Xattrs found) {
+  item.entry.xattrs = std::move(found.kept);
+  item.attributes_left_out = std::move(found.left_out);
+}
+
 struct CloseDirectory {
   void operator()(DIR* dir) const { ::closedir(dir); }
 };
@@ -161,7 +166,7 @@ class Scanner {
     if (S_ISDIR(status.st_mode)) {
       if (!scope_.may_take_below(cover, item.entry.path)) return;
       item.entry.type = EntryType::directory;
-      item.entry.xattrs = xattrs(directory_fd, found.d_name);
+      take_xattrs(item, xattrs(directory_fd, found.d_name));
       auto node = std::make_shared<Node>();
       node->parent = parent;
       node->root = parent->root;
@@ -179,7 +184,7 @@ class Scanner {
       item.entry.size = static_cast<std::uint64_t>(status.st_size);
       item.entry.stat = stat_key(status);
       read_wal_key_at(directory_fd, found.d_name, item.entry.stat);
-      item.entry.xattrs = xattrs(directory_fd, found.d_name);
+      take_xattrs(item, xattrs(directory_fd, found.d_name));
     } else {
       return skip({std::move(item.entry.path), SkipReason::by_rule, special_kind(status.st_mode)});
     }
@@ -193,10 +198,17 @@ class Scanner {
     std::vector<Node*> unreported;
     for (Node* above = node.get(); above != nullptr && above->item; above = above->parent.get()) unreported.push_back(above);
     for (auto above = unreported.rbegin(); above != unreported.rend(); ++above) {
-      callbacks_.entry(std::move(*(*above)->item));
+      hand_over(std::move(*(*above)->item));
       (*above)->item.reset();
     }
-    if (item) callbacks_.entry(std::move(*item));
+    if (item) hand_over(std::move(*item));
+  }
+
+  void hand_over(ScanItem item) {
+    std::optional<Skip> left_out;
+    if (!item.attributes_left_out.empty()) left_out = {item.entry.path, SkipReason::attributes, item.attributes_left_out};
+    callbacks_.entry(std::move(item));
+    if (left_out) callbacks_.skip(std::move(*left_out));
   }
 
   void skip(Skip skip) {
@@ -221,7 +233,7 @@ class Scanner {
     return relative.empty() ? parent.root->label : join_path(parent.root->label, relative);
   }
 
-  static std::map<std::string, std::string> xattrs(int directory_fd, char const* name) {
+  static Xattrs xattrs(int directory_fd, char const* name) {
     return read_xattrs("/proc/self/fd/" + std::to_string(directory_fd) + "/" + name);
   }
 
@@ -268,7 +280,7 @@ Result<void> scan(std::vector<Root> const& roots, Scope const& scope, std::size_
       ScanItem item;
       item.entry.path = root.label;
       item.entry.type = EntryType::directory;
-      item.entry.xattrs = read_xattrs(root.fd.get());
+      take_xattrs(item, read_xattrs(root.fd.get()));
       set_metadata(item.entry, status);
       item.absolute = root.path;
       item.root_bytes = root.path.size();

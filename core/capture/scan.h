@@ -23,7 +23,8 @@ enum class SkipReason {
   unreadable,    // permission or I/O error
   vanished,      // listed and then gone
   unstable,      // changed during every try
-  no_space,      // the spool's disk is full
+  no_space,      // alone too large for the spool's disk
+  attributes,    // it is there, but some of its extended attributes are not: they are over the limit
 };
 
 struct Skip {
@@ -37,6 +38,7 @@ struct Skip {
 struct ScanItem {
   Entry entry;
   std::string absolute;    // where it is now
+  std::string attributes_left_out;  // extended attributes over the limit, for the person; reported as a skip, too
   std::uint64_t device = 0;
   std::uint64_t links = 1; // st_nlink; the caller finds hard links by (device, inode)
   std::size_t root_bytes = 0;  // how much of `absolute` names the root; below it no symbolic link is ever followed
@@ -50,7 +52,8 @@ struct ScanCallbacks {     // called from several threads, one at a time (the sc
 // Directories are reported when in scope or when something below them is, a directory always before what lies in it (a
 // labelled root's own directory under its label); apart from that the order is open. Directories and files that the scope
 // leaves out are not reported at all, nor a directory that holds private_capture_marker, nor our own folder "b2backupd/"
-// in the state directory. File systems mounted below a root are part of it.
+// in the state directory. File systems mounted below a root are part of it. An entry without some of its extended
+// attributes is reported, and after it a skip (SkipReason::attributes).
 // Fails only when a root itself cannot be listed (not_found, permission: names it; refused: it holds the marker) or on
 // stop (cancelled).
 Result<void> scan(std::vector<Root> const& roots, Scope const& scope, std::size_t threads, ScanCallbacks const& callbacks,

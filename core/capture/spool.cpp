@@ -18,6 +18,7 @@ namespace b2b {
 namespace {
 
 constexpr std::string_view name_prefix = "captured-";
+constexpr std::uint64_t least_useful_bytes = 1 << 20;
 
 // Removes what a crash left behind, and nothing that another program put there.
 Result<void> remove_leftovers(std::string const& directory) {
@@ -106,6 +107,13 @@ Result<std::shared_ptr<Spool::Room>> Spool::reserve(std::uint64_t bytes, bool ma
   ++s.disk_rooms;
   std::string path = join_path(s.directory, std::string(name_prefix) + std::to_string(s.next_name++));
   return std::shared_ptr<Room>(new Room(shared_from_this(), bytes, false, std::move(path)));
+}
+
+bool Spool::is_full() const {
+  std::scoped_lock const lock(state_->mutex);
+  if (state_->disk_rooms > 0) return false;
+  auto const free = free_space(state_->directory);
+  return !free || !state_->fits_on_disk(least_useful_bytes, *free);
 }
 
 std::uint64_t Spool::held_on_disk() const {

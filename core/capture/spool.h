@@ -50,6 +50,8 @@ class Spool : public std::enable_shared_from_this<Spool> {
     std::string path_;
   };
   Result<std::shared_ptr<Room>> reserve(std::uint64_t bytes, bool may_be_in_memory, std::stop_token const& stop);
+  // Nothing is held on the disk, and yet it has no room even for small bodies (less than 1 MiB): no file will do better.
+  bool is_full() const;
   std::uint64_t held_on_disk() const;    // bytes of the rooms that are not in memory
   std::uint64_t held_in_memory() const;
 

@@ -124,6 +124,7 @@ Result<LoadedConfig> load_config(ConfigSources const& sources) {
                                         &own.values,   &plugin.values, &defaults};
   LoadedConfig loaded = merge_layers(all);
   loaded.openclaw_json = plugin.path;
+  loaded.config.openclaw_json = plugin.path;
   loaded.warnings = own.warnings;
   loaded.warnings.insert(loaded.warnings.end(), plugin.warnings.begin(), plugin.warnings.end());
   if (!own.path.empty()) loaded.files.push_back(own.path);

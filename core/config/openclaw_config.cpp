@@ -184,6 +184,16 @@ Result<std::string> OpenClawConfig::resolve_include(std::string_view name, Place
   return real;
 }
 
+std::optional<std::uint16_t> configured_gateway_port(std::string const& path, std::vector<std::string> include_roots) {
+  auto config = OpenClawConfig::open(path, std::move(include_roots));
+  if (!config) return std::nullopt;
+  auto const value = config->at({"gateway", "port"});
+  if (!value || !*value || !(*value)->is_int64()) return std::nullopt;
+  std::int64_t const port = (*value)->get_int64();
+  if (port < 1 || port > 65535) return std::nullopt;
+  return static_cast<std::uint16_t>(port);
+}
+
 boost::json::value merge_json(boost::json::value under, boost::json::value over) {
   if (under.is_array() && over.is_array()) {
     for (boost::json::value& entry : over.get_array())

@@ -9,6 +9,7 @@
 // One thread at a time.
 #pragma once
 
+#include <cstdint>
 #include <initializer_list>
 #include <map>
 #include <optional>
@@ -73,6 +74,9 @@ class OpenClawConfig {
   std::map<std::string, Parsed> files_;
   std::size_t includes_followed_ = 0;  // in this at(): lists of lists must not run away
 };
+
+// `gateway.port`: where the gateway listens; nullopt when it is not set there, or cannot be known from it.
+std::optional<std::uint16_t> configured_gateway_port(std::string const& path, std::vector<std::string> include_roots = {});
 
 // OpenClaw's merge: objects key by key, lists one after the other, otherwise `over` wins.
 boost::json::value merge_json(boost::json::value under, boost::json::value over);

@@ -55,30 +55,45 @@ Key hkdf(Key const& key, std::string_view purpose) {
   return out;
 }
 
-Keyring::Keyring(std::vector<Secret> passphrases, std::size_t cache_limit)
-    : passphrases_(std::move(passphrases)), cache_limit_(std::max<std::size_t>(cache_limit, 1)) {}
-
-std::optional<Key> Keyring::cached(std::size_t index, Salt const& salt) {
-  std::scoped_lock lock(mutex_);
-  auto const found = cache_.find({index, salt});
-  if (found == cache_.end()) return std::nullopt;
-  found->second.used = ++tick_;
-  return found->second.key;
-}
+Keyring::Keyring(std::vector<Secret> passphrases, std::size_t cache_limit, Derive derive)
+    : passphrases_(std::move(passphrases)),
+      cache_limit_(std::max<std::size_t>(cache_limit, 1)),
+      derive_(derive ? std::move(derive) : [](Secret const& passphrase, Salt const& salt) { return scrypt(passphrase, salt); }) {}
 
 Result<Key> Keyring::key(std::size_t index, Salt const& salt) {
   B2B_ASSERT(index < passphrases_.size());
-  if (auto hit = cached(index, salt)) return *hit;
-  std::scoped_lock derivation(derivation_mutex_);
-  if (auto hit = cached(index, salt)) return *hit;  // whom we waited for made it
-  B2B_ASSIGN(Key const derived, scrypt(passphrases_[index], salt));
-  std::scoped_lock lock(mutex_);
+  KeyName const name{index, salt};
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    if (auto const hit = cache_.find(name); hit != cache_.end()) {
+      hit->second.used = ++tick_;
+      return hit->second.key;
+    }
+    if (deriving_.size() < derivations_at_once && !deriving_.contains(name)) break;
+    derivation_done_.wait(lock);
+  }
+  struct Turn {
+    Keyring& ring;
+    KeyName const& name;
+    std::unique_lock<std::mutex>& lock;
+    Turn(Keyring& ring_, KeyName const& name_, std::unique_lock<std::mutex>& lock_) : ring(ring_), name(name_), lock(lock_) {
+      ring.deriving_.insert(name);
+      lock.unlock();
+    }
+    ~Turn() {
+      if (!lock.owns_lock()) lock.lock();
+      ring.deriving_.erase(name);
+      ring.derivation_done_.notify_all();
+    }
+  } const turn(*this, name, lock);
+  B2B_ASSIGN(Key const derived, derive_(passphrases_[index], salt));
+  lock.lock();
   if (cache_.size() >= cache_limit_) {
     auto const oldest = std::min_element(cache_.begin(), cache_.end(),
                                          [](auto const& a, auto const& b) { return a.second.used < b.second.used; });
     cache_.erase(oldest);
   }
-  cache_.insert_or_assign({index, salt}, Slot{derived, ++tick_});
+  cache_.insert_or_assign(name, Slot{derived, ++tick_});
   return derived;
 }
 

@@ -2,11 +2,14 @@
 #pragma once
 
 #include <array>
+#include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -48,11 +51,15 @@ Key hkdf(Key const& key, std::string_view purpose);
 
 // The passphrases that may open an object, and the keys derived from them so far, by salt.
 // Thread-safe; of two threads that ask for the same key one derives and the other waits. At most `cache_limit` keys are
-// kept (least recently used goes first), one derivation runs at a time, so that memory stays bounded.
+// kept (least recently used goes first), and two derivations run at a time, so that memory stays bounded: 16 MB each.
 class Keyring {
  public:
-  // The first passphrase is the one that new objects are written with; the others only open old ones.
-  explicit Keyring(std::vector<Secret> passphrases, std::size_t cache_limit = 4096);
+  static constexpr std::size_t derivations_at_once = 2;
+  using Derive = std::function<Result<Key>(Secret const& passphrase, Salt const& salt)>;
+
+  // The first passphrase is the one that new objects are written with; the others only open old ones. `derive`: scrypt
+  // when empty; called from many threads.
+  explicit Keyring(std::vector<Secret> passphrases, std::size_t cache_limit = 4096, Derive derive = {});
   bool empty() const { return passphrases_.empty(); }
   std::size_t size() const { return passphrases_.size(); }
   // The key for `salt` under passphrase number `index` (0 = the current one).
@@ -62,17 +69,19 @@ class Keyring {
   void set_preferred(std::size_t index);
 
  private:
-  std::optional<Key> cached(std::size_t index, Salt const& salt);
+  using KeyName = std::pair<std::size_t, Salt>;
 
   std::vector<Secret> const passphrases_;
   std::size_t const cache_limit_;
-  std::mutex derivation_mutex_;  // held while deriving; taken before mutex_
-  mutable std::mutex mutex_;     // guards all below
+  Derive const derive_;
+  mutable std::mutex mutex_;  // guards all below; not held while deriving
+  std::condition_variable derivation_done_;
+  std::set<KeyName> deriving_;
   struct Slot {
     Key key;
     std::uint64_t used = 0;
   };
-  std::map<std::pair<std::size_t, Salt>, Slot> cache_;
+  std::map<KeyName, Slot> cache_;
   std::uint64_t tick_ = 0;
   std::size_t preferred_ = 0;
 };

@@ -94,6 +94,10 @@ class LiveState {
   }
 
   Result<void> skipped(Skip const& skip) {
+    if (skip.reason == SkipReason::attributes) {
+      notes_.push_back(printable(skip.path) + ": " + skip.detail);
+      return {};  // itself it is compared
+    }
     if (++skips_ <= skips_named) notes_.push_back(printable(skip.path) + " could not be compared: " + skip.detail);
     B2B_ASSIGN(auto const before, snapshot_.find(skip.path));
     if (!before) return {};

@@ -1,5 +1,6 @@
 #include "core/engine/restore_guard.h"
 
+#include "core/config/openclaw_config.h"
 #include "core/engine/fresh_state.h"
 #include "core/gateway/open_by.h"
 #include "core/gateway/probe.h"
@@ -52,8 +53,8 @@ Result<void> nobody_has_databases_open(RestoreSite const& site, PlanStore& plan)
   return paths.empty() ? Result<void>() : nobody_has_open(paths);
 }
 
-Result<void> gateway_is_stopped(std::string const& state_dir, std::string_view what) {
-  GatewayState const gateway = probe_gateway(state_dir);
+Result<void> gateway_is_stopped(std::string const& state_dir, std::string const& openclaw_json, std::string_view what) {
+  GatewayState const gateway = probe_gateway(state_dir, configured_gateway_port(openclaw_json));
   if (gateway.running == GatewayState::Running::stopped) return {};
   bool const known = gateway.running == GatewayState::Running::running;
   return make_error(
@@ -74,8 +75,8 @@ Result<void> guard_databases(EngineContext& context, RestoreSite const& site, Pl
   if (site.kind == RestoreSite::Kind::fresh || !site.tree) return {};
   if (site.kind == RestoreSite::Kind::existing) {
     if (!touches) return {};
-    if (path_exists(site.tree->absolute("openclaw.json")))
-      B2B_TRY(gateway_is_stopped(site.target, "replace databases"));
+    std::string const openclaw_json = site.tree->absolute("openclaw.json");
+    if (path_exists(openclaw_json)) B2B_TRY(gateway_is_stopped(site.target, openclaw_json, "replace databases"));
     return nobody_has_databases_open(site, plan);
   }
   if (touches) {
@@ -90,7 +91,9 @@ Result<void> guard_databases(EngineContext& context, RestoreSite const& site, Pl
           std::string(what_works) + ". Nothing was changed", site.target);
   }
   if (!touches && !totals.makes_databases) return {};
-  B2B_TRY(gateway_is_stopped(site.target, "write databases"));
+  std::string const& configured = context.config.openclaw_json;
+  B2B_TRY(gateway_is_stopped(site.target, configured.empty() ? join_path(site.target, "openclaw.json") : configured,
+                             "write databases"));
   return nobody_has_databases_open(site, plan);
 }
 

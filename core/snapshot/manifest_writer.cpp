@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <variant>
 
+#include "core/capture/metadata.h"
 #include "core/crypto/hash.h"
 #include "core/snapshot/layout.h"
 #include "core/snapshot/manifest.h"
@@ -11,6 +12,8 @@ namespace b2b {
 namespace {
 
 constexpr std::size_t flush_bytes = 64 * 1024;
+// Three names of up to 4096 bytes, escaped: what stands in an entry besides its attributes.
+static_assert(xattr_budget_bytes + 3 * 6 * 4096 + 4096 <= manifest::max_written_entry);
 
 // Whichever digest ends the manifest.
 class Digest {

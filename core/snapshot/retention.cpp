@@ -52,33 +52,11 @@ class Selection {
     }
   }
 
-  // Snapshots of trigger "change". The newest of an hour or day is chosen among all of them, whatever rule
-  // they fall under, so that thinning now and then ends where thinning once would.
+  // Snapshots of trigger "change".
   void thin_changes() {
-    std::set<std::int64_t> hours, days;
-    for (auto const i : order_) {
-      if (!items_[i].complete || !thinned(i)) continue;
-      auto const time = items_[i].id.time;
-      auto const hour = std::chrono::floor<std::chrono::hours>(time);
-      bool const newest_of_hour = hours.insert(hour.time_since_epoch().count()).second;
-      bool const newest_of_day =
-          days.insert(std::chrono::floor<std::chrono::days>(time).time_since_epoch().count()).second;
-      auto const age = now_ - time;
-      std::string const day = format_iso8601(time).substr(0, 10);
-      std::string const clock = format_iso8601(hour).substr(11, 5);
-      if (age <= keep_all)
-        keep(i, "a change within the last hour");
-      else if (age <= keep_hourly && newest_of_hour)
-        keep(i, "hourly, the newest of " + day + " " + clock);
-      else if (age > keep_hourly && age <= keep_daily && newest_of_day)
-        keep(i, "daily, the newest of " + day);
-      else if (age <= keep_hourly)
-        verdicts_[i].reason = "hourly, " + day + " " + clock + " has a newer one";
-      else if (age <= keep_daily)
-        verdicts_[i].reason = "daily, " + day + " has a newer one";
-      else
-        verdicts_[i].reason = "a change older than 30 days";
-    }
+    Thinning thinning;
+    for (auto const i : order_)
+      if (items_[i].complete && thinned(i)) thin(i, thinning, {});
   }
 
   void keep_newest_complete(std::string const& reason) {
@@ -93,23 +71,65 @@ class Selection {
     if (!order_.empty()) keep(order_.front(), reason);
   }
 
-  // Incomplete ones stay as long as they are newer than the oldest complete one that stays.
-  void judge_incomplete() {
+  // Incomplete ones, on top of the complete ones that stay and without a say in which those are. A file that
+  // can never be read makes all snapshots incomplete, so these have bounds of their own, which are the same.
+  void judge_incomplete(std::uint32_t limit) {
     std::optional<std::size_t> oldest;
     for (auto const i : order_)
       if (items_[i].complete && verdicts_[i].keep) oldest = i;
+    std::uint32_t counted = 0;
+    Thinning thinning;
     for (auto const i : order_) {
-      if (items_[i].complete || verdicts_[i].keep) continue;
-      if (!oldest)
-        keep(i, "incomplete, and no complete snapshot is there");
-      else if (id_before(items_[*oldest].id, items_[i].id))
-        keep(i, "incomplete, newer than the oldest kept complete one");
+      if (items_[i].complete) continue;
+      if (oldest && id_before(items_[i].id, items_[*oldest].id)) {
+        if (!verdicts_[i].keep) verdicts_[i].reason = "incomplete, older than every kept complete one";
+        continue;
+      }
+      bool const kept_anyway = verdicts_[i].keep;
+      std::string const reason = verdicts_[i].reason;
+      if (thinned(i))
+        thin(i, thinning, "incomplete; ");
+      else if (counted++ < limit)
+        keep(i, "incomplete, one of the newest " + std::to_string(limit) + " of those");
       else
-        verdicts_[i].reason = "incomplete, older than every kept complete one";
+        verdicts_[i].reason = "incomplete, older than the newest " + std::to_string(limit) + " of those";
+      if (kept_anyway) keep(i, reason);
     }
+    // Whatever its age, nothing is as close to what is there now.
+    if (!order_.empty() && !verdicts_[order_.front()].keep) keep(order_.front(), "the newest snapshot, though incomplete");
   }
 
  private:
+  // The hours and days that have their snapshot already.
+  struct Thinning {
+    std::set<std::int64_t> hours, days;
+  };
+
+  // The newest of an hour or day is chosen among all of them, whatever rule they fall under, so that thinning
+  // now and then ends where thinning once would.
+  void thin(std::size_t i, Thinning& seen, std::string const& prefix) {
+    auto const time = items_[i].id.time;
+    auto const hour = std::chrono::floor<std::chrono::hours>(time);
+    bool const newest_of_hour = seen.hours.insert(hour.time_since_epoch().count()).second;
+    bool const newest_of_day =
+        seen.days.insert(std::chrono::floor<std::chrono::days>(time).time_since_epoch().count()).second;
+    auto const age = now_ - time;
+    std::string const day = format_iso8601(time).substr(0, 10);
+    std::string const clock = format_iso8601(hour).substr(11, 5);
+    if (age <= keep_all)
+      keep(i, prefix + "a change within the last hour");
+    else if (age <= keep_hourly && newest_of_hour)
+      keep(i, prefix + "hourly, the newest of " + day + " " + clock);
+    else if (age > keep_hourly && age <= keep_daily && newest_of_day)
+      keep(i, prefix + "daily, the newest of " + day);
+    else if (age <= keep_hourly)
+      verdicts_[i].reason = prefix + "hourly, " + day + " " + clock + " has a newer one";
+    else if (age <= keep_daily)
+      verdicts_[i].reason = prefix + "daily, " + day + " has a newer one";
+    else
+      verdicts_[i].reason = prefix + "a change older than 30 days";
+  }
+
   bool thinned(std::size_t i) const {
     return items_[i].is_change && items_[i].id.kind == SnapshotKind::regular;
   }
@@ -139,7 +159,7 @@ std::vector<RetentionVerdict> apply_retention(std::vector<RetentionItem> const& 
   regular.keep_newest(policy.keep_snapshots);
   regular.thin_changes();
   regular.keep_newest_complete("the newest complete snapshot");
-  regular.judge_incomplete();
+  regular.judge_incomplete(policy.keep_snapshots);
 
   Selection safety(items, verdicts, now);
   safety.begin(SnapshotKind::safety);
@@ -147,7 +167,7 @@ std::vector<RetentionVerdict> apply_retention(std::vector<RetentionItem> const& 
   safety.keep_newest(policy.keep_safety_snapshots);
   safety.keep_newest_complete("the newest complete safety snapshot");
   safety.keep_very_newest("the newest safety snapshot");
-  safety.judge_incomplete();
+  safety.judge_incomplete(policy.keep_safety_snapshots);
   return verdicts;
 }
 

@@ -29,7 +29,9 @@ struct RetentionVerdict {
 
 // `now` is the store's clock. Rules:
 //  - the newest complete snapshot of each kind and the newest safety snapshot are always kept;
-//  - incomplete ones are not counted, and kept while they are newer than the oldest kept complete one of their kind;
+//  - incomplete ones are never counted among the complete ones. Those older than every kept complete one of their kind go;
+//    of the others as many stay as a policy of their own would keep: the newest keep_snapshots (keep_safety_snapshots),
+//    changes thinned by age. The newest snapshot of all stays, complete or not;
 //  - trigger "change": all within the last hour, then the newest of each (UTC) hour for a day, of each day for 30 days, then none;
 //  - ids more than 24 hours in the future are kept and not counted.
 // Time alone only ever removes: what is not kept now is not kept later. Verdicts come in the order of the items, each with

@@ -213,6 +213,37 @@ class Snapshots(Case):
         finally:
             subprocess.run(["umount", small], check=True)
 
+    def small_data_disk(self, size):
+        """A file system of its own for the data directory; 64 MB of it are always left alone."""
+        if os.geteuid() != 0:
+            self.skipTest("needs to mount a small file system")
+        small = self.machine.root / "small-data"
+        small.mkdir()
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "none", small], capture_output=True).returncode != 0:
+            self.skipTest("mounting is not allowed here")
+        self.addCleanup(subprocess.run, ["umount", small], check=True)
+        self.machine.configure(dataDir=str(small))
+
+    def test_a_file_too_large_for_the_spool_is_skipped(self):
+        self.small_data_disk("72m")
+        self.machine.write("workspace/huge.bin", os.urandom(20_000_000))
+        self.machine.write("workspace/large.bin", os.urandom(2_000_000))
+        self.before = harness.tree(self.machine.state)
+        outcome = self.machine.run("--json", "push")
+        self.assertEqual(outcome.code, 3, outcome)
+        self.assertFalse(outcome.json["complete"])
+        self.assertEqual([s["path"] for s in outcome.json["skipped"]], ["workspace/huge.bin"])
+        self.assertIn("no room for a file of 20000000 bytes", outcome.json["skipped"][0]["reason"])
+        self.assertEqual(self.restore(snapshot=outcome.json["snapshot"]).code, 0)
+        self.assertTrue((self.out / "workspace/large.bin").exists())
+        self.assertFalse((self.out / "workspace/huge.bin").exists())
+
+    def test_spool_disk_full_for_small_files_too(self):
+        self.small_data_disk("64m")
+        self.machine.write("workspace/ordinary.bin", os.urandom(100_000))
+        self.before = harness.tree(self.machine.state)
+        self.expect(self.machine.run("push"), 1, "spool", "no room", "dataDir")
+
     def test_half_of_the_files_gone_pauses_pruning(self):
         self.machine.configure(keepSnapshots=1)
         shutil.rmtree(self.machine.state / "workspace")

@@ -34,7 +34,7 @@ inline void need(Result<void> result) {
 
 class Place {
  public:
-  Place() : directory_(need(TemporaryDirectory::create("/tmp", "b2b-capture-"))) {
+  explicit Place(std::string const& above = "/tmp") : directory_(need(TemporaryDirectory::create(above, "b2b-capture-"))) {
     need(make_directories(root()));
   }
   std::string const& path() const { return directory_.path(); }

@@ -106,7 +106,7 @@ TEST_CASE("vanished, replaced and unreadable files are skipped by name") {
   }
 }
 
-TEST_CASE("only a stop and a full spool are errors") {
+TEST_CASE("only a stop and a spool that is full for small files too are errors") {
   Place const place;
   place.write("workspace/file", std::string(100'000, 'x'));
   std::stop_source stop;
@@ -125,6 +125,27 @@ TEST_CASE("only a stop and a full spool are errors") {
     REQUIRE_FALSE(refused.has_value());
     CHECK(refused.error().condition == Condition::no_space);
   }
+}
+
+TEST_CASE("a file that alone is too large for the spool's disk is skipped by name, the others are not") {
+  Place const place;
+  create_database(place.at("workspace/large.sqlite"), "CREATE TABLE t(x)");
+  place.write("workspace/large.bin", "x");
+  place.write("workspace/small.bin", std::string(100'000, 'x'));
+  auto const spool = spool_in(place.path() + "/spool");
+  std::uintmax_t const too_large = 2 * std::filesystem::space(place.path()).capacity;
+  for (auto const* name : {"workspace/large.bin", "workspace/large.sqlite"}) {
+    std::filesystem::resize_file(place.at(name), too_large);  // sparse
+    auto const result = need(capture_file(item_for(place, name), spool, {}, system_clock(), {}));
+    CHECK(result.files.empty());
+    REQUIRE(result.skips.size() == 1);
+    CHECK(result.skips[0].path == name);
+    CHECK(result.skips[0].reason == SkipReason::no_space);
+    CHECK(result.skips[0].detail.find(std::to_string(too_large)) != std::string::npos);
+  }
+  CHECK(only_file(need(capture_file(item_for(place, "workspace/small.bin"), spool, {}, system_clock(), {}))).entry.size ==
+        100'000);
+  CHECK(spool->held_on_disk() == 0);
 }
 
 TEST_CASE("a capture holds its room for as long as its body lives") {

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <cstring>
 #include <thread>
 
@@ -287,4 +288,45 @@ TEST_CASE("a commit that touches only the -wal changes the key") {
   CHECK(read.wal_salt == restarted.wal_salt);
   read_wal_key(place.at("state/none.sqlite"), read);
   CHECK(read == StatKey{});
+}
+
+TEST_CASE("attributes over the limit are left out and named, the file and the others stay") {
+  Place const place("/dev/shm");  // most file systems on disks do not hold so many
+  place.write("workspace/fat", "content");
+  place.write("workspace/slim", "content");
+  std::string const value(60'000, '\xff');
+  for (char c = 'a'; c <= 'z'; ++c) {
+    std::string const name = std::string("user.") + c;
+    for (auto const* path : {"workspace", "workspace/fat"}) {
+      if (::setxattr(place.at(path).c_str(), name.c_str(), value.data(), value.size(), 0) == 0) continue;
+      WARN("no room for large extended attributes in /dev/shm: " << std::strerror(errno));
+      return;
+    }
+  }
+  REQUIRE(::setxattr(place.at("workspace/fat").c_str(), "user.z", "small", 5, 0) == 0);
+  REQUIRE(::setxattr(place.at("workspace/slim").c_str(), "user.z", value.data(), value.size(), 0) == 0);
+
+  auto const found = scan_all({{"", place.root()}}, need(Scope::build({}, {})));
+  REQUIRE(found.skips.size() == 2);
+  for (auto const* path : {"workspace", "workspace/fat"}) {
+    CHECK(found.skips.at(path).reason == SkipReason::attributes);
+    CHECK(found.items.at(path).entry.xattrs.size() < 26);
+    CHECK(found.items.at(path).entry.xattrs.at("user.a") == value);
+  }
+  auto const& fat = found.items.at("workspace/fat").entry.xattrs;
+  CHECK(fat.at("user.z") == "small");  // what still fits is taken
+  std::size_t const left_out = 26 - fat.size();
+  REQUIRE(left_out > 3);
+  CHECK(found.skips.at("workspace/fat").detail.find(" and " + std::to_string(left_out - 3) + " more are left out") !=
+        std::string::npos);
+  CHECK(found.items.at("workspace/slim").entry.xattrs.at("user.z") == value);
+
+  auto item = found.items.at("workspace/fat");
+  auto const spool = spool_in(place.path() + "/spool");
+  CHECK(only_file(need(capture_file(item, spool, {}, system_clock(), {}))).entry.xattrs == fat);  // told by the scan
+  item.entry.xattrs.clear();
+  auto const since = need(capture_file(item, spool, {}, system_clock(), {}));
+  REQUIRE(since.files.size() == 1);
+  REQUIRE(since.skips.size() == 1);
+  CHECK(since.skips[0].reason == SkipReason::attributes);
 }

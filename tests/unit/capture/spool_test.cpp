@@ -142,6 +142,7 @@ TEST_CASE("a full disk is an error when nothing else is held, else a reason to w
   REQUIRE_FALSE(refused.has_value());
   CHECK(refused.error().condition == Condition::no_space);
   CHECK(refused.error().message.find(place.at("full")) != std::string::npos);
+  CHECK(full->is_full());
 
   auto const free = need(free_space(place.path()));
   options.keep_free_bytes = 0;
@@ -153,6 +154,7 @@ TEST_CASE("a full disk is an error when nothing else is held, else a reason to w
   releaser.join();
   REQUIRE_FALSE(too_much.has_value());
   CHECK(too_much.error().condition == Condition::no_space);
+  CHECK_FALSE(spool->is_full());
 }
 
 TEST_CASE("a room can grow past the limit without waiting, and shrink") {

@@ -153,6 +153,23 @@ TEST_CASE("openclaw.json behind a symbolic link includes from both directories")
   CHECK(folder.json({"x"}) == "1");
 }
 
+TEST_CASE("the gateway's port") {
+  Folder folder;
+  std::string const file = folder.path("c/openclaw.json");
+  CHECK_FALSE(configured_gateway_port(file));
+  for (char const* const none : {"{}", "{gateway: {}}", "{gateway: {port: '18789'}}", "{gateway: {port: 0}}",
+                                 "{gateway: {port: 65536}}", "{gateway: {port: ", "{gateway: {$include: 'none.json5'}}"}) {
+    CAPTURE(none);
+    folder.write("c/openclaw.json", none);
+    CHECK_FALSE(configured_gateway_port(file));
+  }
+  folder.write("c/openclaw.json", "{gateway: {port: 19001}}");
+  CHECK(configured_gateway_port(file) == 19001);
+  folder.write("c/gateway.json5", "{port: 65535}");
+  folder.write("c/openclaw.json", "{gateway: {$include: 'gateway.json5'}}");
+  CHECK(configured_gateway_port(file) == 65535);
+}
+
 TEST_CASE("include roots") {
   CHECK(parse_include_roots("", "/h").empty());
   CHECK(parse_include_roots("/a:~/b::relative:/c/", "/h") == std::vector<std::string>{"/a", "/h/b", "/c"});

@@ -1,6 +1,11 @@
 #include "core/crypto/key.h"
 
+#include <algorithm>
 #include <array>
+#include <chrono>
+#include <condition_variable>
+#include <map>
+#include <mutex>
 #include <thread>
 #include <vector>
 
@@ -118,4 +123,49 @@ TEST_CASE("threads share a keyring") {
     });
   for (auto& thread : threads) thread.join();
   CHECK(right == std::vector<char>(4, 1));
+}
+
+TEST_CASE("two keys are derived at a time, never three, and each of them once") {
+  constexpr std::size_t threads_per_salt = 3;
+  constexpr std::uint8_t salts = 4;
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::size_t inside = 0, most_inside = 0;
+  bool alone = false;
+  std::map<Salt, int> derived;
+  Keyring keyring({Secret("current")}, 4096, [&](Secret const&, Salt const& salt) -> Result<Key> {
+    std::unique_lock lock(mutex);
+    ++derived[salt];
+    most_inside = std::max(most_inside, ++inside);
+    changed.notify_all();
+    // The first waits for a second one. The time limit only ends the test when nobody comes.
+    alone = alone || !changed.wait_for(lock, std::chrono::seconds(20), [&] { return most_inside >= 2; });
+    --inside;
+    return Key(salt);
+  });
+  std::vector<char> right(threads_per_salt * salts, 0);
+  std::vector<std::thread> threads;
+  for (std::size_t i = 0; i < right.size(); ++i)
+    threads.emplace_back([&, i] {
+      Salt const salt = salt_number(static_cast<std::uint8_t>(i % salts));
+      auto const key = keyring.key(0, salt);
+      right[i] = key && hex(*key) == hex(Key(salt)) ? 1 : 0;
+    });
+  for (auto& thread : threads) thread.join();
+  CHECK(right == std::vector<char>(right.size(), 1));
+  CHECK_FALSE(alone);
+  CHECK(most_inside == 2);
+  CHECK(derived.size() == salts);
+  for (auto const& [salt, times] : derived) CHECK(times == 1);
+}
+
+TEST_CASE("a derivation that fails gives its turn back") {
+  bool fail = true;
+  Keyring keyring({Secret("current")}, 4096, [&](Secret const&, Salt const& salt) -> Result<Key> {
+    if (fail) return make_error(Condition::unsupported, "no memory");
+    return Key(salt);
+  });
+  for (std::uint8_t n = 0; n < 5; ++n) CHECK_FALSE(keyring.key(0, salt_number(n)));
+  fail = false;
+  CHECK(keyring.key(0, salt_number(1)));
 }

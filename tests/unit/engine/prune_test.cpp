@@ -256,13 +256,18 @@ TEST_CASE("nothing is deleted for a newest snapshot that only the index remember
   CHECK(bucket.check_restores(day(1), hashes(one_file)) == "");
 }
 
-TEST_CASE("incomplete snapshots are not counted and the newest complete one always stays") {
+TEST_CASE("incomplete snapshots have a bound of their own, and the newest complete one always stays") {
   Bucket bucket;
-  bucket.context.config.keep_snapshots = 1;
+  bucket.context.config.keep_snapshots = 2;
   bucket.add_snapshot(day(1), one_file);
-  bucket.add_snapshot(day(2), one_file, {.complete = false});
-  bucket.add_snapshot(day(3), one_file, {.complete = false});
+  for (int i = 2; i <= 4; ++i) bucket.add_snapshot(day(i), one_file, {.complete = false});
+  auto const planned = prune(bucket.context, {.dry_run = true}).value();
+  CHECK(planned.removed == std::vector<std::string>{day(2)});
+  REQUIRE(planned.verdicts.size() == 4);
+  CHECK(planned.verdicts[1].reason == "incomplete, older than the newest 2 of those");
+  CHECK(prune(bucket.context, {}).value().removed == planned.removed);
   CHECK(prune(bucket.context, {}).value().removed.empty());
+  for (int i : {1, 3, 4}) CHECK(bucket.check_restores(day(i), hashes(one_file)) == "");
 }
 
 TEST_CASE("a key that may not delete: warned about, nothing lost, the push goes on") {

@@ -2,8 +2,11 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 
 #include <atomic>
+#include <cerrno>
+#include <cstring>
 
 #include "tests/unit/engine/push_fixture.h"
 
@@ -352,4 +355,35 @@ TEST_CASE("safety: captured here first, uploaded now or with the next push") {
     CHECK(machine.contents(report->id).size() == 3);
     CHECK(machine.hidden_versions() == 0);
   }
+}
+
+TEST_CASE("a file with too many extended attributes is backed up without some of them, and counted each time") {
+  auto const place = TemporaryDirectory::create("/dev/shm", "b2b-engine-").value();
+  Machine machine;
+  use_present_time(machine);
+  machine.config.state_dir = place.path() + "/state";
+  machine.write("openclaw.json", "{}");
+  machine.write("workspace/fat.md", "content");
+  std::string const value(60'000, 'x');
+  for (char c = 'a'; c <= 'z'; ++c) {
+    std::string const name = std::string("user.") + c;
+    if (::setxattr(machine.path("workspace/fat.md").c_str(), name.c_str(), value.data(), value.size(), 0) == 0) continue;
+    WARN("no room for large extended attributes in /dev/shm: " << std::strerror(errno));
+    return;
+  }
+  auto const report = machine.push_ok();
+  CHECK_FALSE(report.complete);
+  REQUIRE(report.skipped.size() == 1);
+  CHECK(report.skipped[0].path == "workspace/fat.md");
+  CHECK(machine.contents(*report.snapshot).at("workspace/fat.md") == "content");
+  auto const again = machine.push_ok();  // nothing was captured: the scan alone tells
+  CHECK(again.unchanged);
+  CHECK_FALSE(again.complete);
+  CHECK(again.skipped.size() == 1);
+  REQUIRE(::removexattr(machine.path("workspace/fat.md").c_str(), "user.a") == 0);
+  for (char c = 'k'; c <= 'z'; ++c)
+    REQUIRE(::removexattr(machine.path("workspace/fat.md").c_str(), (std::string("user.") + c).c_str()) == 0);
+  auto const slim = machine.push_ok();
+  CHECK(slim.complete);
+  CHECK(slim.snapshot);
 }

@@ -4,8 +4,11 @@
 #include <csignal>
 
 #include <boost/json.hpp>
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -333,6 +336,41 @@ TEST_CASE("in place over databases is refused, and says what works") {
     make_database(machine.path("agents/main/agent/other.sqlite"), 1);
     CHECK(run(machine, in_place(snapshot)).error().condition == Condition::refused);
   }
+}
+
+TEST_CASE("somebody on the gateway's configured port counts as a gateway") {
+  Machine machine;
+  use_present_time(machine);
+  std::string const database = "agents/main/agent/openclaw-agent.sqlite";
+  make_database(machine.path(database), 3);
+  auto const snapshot = machine.push_ok().snapshot->text;
+  machine.remove(database);
+
+  UniqueFd const listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t length = sizeof address;
+  REQUIRE(::bind(listener.get(), reinterpret_cast<sockaddr*>(&address), length) == 0);
+  REQUIRE(::getsockname(listener.get(), reinterpret_cast<sockaddr*>(&address), &length) == 0);
+  std::string const port = std::to_string(ntohs(address.sin_port));
+  std::string const configuration = "{gateway: {port: " + port + "}}";
+  RestoreOptions options = in_place(snapshot);
+  options.paths = {"agents/**"};
+  SECTION("in openclaw.json") { machine.write("openclaw.json", configuration); }
+  SECTION("in the file that OPENCLAW_CONFIG_PATH names") {
+    machine.config.openclaw_json = machine.root() + "/elsewhere.json";
+    std::ofstream(machine.config.openclaw_json) << configuration;
+  }
+  REQUIRE(::listen(listener.get(), 1) == 0);
+  auto const refused = run(machine, options);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().condition == Condition::refused);
+  CHECK(refused.error().message.find("port " + port) != std::string::npos);
+  CHECK_FALSE(fs::exists(machine.path(database)));
+  REQUIRE(::shutdown(listener.get(), SHUT_RDWR) == 0);  // it listens no more
+  run_ok(machine, options);
+  CHECK(rows_in(machine.path(database)) == 3);
 }
 
 TEST_CASE("a fresh state directory is restored over, its databases kept aside") {

@@ -1,5 +1,6 @@
 // Random histories: what must hold for every one of them.
 #include <algorithm>
+#include <array>
 #include <map>
 #include <random>
 #include <set>
@@ -17,11 +18,12 @@ TimePoint const start = parse_iso8601("2026-01-01T00:00:00Z").value();
 std::vector<RetentionItem> history(std::mt19937& random) {
   std::vector<RetentionItem> out;
   auto const span = std::chrono::minutes(1 + random() % (60 * 24 * 50));
+  std::uint32_t const complete_of_16 = std::array{0U, 1U, 12U, 12U}[random() % 4];
   for (auto count = random() % 60; count > 0; --count) {
     auto const offset = std::chrono::seconds(random() % static_cast<std::uint32_t>(span.count() * 60));
     auto const kind = random() % 5 == 0 ? SnapshotKind::safety : SnapshotKind::regular;
     out.push_back({make_snapshot_id(kind, start + offset, static_cast<std::uint32_t>(random())),
-                   random() % 4 != 0, random() % 2 == 0});
+                   random() % 16 < complete_of_16, random() % 2 == 0});
   }
   return out;
 }
@@ -76,6 +78,38 @@ void check_counts(std::vector<RetentionItem> const& items, RetentionPolicy const
   REQUIRE(safety <= std::max(policy.keep_safety_snapshots, 1U));
 }
 
+// Incomplete ones: bounded, whatever else is there, and none for which a better one stays.
+void check_incomplete(std::vector<RetentionItem> const& items, RetentionPolicy const& policy, TimePoint now,
+                      std::set<std::string> const& keep) {
+  for (auto const kind : {SnapshotKind::regular, SnapshotKind::safety}) {
+    auto const limit = kind == SnapshotKind::regular ? policy.keep_snapshots : policy.keep_safety_snapshots;
+    auto const* const top = newest(items, now, kind, false);
+    RetentionItem const* oldest_complete = nullptr;
+    std::size_t there = 0, stayed = 0;
+    std::map<std::int64_t, int> days;
+    for (auto const& item : items)
+      if (item.id.kind == kind && item.id.time <= now + 24h && item.complete && keep.contains(item.id.text) &&
+          (oldest_complete == nullptr || id_before(item.id, oldest_complete->id)))
+        oldest_complete = &item;
+    for (auto const& item : items) {
+      if (item.id.kind != kind || item.complete || item.id.time > now + 24h) continue;
+      bool const stays = keep.contains(item.id.text);
+      bool const counted = !item.is_change || kind == SnapshotKind::safety;
+      there += counted ? 1 : 0;
+      stayed += counted && stays ? 1 : 0;
+      if (!stays || &item == top) continue;
+      if (oldest_complete != nullptr) REQUIRE(id_before(oldest_complete->id, item.id));
+      auto const age = now - item.id.time;
+      if (counted || age <= 24h) continue;
+      REQUIRE(age <= 24h * 30);
+      REQUIRE(++days[std::chrono::floor<std::chrono::days>(item.id.time).time_since_epoch().count()] == 1);
+    }
+    REQUIRE(stayed <= std::max(limit, 1U));
+    if (oldest_complete == nullptr) REQUIRE(stayed >= std::min<std::size_t>(there, limit));
+    if (top != nullptr) REQUIRE(keep.contains(top->id.text));
+  }
+}
+
 }  // namespace
 
 TEST_CASE("retention holds its promises for random histories") {
@@ -98,6 +132,7 @@ TEST_CASE("retention holds its promises for random histories") {
     REQUIRE((items.empty() || !keep.empty()));
     // Nothing stays that no rule asks for.
     check_counts(items, policy, now, keep);
+    check_incomplete(items, policy, now, keep);
 
     // The order in which the store lists them does not matter.
     auto shuffled = items;

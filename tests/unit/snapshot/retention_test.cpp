@@ -55,8 +55,32 @@ TEST_CASE("incomplete ones are not counted and go with their neighbours") {
                                             item("2026-02-14T00-00-00Z", false)};
   CHECK(kept(items, {.keep_snapshots = 2}) == "-++++");
   CHECK(kept(items, {.keep_snapshots = 1}) == "---++");
-  CHECK(kept({item("2026-02-10T00-00-00Z", false), item("2026-02-11T00-00-00Z", false)},
-             {.keep_snapshots = 1}) == "++");
+}
+
+TEST_CASE("incomplete ones have a bound of their own") {
+  // A file that can never be read: none was ever complete.
+  std::vector<RetentionItem> items;
+  for (int day = 10; day < 19; ++day) items.push_back(item("2026-02-" + std::to_string(day) + "T00-00-00Z", false));
+  CHECK(kept(items, {.keep_snapshots = 3}) == "------+++");
+  CHECK(kept(items, {.keep_snapshots = 0}) == "--------+");
+  // It could be read once: that snapshot stays, however many follow.
+  items[2].complete = true;
+  CHECK(kept(items, {.keep_snapshots = 3}) == "--+---+++");
+  items[7].complete = true;
+  CHECK(kept(items, {.keep_snapshots = 3}) == "--+--++++");
+  CHECK(kept(items, {.keep_snapshots = 1}) == "-------++");
+}
+
+TEST_CASE("incomplete changes are thinned like complete ones, apart from them") {
+  auto const incomplete = [](std::string const& id) { return item(id, false, true); };
+  CHECK(kept({incomplete("2026-01-10T12-00-00Z"), incomplete("2026-02-10T12-00-00Z"), incomplete("2026-02-10T13-00-00Z"),
+              incomplete("2026-02-19T12-40-00Z"), change("2026-02-19T12-45-00Z"), incomplete("2026-02-19T12-50-00Z"),
+              incomplete("2026-02-19T14-00-00Z"), incomplete("2026-02-19T14-10-00Z")},
+             {.keep_snapshots = 1}) == "----++++");
+  CHECK(kept({incomplete("2026-01-10T12-00-00Z"), incomplete("2026-02-10T12-00-00Z"), incomplete("2026-02-10T13-00-00Z"),
+              incomplete("2026-02-19T12-40-00Z"), incomplete("2026-02-19T12-50-00Z"), incomplete("2026-02-19T14-00-00Z")},
+             {.keep_snapshots = 1}) == "--+-++");
+  CHECK(kept({incomplete("2025-01-10T12-00-00Z"), incomplete("2025-01-11T12-00-00Z")}) == "-+");  // the newest of all
 }
 
 TEST_CASE("changes: all of an hour, one an hour for a day, one a day for a month") {
@@ -103,6 +127,9 @@ TEST_CASE("safety snapshots are counted apart, the newest always stays") {
   CHECK(kept(items, {.keep_snapshots = 1, .keep_safety_snapshots = 2}) == "-+++");
   CHECK(kept({item("safety-2026-02-10T00-00-00Z"), item("safety-2026-02-11T00-00-00Z", false)},
              {.keep_safety_snapshots = 0}) == "++");
+  CHECK(kept({item("safety-2026-02-10T00-00-00Z", false), item("safety-2026-02-11T00-00-00Z", false),
+              item("safety-2026-02-12T00-00-00Z", false)},
+             {.keep_snapshots = 9, .keep_safety_snapshots = 2}) == "-++");
 }
 
 TEST_CASE("reasons say what keeps a snapshot") {
@@ -115,4 +142,18 @@ TEST_CASE("reasons say what keeps a snapshot") {
   CHECK(verdicts[2].reason == "older than the newest 2");
   CHECK(verdicts[3].reason == "the newest complete snapshot");
   CHECK(verdicts[4].reason == "hourly, 2026-02-19 12:00 has a newer one");
+
+  auto const incomplete = apply_retention(
+      {item("2026-02-18T00-00-00Z", false), item("2026-02-17T00-00-00Z", false), item("2026-02-16T00-00-00Z"),
+       item("2026-02-15T00-00-00Z", false), item("2026-02-19T13-00-00Z", false, true),
+       item("2026-02-19T12-50-00Z", false, true), item("2026-02-19T12-40-00Z", false, true)},
+      {.keep_snapshots = 1}, now);
+  CHECK(incomplete[0].reason == "incomplete, one of the newest 1 of those");
+  CHECK(incomplete[1].reason == "incomplete, older than the newest 1 of those");
+  CHECK(incomplete[2].reason == "the newest complete snapshot");
+  CHECK(incomplete[3].reason == "incomplete, older than every kept complete one");
+  CHECK(incomplete[5].reason == "incomplete; hourly, the newest of 2026-02-19 12:00");
+  CHECK(incomplete[6].reason == "incomplete; hourly, 2026-02-19 12:00 has a newer one");
+  CHECK(apply_retention({item("2025-02-18T00-00-00Z", false, true)}, {}, now)[0].reason ==
+        "the newest snapshot, though incomplete");
 }
