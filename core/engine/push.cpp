@@ -62,7 +62,7 @@ Result<void> push_locked(EngineContext& context, PushOptions const& options, Pus
   bool base_complete = true;
   if (base) {
     B2B_ASSIGN(auto const complete, base->catalog.meta("complete"));
-    base_complete = complete == "1";
+    base_complete = complete.value_or("") == "1";
   }
   std::string const catalog_path = join_path(context.instance.data_dir, options.dry_run ? "dry-run.sqlite" : "scan.sqlite");
   B2B_ASSIGN(PushPlan plan, make_push_plan(context, base ? &*base : nullptr, catalog_path));

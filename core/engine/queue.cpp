@@ -48,12 +48,13 @@ std::string_view reason_name(SkipReason reason) {
     case SkipReason::vanished: return "vanished";
     case SkipReason::unstable: return "unstable";
     case SkipReason::no_space: return "no-space";
+    case SkipReason::attributes: return "attributes";
   }
   return "unreadable";
 }
 
 SkipReason reason_of(std::string_view name) {
-  for (SkipReason const reason : {SkipReason::by_rule, SkipReason::vanished, SkipReason::unstable, SkipReason::no_space})
+  for (SkipReason const reason : {SkipReason::by_rule, SkipReason::vanished, SkipReason::unstable, SkipReason::no_space, SkipReason::attributes})
     if (reason_name(reason) == name) return reason;
   return SkipReason::unreadable;
 }

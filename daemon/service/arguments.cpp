@@ -1,0 +1,63 @@
+#include "daemon/service/arguments.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+
+namespace b2b::service {
+namespace {
+
+Parsed answer(std::string text, int exit_code) {
+  Parsed parsed;
+  parsed.text = std::move(text);
+  parsed.text_is_error = exit_code != 0;
+  parsed.exit_code = exit_code;
+  return parsed;
+}
+
+}  // namespace
+
+Parsed parse_arguments(std::vector<std::string> words) {
+  CLI::App app("Backs up an OpenClaw agent to Backblaze B2 by itself: on its schedule, before compactions, when the gateway "
+               "stops. Runs in the foreground; daemonctl talks to it.",
+               "b2backupd");
+  app.set_version_flag("--version", "b2backupd " B2B_VERSION);
+  app.footer("SIGTERM ends it in order, SIGHUP reads the configuration again.\n"
+             "Exit codes: 0 ended in order, 1 failed, 64 usage, 65 bad configuration, 77 refused.");
+  Arguments arguments;
+  std::string state_dir;
+  std::string format = "text";
+  std::vector<std::string> settings;
+  app.add_option("--config", arguments.config_file, "Configuration file")->type_name("FILE");
+  app.add_option("--profile", arguments.profile, "OpenClaw's profile: ~/.openclaw-NAME and config-NAME.json5")->type_name("NAME");
+  app.add_option("--state-dir", state_dir, "OpenClaw's state directory")->type_name("DIR");
+  app.add_option("--set", settings, "A configuration value for this run, for example prefix=test")
+      ->type_name("KEY=VALUE")
+      ->take_all()
+      ->expected(1);
+  app.add_option("--log-format", format, "text or json")->check(CLI::IsMember({"text", "json"}))->type_name("FORMAT");
+  app.add_option("--log-file", arguments.log.file, "Write the log there, and rotate it, instead of stderr")->type_name("FILE");
+  app.add_flag("--verbose,-v", arguments.verbose, "Say what is done, not only what went wrong");
+  std::reverse(words.begin(), words.end());  // CLI11 takes them from the back
+  try {
+    app.parse(words);
+  } catch (CLI::CallForHelp const&) {
+    return answer(app.help(), 0);
+  } catch (CLI::CallForVersion const& version) {
+    return answer(std::string(version.what()) + "\n", 0);
+  } catch (CLI::ParseError const& error) {
+    return answer(std::string(error.what()) + "\nRun b2backupd --help to see what it takes.\n", 64);
+  }
+  arguments.log.format = format == "json" ? LogFormat::json : LogFormat::text;
+  if (!state_dir.empty()) arguments.settings.emplace_back("stateDir", state_dir);
+  for (std::string const& setting : settings) {
+    auto const equals = setting.find('=');
+    if (equals == std::string::npos || equals == 0) return answer("--set takes KEY=VALUE, not " + setting + "\n", 64);
+    arguments.settings.emplace_back(setting.substr(0, equals), setting.substr(equals + 1));
+  }
+  Parsed parsed;
+  parsed.run = true;
+  parsed.arguments = std::move(arguments);
+  return parsed;
+}
+
+}  // namespace b2b::service

@@ -1,0 +1,60 @@
+// What the clock and the watcher ask for: which trigger is due now, and when to look again. Pure but for what it is given;
+// the service calls it from its one thread whenever a time has come, the clock jumped, a file changed or a push began.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/config/service_config.h"
+#include "core/schedule/due.h"
+#include "core/snapshot/manifest.h"
+#include "core/watch/changes.h"
+
+namespace b2b::service {
+
+class Clockwork {
+ public:
+  // bad_config: the schedule or the time zone. `instance` spreads machines with `jitter`.
+  static Result<Clockwork> create(ServiceConfig const& config, std::string const& instance);
+
+  // What was kept from an earlier run: text() of then, or empty.
+  void restore(std::string_view text);
+  std::string text() const;                     // to keep; changes when a run is handled or the schedule was another one
+
+  void changed(std::string_view path, TimePoint now) { changes_.add(path, now); }
+  void changed_unknown(TimePoint now) { changes_.add_unknown(now); }
+  void push_began(TimePoint now);               // whatever triggered it: changes until now belong to it
+  void push_failed();                           // they are changes again
+  void push_done();
+  void copied_bytes(std::uint64_t bytes) { bytes_to_copy_ = bytes; }
+
+  struct Due {
+    std::vector<Trigger> triggers;
+    std::optional<TimePoint> look_again;        // nullopt: only an event brings work
+  };
+  Due look(TimePoint now);
+
+  std::optional<TimePoint> next_scheduled(TimePoint now) const;
+  // Twice the time between two runs, or what the configuration says; nullopt: nothing is scheduled, nothing gets stale.
+  std::optional<std::chrono::nanoseconds> stale_after(TimePoint now) const;
+  ChangeSet const& changes() const { return changes_; }
+  std::string const& schedule_text() const { return config_.schedule; }
+  std::string const& zone_name() const { return zone_.name(); }
+
+ private:
+  Clockwork(ServiceConfig config, CronSchedule schedule, TimeZone zone, std::chrono::seconds delay)
+      : config_(std::move(config)), schedule_(std::move(schedule)), zone_(std::move(zone)), delay_(delay) {}
+  ServiceConfig config_;
+  CronSchedule schedule_;
+  TimeZone zone_;
+  std::chrono::seconds delay_;
+  std::optional<TimePoint> handled_;
+  ChangeSet changes_;
+  ChangeSet under_way_;                         // of the push that runs
+  std::optional<TimePoint> last_push_;
+  std::uint64_t bytes_to_copy_ = 0;
+};
+
+}  // namespace b2b::service
