@@ -34,6 +34,14 @@ std::string_view condition_name(Condition condition) {
   return "internal";
 }
 
+std::optional<Condition> condition_from_name(std::string_view name) {
+  for (int i = 0; i <= static_cast<int>(Condition::internal); ++i) {
+    auto const condition = static_cast<Condition>(i);
+    if (condition_name(condition) == name) return condition;
+  }
+  return std::nullopt;
+}
+
 int exit_code_of(Condition condition) {
   switch (condition) {
     case Condition::usage: return 64;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <boost/system/result.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -35,6 +36,8 @@ enum class Condition {
 
 // The condition as a stable lower-case word with hyphens, the "code" of --json answers ("bad-config").
 std::string_view condition_name(Condition condition);
+// Its inverse; nullopt for any other text.
+std::optional<Condition> condition_from_name(std::string_view name);
 
 struct [[nodiscard]] Error {
   Condition condition = Condition::internal;

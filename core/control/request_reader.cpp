@@ -1,0 +1,159 @@
+#include "core/control/request_reader.h"
+
+#include <optional>
+
+#include <boost/asio/buffer.hpp>
+#include <boost/beast/http/error.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/string_body.hpp>
+
+#include "core/control/target.h"
+
+namespace b2b::control {
+namespace {
+
+namespace http = boost::beast::http;
+using Parser = http::request_parser<http::string_body>;
+
+Response refuse(int status, std::string message, std::string advice) {
+  return Response::failed(status, make_error(Condition::usage, std::move(message), std::move(advice)));
+}
+
+Response problem_of(boost::system::error_code const& error, Limits const& limits) {
+  if (error == http::error::header_limit)
+    return refuse(431,
+                  "the head of the request is longer than " + std::to_string(limits.header_max_bytes) + " bytes",
+                  "Send long values in the body");
+  if (error == http::error::body_limit)
+    return refuse(413,
+                  "the body of the request is longer than " + std::to_string(limits.body_max_bytes) + " bytes",
+                  "Send less at once");
+  if (error == http::error::bad_version) return refuse(505, "the request is not in HTTP/1.1", "Use HTTP/1.1");
+  return refuse(400, "the request is not proper HTTP: " + error.message(),
+                "For example: curl --unix-socket SOCKET http://localhost/v1/status");
+}
+
+// What the parser lets pass, and we do not: a head that two readers could understand in two ways.
+std::optional<Response> head_problem(Parser const& parser) {
+  auto const& head = parser.get();
+  if (head.version() != 11 && head.version() != 10) return refuse(505, "the request is not in HTTP/1.1", "Use HTTP/1.1");
+  if (head.version() == 11 && head.count(http::field::host) != 1)
+    return refuse(400, "the request has no Host header, or several", "Send one, for example \"Host: localhost\"");
+  if (auto const encodings = head.count(http::field::transfer_encoding); encodings > 0) {
+    if (head.version() == 10)
+      return refuse(400, "the request has a Transfer-Encoding, which HTTP/1.0 does not know", "Use HTTP/1.1");
+    if (encodings > 1 || !boost::beast::iequals(head[http::field::transfer_encoding], "chunked"))
+      return refuse(501, "the request has a Transfer-Encoding other than \"chunked\"",
+                    "Send the body as it is, or in chunks");
+  }
+  auto const expect = head[http::field::expect];
+  if (!expect.empty() && !boost::beast::iequals(expect, "100-continue"))
+    return refuse(417, "the request expects what the daemon does not know", "Leave the Expect header out");
+  if (!head[http::field::content_encoding].empty() &&
+      !boost::beast::iequals(head[http::field::content_encoding], "identity"))
+    return refuse(400, "the body of the request is compressed", "Send it as it is");
+  return std::nullopt;
+}
+
+}  // namespace
+
+struct RequestReader::Parts {
+  explicit Parts(Limits const& given) : limits(given) { start(); }
+
+  void start() {
+    parser.emplace();
+    parser->header_limit(static_cast<std::uint32_t>(limits.header_max_bytes));
+    parser->body_limit(limits.body_max_bytes);
+    parser->eager(true);
+    head_seen = false;
+    state = State::idle;
+  }
+
+  void fail(Response response) {
+    problem = std::move(response);
+    state = State::failed;
+    bytes = {};
+  }
+
+  void parse();
+
+  Limits limits;
+  State state = State::idle;
+  std::optional<Parser> parser;
+  std::string bytes;  // not yet parsed
+  bool head_seen = false;
+  bool wants_continue = false;
+  Target target;
+  Response problem;
+};
+
+void RequestReader::Parts::parse() {
+  std::size_t used = 0;
+  while (state != State::ready && state != State::failed) {
+    if (!parser->got_some()) {
+      // An empty line before a request is overlooked, as RFC 9112 asks.
+      if (std::string_view(bytes).substr(used).starts_with("\r\n")) used += 2;
+      if (used == bytes.size()) break;
+      if (bytes.size() - used == 1 && bytes[used] == '\r') break;  // half of such a line
+    }
+    boost::system::error_code error;
+    std::size_t const now = parser->put(boost::asio::buffer(bytes.data() + used, bytes.size() - used), error);
+    used += now;
+    if (error && error != http::error::need_more) return fail(problem_of(error, limits));
+    if (parser->is_header_done() && !head_seen) {
+      head_seen = true;
+      if (auto refused = head_problem(*parser)) return fail(std::move(*refused));
+      auto parsed = parse_target(parser->get().target());
+      if (!parsed) return fail(Response::failed(400, parsed.error()));
+      target = std::move(*parsed);
+      wants_continue = !parser->is_done() && !parser->get()[http::field::expect].empty();
+    }
+    if (parser->is_done()) {
+      state = State::ready;
+    } else if (now == 0 || used == bytes.size()) {
+      state = parser->got_some() || used < bytes.size() ? State::partial : State::idle;
+      break;
+    }
+  }
+  bytes.erase(0, used);
+  // The parser keeps the head below its limit; the lines between chunks and the trailer are for us to bound.
+  if (state == State::partial && bytes.size() > limits.header_max_bytes)
+    fail(refuse(400, "a line of the request's body in chunks is too long", "Send the chunks without extensions"));
+}
+
+RequestReader::RequestReader(Limits const& limits) : parts_(std::make_unique<Parts>(limits)) {}
+RequestReader::~RequestReader() = default;
+
+RequestReader::State RequestReader::state() const { return parts_->state; }
+
+RequestReader::State RequestReader::feed(std::string_view bytes) {
+  B2B_ASSERT(parts_->state != State::failed);
+  parts_->bytes += bytes;
+  parts_->parse();
+  return parts_->state;
+}
+
+RequestReader::Taken RequestReader::take() {
+  B2B_ASSERT(parts_->state == State::ready);
+  Taken taken;
+  taken.keep_alive = parts_->parser->keep_alive();
+  auto message = parts_->parser->release();
+  taken.request.method = message.method_string();
+  taken.request.path = std::move(parts_->target.path);
+  taken.request.query = std::move(parts_->target.query);
+  taken.request.last_event_id = message["Last-Event-ID"];
+  taken.request.body = std::move(message.body());
+  parts_->wants_continue = false;
+  parts_->start();
+  parts_->parse();
+  return taken;
+}
+
+Response const& RequestReader::problem() const {
+  B2B_ASSERT(parts_->state == State::failed);
+  return parts_->problem;
+}
+
+bool RequestReader::take_wants_continue() { return std::exchange(parts_->wants_continue, false); }
+
+}  // namespace b2b::control
