@@ -45,9 +45,8 @@ class Installed:
 
     def files(self):
         """Everything below the root but the test's own folders, as paths relative to it."""
-        own = {self.programs, self.home}
         return sorted(str(path.relative_to(self.root)) for path in self.root.rglob("*")
-                      if path not in own and self.programs not in path.parents)
+                      if path != self.home and self.programs not in (path, *path.parents))
 
     def close(self):
         shutil.rmtree(self.root)
