@@ -9,6 +9,7 @@
 #include <mutex>
 #include <thread>
 
+#include "core/engine/bucket.h"
 #include "core/engine/durable_capture.h"
 #include "core/engine/lock.h"
 #include "core/engine/prune.h"
@@ -172,6 +173,7 @@ struct Coordinator::Impl {
                                                             (report.snapshot ? " " + report.snapshot->text : last_good_suffix()));
       if (!kept) log_warning("the time of the last good snapshot was not recorded: " + kept.error().text());
     }
+    look_at_records(context);
   }
 
   std::string last_good_suffix() const {
@@ -186,6 +188,25 @@ struct Coordinator::Impl {
     auto const space = (*text)->find(' ');
     known.last_good_time = TimePoint(std::chrono::nanoseconds(std::strtoll((*text)->c_str(), nullptr, 10)));
     if (space != std::string::npos) known.last_good = (*text)->substr(space + 1);
+  }
+
+  void look_at_records(EngineContext& context) {
+    CoordinatorStatus::Bucket bucket;
+    bucket.store = target_name(context);
+    auto const remembered = context.index->remembered_snapshots(bucket.store);
+    auto const paused = context.index->value("prune-paused");
+    if (!remembered || !paused) return;
+    for (Index::Remembered const& snapshot : *remembered) {
+      ++bucket.snapshots;
+      bucket.bytes += snapshot.info.bytes;
+      auto const& host = snapshot.info.host;
+      bool const other = !snapshot.info.instance.empty() && snapshot.info.instance != context.instance.id;
+      if (other && std::find(bucket.other_instances.begin(), bucket.other_instances.end(), host) == bucket.other_instances.end())
+        bucket.other_instances.push_back(host);
+    }
+    std::scoped_lock lock(mutex);
+    known.bucket = std::move(bucket);
+    known.prune_paused = paused->has_value();
   }
 
   std::vector<Trigger> look_at_queue(EngineContext& context) {
@@ -221,24 +242,25 @@ struct Coordinator::Impl {
         B2B_TRY(finish_captures(context));
       }
       read_last_good(context);
+      look_at_records(context);
       auto const waiting = look_at_queue(context);
       std::scoped_lock lock(mutex);
       for (Trigger const trigger : waiting) planner.queued(trigger);
       return {};
     }();
-    std::scoped_lock lock(mutex);
-    recovered = done.has_value();
-    if (!done) {
-      ++recover_failures;
-      recover_not_before = now() + retry_delay(options.planner, recover_failures);
-      if (done.error().condition != Condition::cancelled) {
-        known.last_error = done.error().text();
-        known.last_error_time = options.clock->now();
-        if (says_store_is_away(done.error().condition)) known.store_reachable = false;
-        log_warning(done.error().text());
+    {
+      std::scoped_lock lock(mutex);
+      recovered = done.has_value();
+      if (!done) {
+        ++recover_failures;
+        recover_not_before = now() + retry_delay(options.planner, recover_failures);
       }
+      changed.notify_all();
     }
-    changed.notify_all();
+    if (done) return tell("recovered", {});
+    if (done.error().condition == Condition::cancelled) return;
+    push_failed(done.error());
+    log_warning(done.error().text());
   }
 
   void capture(std::vector<Planner::Served> const& batch) {
@@ -354,6 +376,7 @@ struct Coordinator::Impl {
       end_push(job, error);
     }
     // Those that wait on have an answer about their capture now: there is none yet. (A lock is taken for moments only.)
+    tell("waiting", {{"reason", error.text()}});
     if (error.condition == Condition::busy) return;
     for (JobPointer const& job : served)
       if (std::find(answered.begin(), answered.end(), job) == answered.end()) tell_captured(*job, error);
@@ -406,7 +429,10 @@ struct Coordinator::Impl {
       auto const ended = upload_all(context, any);
       left = look_at_queue(context);
       B2B_TRY(ended);
-      if (any) prune_after(context);
+      if (any) {
+        prune_after(context);
+        look_at_records(context);
+      }
       return {};
     }();
     std::vector<JobPointer> unanswered;
@@ -489,7 +515,9 @@ struct Coordinator::Impl {
     auto const result = [&]() -> Result<json::object> {
       if (job->stop.stop_requested()) return make_error(Condition::cancelled, "it was cancelled before it began");
       B2B_ASSIGN(EngineContext context, context_for(*job));
-      return job->work(context);
+      auto answer = job->work(context);
+      look_at_records(context);
+      return answer;
     }();
     forget(*job);
     if (job->finished) job->finished(result);

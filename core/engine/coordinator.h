@@ -76,6 +76,14 @@ struct CoordinatorStatus {
   bool store_reachable = true;                 // as of the last attempt
   std::optional<std::chrono::nanoseconds> next_upload_in;
   std::vector<std::string> warnings;           // of the last push
+  struct Bucket {                              // from our own records, not asked for
+    std::string store;                         // its name and the prefix
+    std::uint64_t snapshots = 0;
+    std::uint64_t bytes = 0;                   // plaintext, each snapshot counted whole
+    std::vector<std::string> other_instances;  // hosts of the other machines that push there
+  };
+  std::optional<Bucket> bucket;
+  bool prune_paused = false;                   // too much vanished: pruning waits for a person
 };
 
 class Coordinator {

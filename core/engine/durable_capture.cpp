@@ -184,7 +184,7 @@ class DurableCapture {
     }
     B2B_TRY(stage.finish());
     B2B_TRY(bodies.sync());
-    bytes_ = bodies.bytes();
+    bytes_ = report_.bytes_captured = bodies.bytes();
     return remove_tree(join_path(folder_, "spool"));
   }
 

@@ -192,6 +192,21 @@ Result<std::optional<Index::Remembered>> Index::remembered_snapshot(std::string_
   return std::optional<Remembered>(std::move(remembered));
 }
 
+Result<std::vector<Index::Remembered>> Index::remembered_snapshots(std::string_view target) {
+  std::scoped_lock lock(mutex_);
+  B2B_ASSIGN(auto statement, database_.prepare("SELECT id, info FROM snapshot WHERE target = ? ORDER BY id"));
+  statement.bind_text(1, target);
+  std::vector<Remembered> out;
+  for (;;) {
+    B2B_ASSIGN(bool const row, statement.step());
+    if (!row) return out;
+    auto const id = parse_snapshot_id(statement.column_text(0));
+    Remembered remembered;
+    if (id && snapshot_from_json(statement.column_text(1), *id, remembered.info, remembered.signature))
+      out.push_back(std::move(remembered));
+  }
+}
+
 Result<void> Index::forget_snapshot(std::string_view target, std::string_view id) {
   std::scoped_lock lock(mutex_);
   B2B_ASSIGN(auto statement, database_.prepare("DELETE FROM snapshot WHERE target = ? AND id = ?"));

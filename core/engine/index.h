@@ -63,6 +63,7 @@ class Index {
   };
   Result<std::optional<Remembered>> remembered_snapshot(std::string_view target, SnapshotId const& id);
   Result<void> forget_snapshot(std::string_view target, std::string_view id);
+  Result<std::vector<Remembered>> remembered_snapshots(std::string_view target);
 
   // Small values: "prune-paused", "last-body-check", "key-loss-acknowledged", …
   Result<std::optional<std::string>> value(std::string_view key);

@@ -25,6 +25,7 @@ struct PushReport {
   std::uint64_t changed = 0;
   std::uint64_t added = 0;
   std::uint64_t deleted = 0;
+  std::uint64_t bytes_captured = 0;     // copied out of the live state for it
   std::uint64_t bytes_uploaded = 0;
   std::uint64_t requests = 0;
   double seconds = 0;

@@ -1,0 +1,423 @@
+#include "daemon/service/service.h"
+
+#include <malloc.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <boost/asio/post.hpp>
+#include <thread>
+
+#include "core/config/changes.h"
+#include "core/engine/lock.h"
+#include "core/util/file.h"
+#include "core/util/log.h"
+#include "daemon/service/auto_restore.h"
+
+namespace b2b::service {
+namespace {
+
+namespace json = boost::json;
+
+std::string socket_path(Config const& config) {
+  if (!config.service.socket.empty()) return config.service.socket;
+  return join_path(join_path(config.state_dir, "b2backupd"), "daemon.sock");
+}
+
+PlannerSettings planner_settings(Config const& config) {
+  PlannerSettings settings;
+  settings.compaction_upload_interval = config.service.compaction_upload_interval;
+  return settings;
+}
+
+std::string run_name(TimePoint started) { return std::to_string(started.time_since_epoch().count() / 1'000'000); }
+
+}  // namespace
+
+Service::Service(LoadedConfig loaded, ConfigSources sources, Clock& clock, ServiceManager& manager)
+    : loaded_(std::move(loaded)),
+      sources_(std::move(sources)),
+      clock_(clock),
+      manager_(manager),
+      started_(clock.now()),
+      loop_(1),
+      signals_(loop_, SIGTERM, SIGINT, SIGHUP),
+      coordinator_timer_(loop_),
+      watchdog_timer_(loop_),
+      events_(run_name(started_)),
+      shared_config_(std::make_shared<Config>(loaded_.config)) {}
+
+Service::~Service() = default;
+
+std::function<Result<EngineContext>(std::stop_token)> Service::opener() {
+  return [mutex = config_mutex_, this](std::stop_token stop) -> Result<EngineContext> {
+    std::shared_ptr<Config> config;
+    {
+      std::scoped_lock lock(*mutex);
+      config = shared_config_;
+    }
+    return open_engine(*config, clock_, std::move(stop));
+  };
+}
+
+Result<void> Service::take_lock() {
+  std::string const& state_dir = loaded_.config.state_dir;
+  std::string const directory = join_path(state_dir, "b2backupd");
+  B2B_TRY(make_directories(directory, 0700));
+  lock_ = UniqueFd();  // an old one: the directory was replaced
+  B2B_ASSIGN(lock_, lock_file(join_path(directory, "daemon.lock"), "b2backupd", "another b2backupd runs for " + state_dir));
+  return {};
+}
+
+Result<void> Service::listen() {
+  server_ = std::make_unique<control::Server>(loop_);
+  add_routes(*server_, *this);
+  control::SocketPlace place;
+  place.path = socket_path(loaded_.config);
+  if (auto const found = sources_.environment.find("XDG_RUNTIME_DIR"); found != sources_.environment.end())
+    place.runtime_directory = found->second;
+  return server_->listen(place);
+}
+
+Result<void> Service::open() {
+  B2B_ASSIGN(instance_, open_instance(loaded_.config));
+  B2B_TRY(take_lock());
+  B2B_ASSIGN(instance_, open_instance(loaded_.config));  // the state directory exists now, and its real path counts
+  B2B_ASSIGN(index_, Index::open(instance_.data_dir));
+  B2B_ASSIGN(clockwork_, Clockwork::create(loaded_.config.service, instance_.id));
+  B2B_ASSIGN(auto const kept, index_->value("schedule-handled"));
+  scheduled_text_ = kept.value_or("");
+  clockwork_->restore(scheduled_text_);
+  B2B_ASSIGN(scope_, Scope::build(loaded_.config.include, loaded_.config.exclude));
+  B2B_ASSIGN(wall_timer_, WallTimer::create(loop_.get_executor(), [this] { look(); }));
+  follow_up_ = std::make_unique<FollowUp>(loaded_.config, index_, clock_);
+  gateway_stop_ = std::make_unique<GatewayStop>(
+      loop_.get_executor(),
+      [this] { return probe_gateway(loaded_.config.state_dir, loaded_.config.service.gateway.port); },
+      [this](GatewayStop::End end) { on_gateway_gone(end); });
+  return {};
+}
+
+Result<void> Service::run() {
+  B2B_TRY(open());
+  CoordinatorOptions options;
+  options.clock = &clock_;
+  options.planner = planner_settings(loaded_.config);
+  options.open = opener();
+  options.event = [this](std::string_view name, json::object const& data) {
+    boost::asio::post(loop_, [this, name = std::string(name), data] { on_event(name, data); });
+  };
+  coordinator_ = std::make_unique<Coordinator>(std::move(options));
+  B2B_TRY(listen());
+  wait_for_signal();
+  start_watcher();
+  watchdog();
+  log_info("b2backupd " B2B_VERSION " watches " + loaded_.config.state_dir);
+  begin();
+  loop_.run();
+  return {};
+}
+
+void Service::wait_for_signal() {
+  signals_.async_wait([this](boost::system::error_code code, int signal) {
+    if (code) return;
+    if (signal == SIGHUP) {
+      reload();
+    } else {
+      stop();
+    }
+    wait_for_signal();
+  });
+}
+
+void Service::watchdog() {
+  auto const interval = manager_.watchdog_interval();
+  if (!interval) return;
+  manager_.watchdog();
+  watchdog_timer_.expires_after(*interval);
+  watchdog_timer_.async_wait([this](boost::system::error_code code) {
+    if (!code) watchdog();
+  });
+}
+
+// Start.
+
+void Service::begin() {
+  auto const wish = wants_auto_restore(loaded_.config, *index_, {});
+  if (!wish) {
+    log_warning("whether this machine is new could not be told: " + wish.error().text());
+  } else if (!wish->alarm.empty()) {
+    alarms_.push_back(wish->alarm);
+    log_error(wish->alarm);
+    follow_up_->failed(wish->alarm, "empty-state");
+  } else if (wish->wanted) {
+    begin_auto_restore();
+    return;
+  }
+  ready();
+  first_push();
+}
+
+void Service::begin_auto_restore() {
+  if (manager_.present()) manager_.extend_timeout(std::chrono::minutes(10));
+  manager_.status("Looking for a snapshot to restore on this new machine");
+  coordinator_->run(
+      Lane::capture, "restore on a new machine", [](EngineContext& context) { return auto_restore(context); },
+      [this](Result<json::object> const& answer) {
+        boost::asio::post(loop_, [this, answer] {
+          if (!answer) {
+            restore_note_ = "this machine is new, and it could not be told whether the bucket holds a snapshot for it: " + answer.error().text();
+            log_warning(restore_note_);
+          } else if (answer->at("restored").as_bool()) {
+            prefix_shared_ = answer->at("shared").as_bool();
+            restore_note_ = "this machine was new: the state was restored from " + std::string(answer->at("snapshot").as_string());
+            if (prefix_shared_)
+              restore_note_ += ". Another machine pushed to the same prefix within the last hour: two machines share it now, and nothing is "
+                               "pruned until daemonctl prune --yes says on one of them that it may";
+            log_warning(restore_note_);
+          } else {
+            restore_note_ = std::string(answer->at("reason").as_string());
+            if (!restore_note_.empty()) log_warning(restore_note_);
+          }
+          ready();
+          first_push();
+        });
+      });
+}
+
+void Service::ready() {
+  if (is_ready_) return;
+  is_ready_ = true;
+  manager_.ready();
+  update_status_line();
+}
+
+// Soon after the start when there is no good snapshot yet; what the schedule missed is the clockwork's.
+void Service::first_push() {
+  bool const any = coordinator_->status().last_good_time.has_value() || index_->value("last-good").value_or(std::nullopt).has_value();
+  bool const something = path_exists(join_path(loaded_.config.state_dir, "openclaw.json"));
+  if (!any && something) {
+    PushJob job;
+    job.trigger = Trigger::schedule;
+    push(std::move(job));
+  }
+  look();
+}
+
+void Service::start_watcher() {
+  WatchOptions options;
+  options.root = loaded_.config.state_dir;
+  options.may_skip_directory = [this](std::string_view path) { return !scope_->may_take_below(path); };
+  WatchCallbacks callbacks;
+  callbacks.changed = [this](std::string const& path) {
+    bool const known = path.empty() || scope_->takes(path, false) || scope_->takes(path, true);
+    bool const sidecar = path.ends_with("-wal") && scope_->takes(path.substr(0, path.size() - 4), false);
+    if (!known && !sidecar) return;
+    bool const first = clockwork_->changes().empty();
+    clockwork_->changed(sidecar ? path.substr(0, path.size() - 4) : path, clock_.now());
+    if (first || loaded_.config.service.watch.push) look();
+  };
+  callbacks.desynced = [this](std::string const&) {
+    clockwork_->changed_unknown(clock_.now());
+    look();
+  };
+  callbacks.state = [this](WatchState const& state) { on_watch_state(state); };
+  watcher_ = make_watcher(loop_.get_executor(), std::move(options), std::move(callbacks));
+  watcher_->start();
+}
+
+void Service::on_watch_state(WatchState const& state) {
+  bool const was_gone = watch_state_.kind == WatchState::Kind::gone;
+  watch_state_ = state;
+  if (state.kind != WatchState::Kind::healthy) log_warning(state.reason + (state.advice.empty() ? "" : ". " + state.advice));
+  events_.publish("watch", {{"state", state.kind == WatchState::Kind::healthy    ? "healthy"
+                                       : state.kind == WatchState::Kind::degraded ? "degraded"
+                                                                                  : "gone"},
+                            {"reason", state.reason}});
+  if (!was_gone || state.kind == WatchState::Kind::gone) return;
+  // The directory is another one: our lock and socket went with the old.
+  auto const again = [&]() -> Result<void> {
+    B2B_TRY(take_lock());
+    return listen();
+  }();
+  if (!again) log_error("the state directory was made again, but daemonctl cannot be heard there: " + again.error().text());
+}
+
+// Work.
+
+void Service::push(PushJob job) {
+  clockwork_->push_began(clock_.now());
+  follow_up_->started();
+  auto captured = std::move(job.captured);
+  job.captured = [this, captured = std::move(captured)](Result<PushReport> const& report) {
+    boost::asio::post(loop_, [this, ok = report.has_value(), bytes = report ? report->bytes_captured : 0] {
+      if (ok) {
+        clockwork_->push_done();
+        clockwork_->copied_bytes(bytes);
+      } else {
+        clockwork_->push_failed();
+      }
+      look();
+    });
+    if (captured) captured(report);
+  };
+  coordinator_->push(std::move(job));
+}
+
+void Service::look() {
+  if (stopping_) return;
+  auto const due = clockwork_->look(clock_.now());
+  for (Trigger const trigger : due.triggers) {
+    PushJob job;
+    job.trigger = trigger;
+    push(std::move(job));
+  }
+  if (std::string const text = clockwork_->text(); text != scheduled_text_) {
+    if (auto const kept = index_->set_value("schedule-handled", text); !kept) log_warning(kept.error().text());
+    scheduled_text_ = text;
+  }
+  auto const set = due.look_again ? wall_timer_->set(*due.look_again) : wall_timer_->clear();
+  if (!set) log_error(set.error().text());
+  coordinator_->tick();
+  check_stale();
+  arm_coordinator();
+}
+
+void Service::arm_coordinator() {
+  auto const wake = coordinator_->next_wake();
+  if (!wake) {
+    coordinator_timer_.cancel();
+    return;
+  }
+  coordinator_timer_.expires_after(*wake);
+  coordinator_timer_.async_wait([this](boost::system::error_code code) {
+    if (code) return;
+    coordinator_->tick();
+    arm_coordinator();
+  });
+}
+
+void Service::on_event(std::string const& name, json::object const& data) {
+  events_.publish(name, data);
+  auto const text = [&](char const* key) {
+    auto const* const value = data.if_contains(key);
+    return value != nullptr && value->is_string() ? std::string(value->as_string()) : std::string();
+  };
+  if (name == "uploaded" || (name == "job" && data.if_contains("unchanged") != nullptr && data.at("ok").as_bool())) {
+    stale_told_ = false;
+    follow_up_->succeeded(text("snapshot"), json::serialize(data));
+  } else if (name == "failed") {
+    log_warning("a backup failed: " + text("error"));
+    follow_up_->failed(text("error"), text("code"));
+  }
+  if (!stopping_) {
+    check_stale();
+    arm_coordinator();
+  }
+  update_status_line();
+  write_metrics();
+}
+
+void Service::check_stale() {
+  auto const limit = clockwork_->stale_after(clock_.now());
+  auto const status = coordinator_->status();
+  TimePoint const since = status.last_good_time.value_or(started_);
+  if (!limit || clock_.now() - since < *limit || stale_told_) return;
+  stale_told_ = true;
+  auto const hours = std::chrono::duration_cast<std::chrono::hours>(clock_.now() - since).count();
+  std::string const what = "the last good backup is " + std::to_string(hours) + " hours old" +
+                           (status.last_error ? ": " + *status.last_error : "");
+  log_error(what);
+  follow_up_->stale(what);
+  events_.publish("stale", {{"text", what}});
+}
+
+void Service::on_gateway_gone(GatewayStop::End end) {
+  if (end == GatewayStop::End::dropped) return;
+  if (end == GatewayStop::End::running)
+    log_warning("the gateway said that it stops, and one runs still or again: the snapshot is of the running state");
+  events_.publish("gateway", {{"stopped", end == GatewayStop::End::stopped}});
+  PushJob job;
+  job.trigger = Trigger::gateway_stop;
+  push(std::move(job));
+}
+
+void Service::note_gateway(std::string_view event) { gateway_said_ = std::string(event) + " at " + format_iso8601(clock_.now()); }
+
+// Reload and stop.
+
+void Service::reload() {
+  manager_.reloading(std::chrono::duration_cast<std::chrono::microseconds>(clock_.monotonic()));
+  auto const changed = [&]() -> Result<std::string> {
+    B2B_ASSIGN(LoadedConfig loaded, load_config(sources_));
+    B2B_TRY(require_store(loaded.config));
+    B2B_ASSIGN(Clockwork clockwork, Clockwork::create(loaded.config.service, instance_.id));
+    B2B_ASSIGN(Scope scope, Scope::build(loaded.config.include, loaded.config.exclude));
+    std::string what, later;
+    for (ConfigChange const& change : describe_changes(loaded_.config, loaded.config))
+      (change.needs_restart ? later : what) += ((change.needs_restart ? later : what).empty() ? "" : ", ") + std::string(change.key);
+    if (!later.empty())
+      return make_error(Condition::bad_config, "a change of " + later + " needs a restart of the daemon", "Restart it, or take the change back");
+    clockwork.restore(scheduled_text_);
+    for (std::string const& path : clockwork_->changes().paths()) clockwork.changed(path, clock_.now());
+    if (!clockwork_->changes().complete()) clockwork.changed_unknown(clock_.now());
+    clockwork_ = std::move(clockwork);
+    scope_ = std::move(scope);
+    loaded_ = std::move(loaded);
+    {
+      std::scoped_lock lock(*config_mutex_);
+      shared_config_ = std::make_shared<Config>(loaded_.config);
+    }
+    follow_up_->configure(loaded_.config);
+    coordinator_->configure(planner_settings(loaded_.config));
+    coordinator_->try_uploads_now();
+    return what.empty() ? std::string("nothing changed") : "changed: " + what;
+  }();
+  if (changed) {
+    log_info("the configuration was read again, " + *changed);
+    events_.publish("reloaded", {{"what", *changed}});
+  } else {
+    log_error("the new configuration is refused and the old one stays: " + changed.error().text());
+    events_.publish("reload-refused", {{"error", changed.error().text()}});
+  }
+  manager_.ready();
+  look();
+}
+
+// In order: what was triggered is captured, uploads are left to be taken up again, the socket goes. A thread of its own waits for the
+// lanes, so that the loop can go on answering.
+void Service::stop() {
+  if (stopping_) {
+    log_warning("asked to stop again: ending at once");
+    ::_exit(130);
+  }
+  auto const limit = loaded_.config.service.stop_timeout;
+  manager_.stopping();
+  manager_.extend_timeout(std::chrono::duration_cast<std::chrono::microseconds>(limit) + std::chrono::seconds(10));
+  bool const last_words = loaded_.config.service.watch.push && !clockwork_->changes().empty();
+  if (last_words) {
+    PushJob job;
+    job.trigger = Trigger::change;
+    push(std::move(job));
+  }
+  stopping_ = true;
+  gateway_stop_->cancel();
+  watcher_->stop();
+  if (auto const cleared = wall_timer_->clear(); !cleared) log_warning(cleared.error().text());
+  auto const out_of_time = std::make_shared<std::stop_source>();
+  auto const bound = std::make_shared<boost::asio::steady_timer>(loop_, limit);
+  bound->async_wait([out_of_time](boost::system::error_code code) {
+    if (!code) out_of_time->request_stop();
+  });
+  std::thread([this, out_of_time, bound] {
+    coordinator_->stop(out_of_time->get_token());
+    boost::asio::post(loop_, [this, bound] {
+      bound->cancel();
+      coordinator_timer_.cancel();
+      watchdog_timer_.cancel();
+      follow_up_.reset();
+      server_->stop([this] { loop_.stop(); });
+    });
+  }).detach();
+}
+
+}  // namespace b2b::service

@@ -1,0 +1,111 @@
+// The daemon: one event loop that listens to the clock, the watcher, the gateway, signals and daemonctl, and hands what is to
+// be done to the coordinator. Nothing here blocks for long; nothing runs while nothing happens.
+//
+// Everything but the constructor's arguments belongs to the thread that calls run(). What the coordinator's lanes report
+// is posted to the loop.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "core/config/config.h"
+#include "core/control/event_hub.h"
+#include "core/control/server.h"
+#include "core/engine/coordinator.h"
+#include "core/util/fd.h"
+#include "core/util/service_manager.h"
+#include "core/watch/watch.h"
+#include "daemon/service/clockwork.h"
+#include "daemon/service/follow_up.h"
+#include "daemon/service/gateway_stop.h"
+#include "daemon/service/wall_timer.h"
+
+namespace b2b::service {
+
+class Service {
+ public:
+  Service(LoadedConfig loaded, ConfigSources sources, Clock& clock, ServiceManager& manager);
+  ~Service();
+
+  // Takes the daemon's lock (busy: names the pid of the other one), listens, and works until SIGTERM or SIGINT. The value is that
+  // it ended in order.
+  Result<void> run();
+
+  // For the routes (routes.cpp), on the loop's thread.
+  boost::json::object status();
+  std::string metrics();
+  void push(PushJob job);                         // as Coordinator::push, with the clockwork told of it
+  Coordinator& coordinator() { return *coordinator_; }
+  Clock& clock() { return clock_; }
+  boost::asio::io_context& loop() { return loop_; }
+  GatewayStop& gateway_stop() { return *gateway_stop_; }
+  Config const& config() const { return loaded_.config; }
+  control::EventHub& events() { return events_; }
+  void note_gateway(std::string_view event);      // for status: what it said last
+
+ private:
+  Result<void> open();
+  Result<void> listen();
+  Result<void> take_lock();
+  void start_watcher();
+  void begin();                                   // what happens first: restore on a new machine, or a push that is overdue
+  void begin_auto_restore();
+  void first_push();
+  void ready();
+  void look();                                    // what the clockwork and the coordinator have to do now
+  void arm_coordinator();
+  void on_event(std::string const& name, boost::json::object const& data);
+  void on_watch_state(WatchState const& state);
+  void on_gateway_gone(GatewayStop::End end);
+  void wait_for_signal();
+  void reload();
+  void stop();
+  void watchdog();
+  void check_stale();
+  void update_status_line();
+  void write_metrics();
+  EngineContext engine_for(std::stop_token stop);
+  std::function<Result<EngineContext>(std::stop_token)> opener();
+
+  LoadedConfig loaded_;
+  ConfigSources sources_;
+  Clock& clock_;
+  ServiceManager& manager_;
+  TimePoint started_;
+  boost::asio::io_context loop_;
+  boost::asio::signal_set signals_;
+  boost::asio::steady_timer coordinator_timer_;
+  boost::asio::steady_timer watchdog_timer_;
+  std::unique_ptr<WallTimer> wall_timer_;
+  Instance instance_;
+  std::shared_ptr<Index> index_;
+  UniqueFd lock_;
+  std::optional<Clockwork> clockwork_;
+  control::EventHub events_;
+  std::unique_ptr<control::Server> server_;
+  std::unique_ptr<Coordinator> coordinator_;
+  std::unique_ptr<Watcher> watcher_;
+  std::optional<Scope> scope_;
+  std::unique_ptr<GatewayStop> gateway_stop_;
+  std::unique_ptr<FollowUp> follow_up_;
+  std::shared_ptr<std::mutex> config_mutex_ = std::make_shared<std::mutex>();   // the lanes read the configuration
+  std::shared_ptr<Config> shared_config_;
+  WatchState watch_state_;
+  std::string restore_note_;                      // why a new machine was not restored by itself, or that it was
+  std::vector<std::string> alarms_;               // for status, until the next start
+  std::string gateway_said_;
+  bool prefix_shared_ = false;
+  bool stale_told_ = false;
+  bool is_ready_ = false;
+  bool stopping_ = false;
+  std::string scheduled_text_;                    // as kept in the index
+};
+
+// Registers every route of the API on `server` (docs/control-api.md).
+void add_routes(control::Server& server, Service& service);
+
+}  // namespace b2b::service

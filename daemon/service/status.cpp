@@ -1,0 +1,190 @@
+// What `daemonctl status` and GET /metrics say: assembled from the coordinator, the clockwork and our own records; nothing here
+// asks the store.
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/json.hpp>
+#include <cstdio>
+
+#include "core/util/log.h"
+#include "daemon/jobs/jobs.h"
+#include "daemon/service/service.h"
+
+namespace b2b::service {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::size_t paths_shown = 20;
+
+json::value time_or_null(std::optional<TimePoint> const& time) { return time ? json::value(format_iso8601(*time)) : json::value(nullptr); }
+
+double seconds_of(std::chrono::nanoseconds time) { return std::chrono::duration<double>(time).count(); }
+
+std::string_view running_name(GatewayState::Running running) {
+  switch (running) {
+    case GatewayState::Running::running: return "running";
+    case GatewayState::Running::stopped: return "stopped";
+    case GatewayState::Running::unknown: break;
+  }
+  return "unknown";
+}
+
+std::string_view state_name(WatchState::Kind kind) {
+  switch (kind) {
+    case WatchState::Kind::healthy: return "healthy";
+    case WatchState::Kind::degraded: return "degraded";
+    case WatchState::Kind::gone: return "gone";
+  }
+  return "healthy";
+}
+
+json::object changes_of(ChangeSet const& changes) {
+  json::array paths;
+  for (std::string const& path : changes.paths()) {
+    if (paths.size() == paths_shown) break;
+    paths.emplace_back(printable(path));
+  }
+  return {{"paths", std::move(paths)},
+          {"count", changes.paths().size()},
+          {"more", !changes.complete()},
+          {"since", time_or_null(changes.first_change())}};
+}
+
+}  // namespace
+
+json::object Service::status() {
+  CoordinatorStatus const now_known = coordinator_->status();
+  TimePoint const now = clock_.now();
+  auto const stale_after = clockwork_->stale_after(now);
+  TimePoint const last = now_known.last_good_time.value_or(started_);
+  bool const stale = stale_after && now - last > *stale_after;
+
+  json::object out{{"version", "b2backupd " B2B_VERSION},
+                   {"api", 1},
+                   {"pid", ::getpid()},
+                   {"started", format_iso8601(started_)},
+                   {"stateDir", printable(loaded_.config.state_dir)},
+                   {"profile", sources_.profile},
+                   {"host", instance_.host},
+                   {"instance", instance_.id},
+                   {"store", now_known.bucket ? now_known.bucket->store : loaded_.config.endpoint},
+                   {"storeReachable", now_known.store_reachable}};
+  std::string_view health = "ok";
+  if (!alarms_.empty() || watch_state_.kind != WatchState::Kind::healthy) health = "degraded";
+  if (now_known.last_error) health = "failing";
+  if (stale) health = "stale";
+  if (!now_known.last_good_time) health = now_known.last_error ? "failing" : "never";
+  out["health"] = health;
+  out["lastGood"] = nullptr;
+  if (now_known.last_good_time)
+    out["lastGood"] = json::object{{"snapshot", now_known.last_good ? json::value(*now_known.last_good) : json::value(nullptr)},
+                                   {"time", format_iso8601(*now_known.last_good_time)},
+                                   {"ageSeconds", seconds_of(now - *now_known.last_good_time)}};
+  out["lastError"] = nullptr;
+  if (now_known.last_error)
+    out["lastError"] = json::object{{"time", time_or_null(now_known.last_error_time)}, {"error", *now_known.last_error}};
+  out["schedule"] = json::object{{"text", clockwork_->schedule_text()},
+                                 {"timezone", clockwork_->zone_name()},
+                                 {"next", time_or_null(clockwork_->next_scheduled(now))}};
+  out["stale"] = stale;
+  out["staleAfterSeconds"] = stale_after ? json::value(seconds_of(*stale_after)) : json::value(nullptr);
+  json::array jobs;
+  for (auto const& job : now_known.running)
+    jobs.push_back(json::object{{"id", job.id},
+                                {"what", job.what},
+                                {"phase", job.phase},
+                                {"filesDone", job.files_done},
+                                {"filesTotal", job.files_total},
+                                {"bytesDone", job.bytes_done},
+                                {"bytesTotal", job.bytes_total}});
+  out["jobs"] = std::move(jobs);
+  json::array queue;
+  for (auto const& waiting : now_known.queue)
+    queue.push_back(json::object{{"snapshot", waiting.id},
+                                 {"trigger", trigger_name(waiting.trigger)},
+                                 {"captured", format_iso8601(waiting.captured)},
+                                 {"bytes", waiting.bytes},
+                                 {"complete", waiting.complete}});
+  out["queue"] = std::move(queue);
+  out["queueBytes"] = now_known.queue_bytes;
+  out["queueLimitBytes"] = loaded_.config.limits.spool_bytes;
+  out["nextUploadSeconds"] = now_known.next_upload_in ? json::value(seconds_of(*now_known.next_upload_in)) : json::value(nullptr);
+  out["changes"] = changes_of(clockwork_->changes());
+  out["watch"] = json::object{{"state", state_name(watch_state_.kind)}, {"reason", watch_state_.reason}, {"advice", watch_state_.advice}};
+  GatewayState const gateway = probe_gateway(loaded_.config.state_dir, loaded_.config.service.gateway.port);
+  out["gateway"] = json::object{{"running", running_name(gateway.running)}, {"detail", gateway.detail}, {"said", gateway_said_}};
+  out["bucket"] = nullptr;
+  if (now_known.bucket) {
+    json::array others;
+    for (std::string const& host : now_known.bucket->other_instances) others.emplace_back(host);
+    out["bucket"] = json::object{{"snapshots", now_known.bucket->snapshots},
+                                 {"bytes", now_known.bucket->bytes},
+                                 {"otherInstances", std::move(others)}};
+  }
+  out["prunePaused"] = now_known.prune_paused;
+  out["keyReminder"] = nullptr;
+  EngineContext records;
+  records.config = loaded_.config;
+  records.index = index_;
+  if (auto const reminder = jobs::key_reminder(records); reminder && !reminder->empty()) out["keyReminder"] = *reminder;
+  json::array warnings;
+  for (std::string const& alarm : alarms_) warnings.emplace_back(alarm);
+  if (!restore_note_.empty()) warnings.emplace_back(restore_note_);
+  for (std::string const& warning : now_known.warnings) warnings.emplace_back(printable(warning));
+  for (std::string const& warning : loaded_.warnings) warnings.emplace_back(printable(warning));
+  out["warnings"] = std::move(warnings);
+  return out;
+}
+
+std::string Service::metrics() {
+  CoordinatorStatus const status = coordinator_->status();
+  TimePoint const now = clock_.now();
+  auto const stale_after = clockwork_->stale_after(now);
+  bool const stale = stale_after && now - status.last_good_time.value_or(started_) > *stale_after;
+  std::string out;
+  auto const add = [&](std::string_view name, std::string_view help, double value) {
+    std::array<char, 64> number{};
+    std::snprintf(number.data(), number.size(), "%.17g", value);
+    out += "# HELP b2backupd_" + std::string(name) + " " + std::string(help) + "\n# TYPE b2backupd_" + std::string(name) + " gauge\nb2backupd_" +
+           std::string(name) + " " + number.data() + "\n";
+  };
+  auto const unix_seconds = [](TimePoint time) { return seconds_of(time.time_since_epoch()); };
+  add("up", "1 while the daemon runs.", 1);
+  add("start_time_seconds", "When it was started.", unix_seconds(started_));
+  add("last_good_snapshot_time_seconds", "When the newest complete state in the store was captured; 0: never.",
+      status.last_good_time ? unix_seconds(*status.last_good_time) : 0);
+  add("stale", "1 when that is longer ago than it should be.", stale ? 1 : 0);
+  add("failing", "1 when the last push failed.", status.last_error ? 1 : 0);
+  add("store_reachable", "1 when the store answered at the last attempt.", status.store_reachable ? 1 : 0);
+  add("queue_captures", "Captures that wait for their upload.", static_cast<double>(status.queue.size()));
+  add("queue_bytes", "What they hold on disk.", static_cast<double>(status.queue_bytes));
+  add("queue_limit_bytes", "What they may hold (limits.spool).", static_cast<double>(loaded_.config.limits.spool_bytes));
+  add("jobs", "Jobs that wait or run.", static_cast<double>(status.running.size()));
+  add("changed_paths", "Paths that changed since the last capture.", static_cast<double>(clockwork_->changes().paths().size()));
+  add("watch_degraded", "1 when changes are polled for, or the state directory is gone.",
+      watch_state_.kind == WatchState::Kind::healthy ? 0 : 1);
+  add("prune_paused", "1 when pruning waits for a person.", status.prune_paused ? 1 : 0);
+  if (status.bucket) {
+    add("snapshots", "Snapshots in the store, as far as this machine knows.", static_cast<double>(status.bucket->snapshots));
+    add("snapshot_bytes", "Sum of their plaintext sizes.", static_cast<double>(status.bucket->bytes));
+    add("other_instances", "Other machines that push to the same prefix.", static_cast<double>(status.bucket->other_instances.size()));
+  }
+  return out;
+}
+
+void Service::update_status_line() {
+  if (!manager_.present()) return;
+  CoordinatorStatus const status = coordinator_->status();
+  std::string line = status.last_good_time ? "Last good backup " + format_iso8601(*status.last_good_time) : "Nothing backed up yet";
+  if (!status.queue.empty()) line += ", " + std::to_string(status.queue.size()) + " waiting";
+  if (status.last_error) line += "; failing: " + *status.last_error;
+  manager_.status(line);
+}
+
+void Service::write_metrics() {
+  if (!loaded_.config.service.metrics_textfile.empty() && follow_up_) follow_up_->metrics(metrics());
+}
+
+}  // namespace b2b::service
