@@ -160,6 +160,13 @@ Result<boost::json::value> check_web_address(boost::json::value value) {
   bool const web = text.starts_with("https://") || text.starts_with("http://");
   if (!web || text.find(' ') != std::string_view::npos || has_control_character(text))
     return rule("must be an address that begins with https://");
+  std::string_view const rest = text.substr(text.find("://") + 3);
+  std::string_view const authority = rest.substr(0, rest.find_first_of("/?#"));
+  if (authority.find('@') != std::string_view::npos)
+    return rule("must not hold a user name or password",
+                "An address of its own for each check is secret enough");
+  auto const host = split_authority(authority);
+  if (!host) return host.error();
   return value;
 }
 

@@ -119,6 +119,11 @@ TEST_CASE("schema: types") {
   CHECK(refused("layout", "packed").find("not in this version") != std::string::npos);
   CHECK(refused("applicationKey", "") == "applicationKey must not be empty");
   CHECK(refused("healthcheckUrl", "ping").find("https://") != std::string::npos);
+  CHECK(refused("healthcheckUrl", "https:///ping") == "healthcheckUrl names no host");
+  CHECK(refused("healthcheckUrl", "https://a:hunter2@b/ping") ==
+        "healthcheckUrl must not hold a user name or password");
+  CHECK(accepted("healthcheckUrl", "http://monitor:8000/ping/1?create=1") ==
+        "http://monitor:8000/ping/1?create=1");
   CHECK(check_value(key("keepSnapshots"), 10.0)->get_int64() == 10);
   CHECK(check_value(key("limits.upload"), "2MB/s")->get_int64() == 2'000'000);
   CHECK(check_value(key("onFailure"), boost::json::array{"mail", ""}).has_value());
