@@ -3,11 +3,21 @@
 #include <algorithm>
 #include <charconv>
 #include <optional>
+#include <span>
+#include <string>
 
 #include "core/util/encoding.h"
 
 namespace b2b {
 namespace {
+
+struct CronFieldSpec {
+  std::string_view name;  // "minute"
+  unsigned minimum = 0;
+  unsigned maximum = 0;
+  std::span<std::string_view const> names;  // of minimum, minimum + 1, ...; may be empty
+  std::string_view allowed;                 // for the advice: "0-59"
+};
 
 constexpr std::array<std::string_view, 12> month_names{"JAN", "FEB", "MAR", "APR", "MAY", "JUN",
                                                        "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"};

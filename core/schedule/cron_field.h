@@ -1,21 +1,11 @@
 // One field of a cron expression. Part of cron.h's parser. Pure.
 #pragma once
 
-#include <span>
-#include <string>
 #include <string_view>
 
 #include "core/schedule/cron.h"
 
 namespace b2b {
-
-struct CronFieldSpec {
-  std::string_view name;  // "minute"
-  unsigned minimum = 0;
-  unsigned maximum = 0;
-  std::span<std::string_view const> names;  // of minimum, minimum + 1, ...; may be empty
-  std::string_view allowed;                 // for the advice: "0-59"
-};
 
 struct CronFieldMask {
   std::uint64_t values = 0;

@@ -6,18 +6,15 @@
 // schedule or the zone changes, or the new schedule's past would count as missed.
 //
 // What happens when:
-//  - first start (`handled` absent): nothing is due; `remember` is now, so that the first slot is missed by
-//  nobody.
+//  - first start (`handled` absent): nothing is due; `remember` is now, so that the next slot counts even if
+//    it passes while the daemon is stopped.
 //  - a slot has come since `handled`: due. Several missed slots (sleep, a stopped daemon, a clock that jumped
-//  ahead)
-//    are one run: `remember` covers them all.
+//    ahead) are one run: `remember` covers them all.
 //  - the clock was set back a little (`handled` lies ahead, at most one period): nothing is due until the
-//  clock has
-//    passed `handled` again, so that no slot runs twice.
-//  - the clock was set back by more than one period (it had been wrong, or is now): waiting could take
-//  forever, so
-//    `handled` becomes now, and the schedule goes on from here. The period is the time between the next two
-//    slots.
+//    clock has passed `handled` again, so that no slot runs twice.
+//  - the clock was set back by more than one period (it had been wrong, or is now): waiting could take years,
+//    so `handled` becomes now, and the schedule goes on from here; slots that come again run again, once. The
+//    period is the time between the next two slots.
 //  - the schedule is off: nothing is due, nothing is next.
 #pragma once
 
@@ -37,8 +34,7 @@ struct DueQuestion {
 
 struct DueAnswer {
   bool due_now = false;
-  std::optional<TimePoint>
-      next;  // the first slot after now (after `handled`, when that lies ahead), delay included
+  std::optional<TimePoint> next;  // first slot after now, or after `handled` if that lies ahead; with delay
   std::optional<TimePoint> remember;  // store it as `handled`: when due, once the run has begun; else at once
 };
 

@@ -1,5 +1,4 @@
-// A time zone: UTC to local time and back. Holds only its own changes, a few kilobytes; safe to read from any
-// thread.
+// A time zone: UTC to local time and back. Holds its own changes only, a few kilobytes. Safe from any thread.
 #pragma once
 
 #include <string>
@@ -38,14 +37,12 @@ class TimeZone {
 
   // A zone by its name ("Europe/Berlin"), from the system's zone folder; "UTC" always works. An empty name is
   // the system's zone: TZ (a name, a path, or a rule like CET-1CEST,M3.5.0,M10.5.0/3), else /etc/localtime,
-  // else UTC. Errors: bad_config when there is no such zone, corrupt or unsupported when its file cannot be
-  // used.
+  // else UTC. Errors: bad_config when there is no such zone, corrupt or unsupported when its file is no use.
   static Result<TimeZone> find(std::string_view name, ZonePlaces const& places = {});
 
   std::string const& name() const { return name_; }  // "Europe/Berlin", or what stands for it ("local time")
 
-  // The stretch with one offset that holds `time`. Times must lie between the years 1 and 9999, here and
-  // below.
+  // The stretch with one offset that holds `time`. Here and below: times between the years 1 and 9999.
   ZoneSpan span_at(std::chrono::sys_seconds time) const { return zone_span_at(rules_, time); }
   LocalSeconds to_local(std::chrono::sys_seconds time) const;
   LocalLookup to_utc(LocalSeconds time) const;

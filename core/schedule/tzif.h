@@ -23,8 +23,7 @@ struct ZoneRules {
   std::optional<PosixZone> afterwards;   // from the last change on; without changes, always
 };
 
-// Errors: corrupt; unsupported for files that count leap seconds ("right/…"), since the system's clock does
-// not.
+// Errors: corrupt; unsupported for files that count leap seconds ("right/…"): the system's clock does not.
 Result<ZoneRules> parse_tzif(std::span<std::uint8_t const> bytes);
 
 // `time` between zone_begin and zone_end.
