@@ -1,8 +1,8 @@
 #include "core/util/journal_stream.h"
 
-#include <sys/stat.h>
-
 #include <charconv>
+
+#include <sys/stat.h>
 
 namespace b2b {
 namespace {

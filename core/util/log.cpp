@@ -1,7 +1,5 @@
 #include "core/util/log.h"
 
-#include <unistd.h>
-
 #include <atomic>
 #include <cerrno>
 #include <cstdlib>
@@ -9,6 +7,8 @@
 #include <mutex>
 #include <optional>
 #include <string>
+
+#include <unistd.h>
 
 #include "core/util/encoding.h"
 #include "core/util/file.h"
@@ -62,9 +62,10 @@ bool write_to_file(Output& out, LogLevel level, std::string_view message) {
   auto const time = time_of(out);
   std::string text;
   if (out.lines_missing_in_file > 0)
-    text = log_line(out.format, time, LogLevel::warning,
-                    std::to_string(out.lines_missing_in_file) +
-                        " lines before this one could not be written here; they went to the standard error output");
+    text = log_line(
+        out.format, time, LogLevel::warning,
+        std::to_string(out.lines_missing_in_file) +
+            " lines before this one could not be written here; they went to the standard error output");
   text += log_line(out.format, time, level, message);
   auto const written = out.file->append(text);
   if (written) {
@@ -72,15 +73,20 @@ bool write_to_file(Output& out, LogLevel level, std::string_view message) {
     return true;
   }
   if (out.lines_missing_in_file++ == 0)
-    write_to_stderr(out, LogLevel::warning, printable(written.error().text()) + ". Until then the log goes here");
+    write_to_stderr(out, LogLevel::warning,
+                    printable(written.error().text()) + ". Until then the log goes here");
   return false;
 }
 
 }  // namespace
 
-void set_log_level(LogLevel level) { current_level.store(level, std::memory_order_relaxed); }
+void set_log_level(LogLevel level) {
+  current_level.store(level, std::memory_order_relaxed);
+}
 
-LogLevel log_level() { return current_level.load(std::memory_order_relaxed); }
+LogLevel log_level() {
+  return current_level.load(std::memory_order_relaxed);
+}
 
 void set_log_sink(LogSink sink) {
   std::scoped_lock lock(output().mutex);

@@ -17,20 +17,28 @@ void append_json_text(std::string& out, std::string_view text) {
 
 std::string_view log_level_name(LogLevel level) {
   switch (level) {
-    case LogLevel::error: return "error";
-    case LogLevel::warning: return "warning";
-    case LogLevel::info: return "info";
-    case LogLevel::debug: return "debug";
+    case LogLevel::error:
+      return "error";
+    case LogLevel::warning:
+      return "warning";
+    case LogLevel::info:
+      return "info";
+    case LogLevel::debug:
+      return "debug";
   }
   return "error";
 }
 
 std::string_view log_level_prefix(LogLevel level) {
   switch (level) {
-    case LogLevel::error: return "<3>";
-    case LogLevel::warning: return "<4>";
-    case LogLevel::info: return "<6>";
-    case LogLevel::debug: return "<7>";
+    case LogLevel::error:
+      return "<3>";
+    case LogLevel::warning:
+      return "<4>";
+    case LogLevel::info:
+      return "<6>";
+    case LogLevel::debug:
+      return "<7>";
   }
   return "<3>";
 }

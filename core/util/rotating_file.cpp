@@ -1,13 +1,13 @@
 #include "core/util/rotating_file.h"
 
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <algorithm>
-#include <cerrno>
-#include <cstdio>
 
 #include "core/util/file.h"
 
@@ -17,7 +17,8 @@ namespace {
 constexpr int attempts_max = 3;  // the file may be rotated by another process between any two steps
 
 Error not_ours(std::string const& path, std::string_view what) {
-  return make_error(Condition::refused, "the log file " + path + " " + std::string(what) + ", so nothing is written to it",
+  return make_error(Condition::refused,
+                    "the log file " + path + " " + std::string(what) + ", so nothing is written to it",
                     "Name another file, or remove this one", path);
 }
 
@@ -48,7 +49,8 @@ Result<RotatingFile> RotatingFile::open(std::string path, Limits limits) {
 
 Result<void> RotatingFile::open_current() {
   // Non-blocking, so that a pipe put there by somebody is refused instead of waited for.
-  auto opened = open_file(path_, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, "open the log file", 0600);
+  auto opened = open_file(path_, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY,
+                          "open the log file", 0600);
   if (!opened) {
     if (opened.error().system_errno == ELOOP) return not_ours(path_, "is a symbolic link");
     if (opened.error().system_errno == ENXIO) return not_ours(path_, "is not a regular file");
@@ -83,7 +85,8 @@ Result<void> RotatingFile::rotate() {
   for (unsigned number = limits_.files_max - 1; number > 0; --number) {
     std::string const from = number == 1 ? path_ : path_ + "." + std::to_string(number - 1);
     std::string const to = path_ + "." + std::to_string(number);
-    if (::rename(from.c_str(), to.c_str()) != 0 && errno != ENOENT) return errno_error(errno, "set aside the log file", from);
+    if (::rename(from.c_str(), to.c_str()) != 0 && errno != ENOENT)
+      return errno_error(errno, "set aside the log file", from);
   }
   if (limits_.files_max == 1 && ::unlink(path_.c_str()) != 0 && errno != ENOENT)
     return errno_error(errno, "remove the full log file", path_);
@@ -109,8 +112,9 @@ Result<void> RotatingFile::append(std::string_view line) {
   }
   std::string const text = (torn_ ? "\n" : "") + std::string(line);
   struct stat before {};
-  auto const written = ::fstat(file_.get(), &before) == 0 ? write_all(file_.get(), as_bytes(text), path_)
-                                                          : Result<void>(errno_error(errno, "look at the log file", path_));
+  auto const written = ::fstat(file_.get(), &before) == 0
+                           ? write_all(file_.get(), as_bytes(text), path_)
+                           : Result<void>(errno_error(errno, "look at the log file", path_));
   if (written) {
     torn_ = false;
     return {};

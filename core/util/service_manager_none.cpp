@@ -3,7 +3,9 @@
 
 namespace b2b {
 
-ServiceEnvironment take_service_environment() { return {}; }
+ServiceEnvironment take_service_environment() {
+  return {};
+}
 
 ServiceManager::ServiceManager(ServiceEnvironment const&, int) {}
 

@@ -1,7 +1,3 @@
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
@@ -9,6 +5,10 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include "core/util/encoding.h"
 #include "core/util/error.h"
@@ -49,12 +49,15 @@ std::string socket_address(std::string_view name) {
   return {reinterpret_cast<char const*>(&address), size};
 }
 
-std::optional<std::chrono::microseconds> half_of(std::string const& usec, std::string const& pid, int own_pid) {
+std::optional<std::chrono::microseconds> half_of(std::string const& usec, std::string const& pid,
+                                                 int own_pid) {
   if (usec.empty()) return std::nullopt;
-  if (!pid.empty() && positive_number(pid) != own_pid) return std::nullopt;  // meant for the process that started us
+  if (!pid.empty() && positive_number(pid) != own_pid)
+    return std::nullopt;  // meant for the process that started us
   auto const value = positive_number(usec);
   if (!value) {
-    log_warning("the service manager's WATCHDOG_USEC '" + usec + "' is not a number of microseconds; it is ignored");
+    log_warning("the service manager's WATCHDOG_USEC '" + usec +
+                "' is not a number of microseconds; it is ignored");
     return std::nullopt;
   }
   return std::chrono::microseconds(std::max<std::int64_t>(*value / 2, 1));
@@ -63,7 +66,8 @@ std::optional<std::chrono::microseconds> half_of(std::string const& usec, std::s
 // At most so many bytes, and no character cut in two.
 std::string_view cut(std::string_view text, std::size_t longest) {
   if (text.size() <= longest) return text;
-  while (longest > 0 && (static_cast<unsigned char>(text[longest]) & 0xC0) == 0x80) --longest;
+  while (longest > 0 && (static_cast<unsigned char>(text[longest]) & 0xC0) == 0x80)
+    --longest;
   return text.substr(0, longest);
 }
 
@@ -83,13 +87,16 @@ ServiceManager::ServiceManager(ServiceEnvironment const& environment, int own_pi
   }
   socket_ = UniqueFd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket_) {
-    log_warning(errno_error(errno, "make a socket for the service manager at", environment.notify_socket).text());
+    log_warning(
+        errno_error(errno, "make a socket for the service manager at", environment.notify_socket).text());
     return;
   }
   watchdog_interval_ = half_of(environment.watchdog_usec, environment.watchdog_pid, own_pid);
 }
 
-void ServiceManager::ready() { send(Kind::state, "READY=1\n"); }
+void ServiceManager::ready() {
+  send(Kind::state, "READY=1\n");
+}
 
 void ServiceManager::status(std::string_view text) {
   std::string const line = printable(text);
@@ -100,9 +107,13 @@ void ServiceManager::reloading(std::chrono::microseconds monotonic_now) {
   send(Kind::state, "RELOADING=1\nMONOTONIC_USEC=" + std::to_string(monotonic_now.count()) + "\n");
 }
 
-void ServiceManager::stopping() { send(Kind::state, "STOPPING=1\n"); }
+void ServiceManager::stopping() {
+  send(Kind::state, "STOPPING=1\n");
+}
 
-void ServiceManager::watchdog() { send(Kind::news, "WATCHDOG=1\n"); }
+void ServiceManager::watchdog() {
+  send(Kind::news, "WATCHDOG=1\n");
+}
 
 void ServiceManager::extend_timeout(std::chrono::microseconds by) {
   send(Kind::news, "EXTEND_TIMEOUT_USEC=" + std::to_string(by.count()) + "\n");

@@ -150,22 +150,16 @@ class WithSystemd(_Case):
 
     def setUp(self):
         super().setUp()
-        self.tools = self.installed.root / "tools"
-        self.tools.mkdir()
-        self.calls = self.tools / "calls"
-        self.active = self.tools / "active"
+        self.calls = self.installed.tools / "calls"
+        self.active = self.installed.tools / "active"
         self.active.write_text("")
         for name in ("systemctl", "loginctl"):
-            tool = self.tools / name
-            tool.write_text(f'''#!/bin/sh
+            self.installed.write_tool(name, f'''
 echo "{name} $*" >>"{self.calls}"
 case "$*" in
   *list-units*) cat "{self.active}" ;;
   *list-unit-files*) echo "b2backupd.service disabled enabled" ;;
-esac
-''')
-            tool.chmod(0o755)
-        self.environment = self.installed.environment(PATH=f"{self.tools}:{os.environ['PATH']}")
+esac''')
 
     def asked(self):
         """What changed something; questions are left out."""
@@ -174,10 +168,10 @@ esac
         return [line for line in lines if not any(word in line for word in (" show", " list-unit", " show-user"))]
 
     def install(self, *arguments):
-        return self.installed.install(*arguments, environment=self.environment)
+        return self.installed.install(*arguments)
 
     def uninstall(self, *arguments):
-        return self.installed.run("uninstall", "--prefix", self.installed.prefix, *arguments, environment=self.environment)
+        return self.installed.run("uninstall", "--prefix", self.installed.prefix, *arguments)
 
     def test_nothing_is_started_unasked(self):
         said = self.install("--user")
@@ -225,8 +219,8 @@ esac
 
     def test_with_destdir_nothing_is_asked(self):
         self.installed.run("install", "--destdir", self.installed.root / "dest", "--programs", self.installed.programs,
-                           "--enable", "--linger", environment=self.environment)
-        self.installed.run("uninstall", "--destdir", self.installed.root / "dest", environment=self.environment)
+                           "--enable", "--linger")
+        self.installed.run("uninstall", "--destdir", self.installed.root / "dest")
         self.assertFalse(self.calls.exists())
 
 

@@ -24,15 +24,23 @@ class Installed:
         for name in ("b2backupd", "daemonctl"):
             self.write_program(name, "first")
         self.prefix = self.root / prefix_name
+        self.tools = self.root / "tools"
+        self.tools.mkdir()
+        for name in ("systemctl", "loginctl"):  # this machine's own service manager is left alone
+            self.write_tool(name, "exit 1")
 
     def write_program(self, name, text):
         path = self.programs / name
         path.write_text(f"#!/bin/sh\n# {text}\n")
         path.chmod(0o755)
 
+    def write_tool(self, name, text):
+        path = self.tools / name
+        path.write_text(f"#!/bin/sh\n{text}\n")
+        path.chmod(0o755)
+
     def environment(self, **more):
-        kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
-        return {**kept, "HOME": str(self.home), **more}
+        return {"PATH": f"{self.tools}:{os.environ['PATH']}", "HOME": str(self.home), "LC_ALL": "C", **more}
 
     def run(self, script, *arguments, environment=None, code=0):
         done = subprocess.run([ROOT / "scripts" / script, *map(str, arguments)], env=environment or self.environment(),
@@ -46,7 +54,7 @@ class Installed:
     def files(self):
         """Everything below the root but the test's own folders, as paths relative to it."""
         return sorted(str(path.relative_to(self.root)) for path in self.root.rglob("*")
-                      if path != self.home and self.programs not in (path, *path.parents))
+                      if path != self.home and not {self.programs, self.tools} & {path, *path.parents})
 
     def close(self):
         shutil.rmtree(self.root)

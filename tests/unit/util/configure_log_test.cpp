@@ -1,11 +1,11 @@
 // Where log lines really go: stderr is a file here, so that what arrives there can be read.
+#include <csignal>
+#include <cstdlib>
+
 #include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <csignal>
-#include <cstdlib>
 
 #include "core/util/file.h"
 #include "core/util/log.h"
@@ -33,7 +33,8 @@ class Stderr {
   void call_it_the_journal() const {
     struct stat status {};
     REQUIRE(::fstat(STDERR_FILENO, &status) == 0);
-    ::setenv("JOURNAL_STREAM", (std::to_string(status.st_dev) + ":" + std::to_string(status.st_ino)).c_str(), 1);
+    ::setenv("JOURNAL_STREAM", (std::to_string(status.st_dev) + ":" + std::to_string(status.st_ino)).c_str(),
+             1);
   }
   std::string text() const { return read_file(path_, 1 << 20).value(); }
 
@@ -52,7 +53,8 @@ TEST_CASE("lines on stderr carry the time of the clock") {
   log_error("one");
   clock.advance(std::chrono::milliseconds(1500));
   log_warning("two");
-  CHECK(error_output.text() == "2026-02-19T12:00:00.000Z error: one\n2026-02-19T12:00:01.500Z warning: two\n");
+  CHECK(error_output.text() ==
+        "2026-02-19T12:00:00.000Z error: one\n2026-02-19T12:00:01.500Z warning: two\n");
 }
 
 TEST_CASE("the journal gets levels in its own way, and no second time") {

@@ -12,7 +12,8 @@ using namespace b2b;
 TEST_CASE("the journal's stream is a device and an inode") {
   CHECK(parse_journal_stream("9:12345") == JournalStream{9, 12345});
   CHECK(parse_journal_stream("0:18446744073709551615") == JournalStream{0, UINT64_MAX});
-  for (char const* wrong : {"", ":", "9", "9:", ":9", "9:1x", "x9:1", " 9:1", "9:1 ", "-9:1", "9:1:2", "9:18446744073709551616"})
+  for (char const* wrong :
+       {"", ":", "9", "9:", ":9", "9:1x", "x9:1", " 9:1", "9:1 ", "-9:1", "9:1:2", "9:18446744073709551616"})
     CHECK_FALSE(parse_journal_stream(wrong));
 }
 

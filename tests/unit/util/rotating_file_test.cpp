@@ -1,12 +1,12 @@
 #include "core/util/rotating_file.h"
 
-#include <sys/resource.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <csignal>
 #include <thread>
 #include <vector>
+
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "core/util/file.h"
 #include "tests/support/catch.h"
@@ -16,7 +16,9 @@ using namespace b2b;
 
 namespace {
 
-std::string content(std::string const& path) { return read_file(path, 1 << 20).value(); }
+std::string content(std::string const& path) {
+  return read_file(path, 1 << 20).value();
+}
 
 unsigned mode_of(std::string const& path) {
   struct stat status {};
@@ -48,7 +50,8 @@ TEST_CASE("a file is set aside before it grows too long, and the oldest goes") {
   test::Scratch scratch;
   std::string const path = scratch / "new/folder/log";
   auto file = RotatingFile::open(path, {.file_bytes_max = 8, .files_max = 3}).value();
-  for (char const* line : {"one\n", "two\n", "three\n", "four\n", "five\n"}) REQUIRE(file.append(line));
+  for (char const* line : {"one\n", "two\n", "three\n", "four\n", "five\n"})
+    REQUIRE(file.append(line));
   CHECK(content(path) == "five\n");
   CHECK(content(path + ".1") == "four\n");
   CHECK(content(path + ".2") == "three\n");
@@ -71,7 +74,8 @@ TEST_CASE("a line longer than the limit has a file of its own") {
 TEST_CASE("one file alone starts again when it is full") {
   test::Scratch scratch;
   auto file = RotatingFile::open(scratch / "log", {.file_bytes_max = 8, .files_max = 1}).value();
-  for (char const* line : {"one\n", "two\n", "three\n"}) REQUIRE(file.append(line));
+  for (char const* line : {"one\n", "two\n", "three\n"})
+    REQUIRE(file.append(line));
   CHECK(content(scratch / "log") == "three\n");
   CHECK_FALSE(path_exists(scratch / "log.1"));
 }
@@ -104,10 +108,18 @@ TEST_CASE("nothing is written where a file is not plainly ours") {
   test::Scratch scratch;
   std::string const path = scratch / "log";
   REQUIRE(atomic_write_file(scratch / "precious", "untouched"));
-  SECTION("a symlink") { REQUIRE(::symlink((scratch / "precious").c_str(), path.c_str()) == 0); }
-  SECTION("a hard link") { REQUIRE(::link((scratch / "precious").c_str(), path.c_str()) == 0); }
-  SECTION("a pipe") { REQUIRE(::mkfifo(path.c_str(), 0600) == 0); }
-  SECTION("a directory") { REQUIRE(::mkdir(path.c_str(), 0700) == 0); }
+  SECTION("a symlink") {
+    REQUIRE(::symlink((scratch / "precious").c_str(), path.c_str()) == 0);
+  }
+  SECTION("a hard link") {
+    REQUIRE(::link((scratch / "precious").c_str(), path.c_str()) == 0);
+  }
+  SECTION("a pipe") {
+    REQUIRE(::mkfifo(path.c_str(), 0600) == 0);
+  }
+  SECTION("a directory") {
+    REQUIRE(::mkdir(path.c_str(), 0700) == 0);
+  }
   SECTION("a file of another user") {
     if (::geteuid() != 0) {
       WARN("skipped: only root can make a file of another user");
@@ -173,13 +185,16 @@ TEST_CASE("several writers of one file lose nothing") {
   for (int t = 0; t < writers; ++t)
     threads.emplace_back([&] {
       auto file = RotatingFile::open(path, {.file_bytes_max = 100, .files_max = 1000}).value();
-      for (int i = 0; i < lines; ++i) file.append("a line\n").value();
+      for (int i = 0; i < lines; ++i)
+        file.append("a line\n").value();
     });
-  for (auto& thread : threads) thread.join();
+  for (auto& thread : threads)
+    thread.join();
   std::string all = content(path);
   for (int number = 1; path_exists(path + "." + std::to_string(number)); ++number)
     all += content(path + "." + std::to_string(number));
   std::string expected;
-  for (int i = 0; i < writers * lines; ++i) expected += "a line\n";
+  for (int i = 0; i < writers * lines; ++i)
+    expected += "a line\n";
   CHECK(all == expected);
 }

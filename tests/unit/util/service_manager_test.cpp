@@ -1,13 +1,13 @@
 #include "core/util/service_manager.h"
 
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
-
 #include <array>
 #include <cstdlib>
 #include <cstring>
 #include <vector>
+
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include "core/util/log.h"
 #include "tests/support/catch.h"
@@ -21,7 +21,8 @@ namespace {
 // The other side of the protocol: a datagram socket under a path or an abstract name ('@' in front).
 class Manager {
  public:
-  explicit Manager(std::string const& name) : fd_(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {
+  explicit Manager(std::string const& name)
+      : fd_(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     REQUIRE(name.size() < sizeof address.sun_path);
@@ -68,8 +69,9 @@ TEST_CASE("a service tells its manager where it stands") {
   service.reloading(123456789us);
   service.watchdog();
   service.stopping();
-  CHECK(manager.heard() == std::vector<std::string>{"EXTEND_TIMEOUT_USEC=90000000\n", "READY=1\n", "STATUS=Watching 461 files\n",
-                                                    "RELOADING=1\nMONOTONIC_USEC=123456789\n", "WATCHDOG=1\n", "STOPPING=1\n"});
+  CHECK(manager.heard() ==
+        std::vector<std::string>{"EXTEND_TIMEOUT_USEC=90000000\n", "READY=1\n", "STATUS=Watching 461 files\n",
+                                 "RELOADING=1\nMONOTONIC_USEC=123456789\n", "WATCHDOG=1\n", "STOPPING=1\n"});
 }
 
 TEST_CASE("a service manager may listen under an abstract name") {
@@ -86,7 +88,8 @@ TEST_CASE("a status is one short line") {
   ServiceManager service({scratch / "notify", "", ""}, ::getpid());
   service.status("Restoring\nSTOPPING=1");
   std::string long_text = "x";
-  for (int i = 0; i < 2000; ++i) long_text += "é";
+  for (int i = 0; i < 2000; ++i)
+    long_text += "é";
   service.status(long_text);
   auto const heard = manager.heard();
   REQUIRE(heard.size() == 2);
@@ -107,8 +110,9 @@ TEST_CASE("without a service manager nothing happens") {
 }
 
 TEST_CASE("a notify socket that cannot be one is named, and left alone") {
-  for (std::string const& name : {std::string("relative/path"), std::string("vsock:2:1234"), std::string("/"), std::string("@"),
-                                  "/" + std::string(107, 'x'), "@" + std::string(108, 'x')}) {
+  for (std::string const& name :
+       {std::string("relative/path"), std::string("vsock:2:1234"), std::string("/"), std::string("@"),
+        "/" + std::string(107, 'x'), "@" + std::string(108, 'x')}) {
     Warnings warnings;
     ServiceManager service({name, "", ""}, ::getpid());
     CHECK_FALSE(service.present());
@@ -140,13 +144,15 @@ TEST_CASE("a full queue neither blocks nor loses the state") {
   Warnings warnings;
   Manager manager(scratch / "notify");
   ServiceManager service({scratch / "notify", "", ""}, ::getpid());
-  for (int i = 0; i < 5000; ++i) service.watchdog();
+  for (int i = 0; i < 5000; ++i)
+    service.watchdog();
   service.ready();
   CHECK(manager.heard().size() < 5000);
   CHECK(manager.heard().empty());
   service.status("here again");
   CHECK(manager.heard() == std::vector<std::string>{"READY=1\n", "STATUS=here again\n"});
-  for (int i = 0; i < 5000; ++i) service.watchdog();
+  for (int i = 0; i < 5000; ++i)
+    service.watchdog();
   service.ready();
   service.stopping();  // takes the place of what was never sent
   CHECK_FALSE(manager.heard().empty());
