@@ -192,13 +192,16 @@ void InotifyShell::poll() {
 }
 
 void InotifyShell::poll_begin() {
-  std::vector<std::string> tops{""};
-  if (!blind_) {
+  std::vector<std::string> tops;
+  if (blind_) {
+    tops.emplace_back();
+  } else {
     tree_.work(directories_at_once);
     flush_changes();
     if (stopped_) return;
     if (tree_.pending() > 0) return boost::asio::post(executor_, handler(&InotifyShell::poll_begin));
-    tops.assign(tree_.unwatched().begin(), tree_.unwatched().end());
+    for (auto const& top : tree_.unwatched())
+      tops.push_back(top);
     polled_tops_ = tops.size();
   }
   poll_scan_.begin(std::move(tops), !desynced_reason_.empty());
