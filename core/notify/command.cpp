@@ -204,8 +204,8 @@ Result<CommandOutcome> run_command(CommandArguments const& command, CommandEvent
 
   EnvironmentMap const theirs = command_environment(environment, event);
   Result<pid_t> pid = make_error(Condition::not_found, "not tried");
-  ServiceManager const manager =
-      options.outside_service ? service_manager(environment, ::geteuid() == 0) : ServiceManager::none;
+  ServiceManagerKind const manager =
+      options.outside_service ? service_manager(environment, ::geteuid() == 0) : ServiceManagerKind::none;
   std::string const bus = bus_socket(manager, environment);
   if (!bus.empty() && path_exists(bus))
     pid = spawn(outside_service_line(manager, command, theirs, options.timeout), theirs, input.get());

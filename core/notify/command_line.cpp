@@ -52,23 +52,23 @@ EnvironmentMap command_environment(EnvironmentMap const& ours, CommandEvent cons
   return result;
 }
 
-ServiceManager service_manager(EnvironmentMap const& ours, bool is_root) {
-  if (!has(ours, "INVOCATION_ID")) return ServiceManager::none;
-  if (has(ours, "MANAGERPID")) return ServiceManager::user;
-  return is_root ? ServiceManager::system : ServiceManager::none;
+ServiceManagerKind service_manager(EnvironmentMap const& ours, bool is_root) {
+  if (!has(ours, "INVOCATION_ID")) return ServiceManagerKind::none;
+  if (has(ours, "MANAGERPID")) return ServiceManagerKind::user;
+  return is_root ? ServiceManagerKind::system : ServiceManagerKind::none;
 }
 
-std::string bus_socket(ServiceManager manager, EnvironmentMap const& ours) {
-  if (manager == ServiceManager::system) return "/run/dbus/system_bus_socket";
-  if (manager == ServiceManager::none || !has(ours, "XDG_RUNTIME_DIR")) return {};
+std::string bus_socket(ServiceManagerKind manager, EnvironmentMap const& ours) {
+  if (manager == ServiceManagerKind::system) return "/run/dbus/system_bus_socket";
+  if (manager == ServiceManagerKind::none || !has(ours, "XDG_RUNTIME_DIR")) return {};
   return join_path(ours.at("XDG_RUNTIME_DIR"), "bus");
 }
 
-CommandArguments outside_service_line(ServiceManager manager, CommandArguments const& command,
+CommandArguments outside_service_line(ServiceManagerKind manager, CommandArguments const& command,
                                       EnvironmentMap const& environment, std::chrono::milliseconds timeout) {
-  B2B_ASSERT(manager != ServiceManager::none && !command.empty());
+  B2B_ASSERT(manager != ServiceManagerKind::none && !command.empty());
   CommandArguments line{"systemd-run",
-                        manager == ServiceManager::user ? "--user" : "--system",
+                        manager == ServiceManagerKind::user ? "--user" : "--system",
                         "--quiet",
                         "--collect",
                         "--pipe",

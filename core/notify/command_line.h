@@ -29,21 +29,21 @@ EnvironmentMap command_environment(EnvironmentMap const& ours, CommandEvent cons
 
 // Where a command runs that shall not share our sandbox and our control group (so that it may do what we may
 // not, and outlives us).
-enum class ServiceManager { none, user, system };
+enum class ServiceManagerKind { none, user, system };
 
 // `user` when a user's systemd started us ($INVOCATION_ID and $MANAGERPID are set), `system` when the
 // system's did and we are root, else `none`: an ordinary user may not start units of the system's manager.
-ServiceManager service_manager(EnvironmentMap const& ours, bool is_root);
+ServiceManagerKind service_manager(EnvironmentMap const& ours, bool is_root);
 // The socket over which systemd-run asks that manager; empty when it cannot be told. Without it, it is no
 // use.
-std::string bus_socket(ServiceManager manager, EnvironmentMap const& ours);
+std::string bus_socket(ServiceManagerKind manager, EnvironmentMap const& ours);
 
 // The command as a transient service of that manager: systemd-run --pipe --wait. A scope would leave our
 // control group and keep our sandbox, since its process is still a child of ours; a service is started by the
 // manager. The event's variables, as far as `environment` has them, are passed by name, so that their values
 // do not show in a list of processes. `timeout` also bounds the service itself, for the case that systemd-run
 // is killed. Dollar signs are doubled, since the manager would replace variables. `manager` must not be none.
-CommandArguments outside_service_line(ServiceManager manager, CommandArguments const& command,
+CommandArguments outside_service_line(ServiceManagerKind manager, CommandArguments const& command,
                                       EnvironmentMap const& environment, std::chrono::milliseconds timeout);
 
 }  // namespace b2b

@@ -38,27 +38,27 @@ TEST_CASE("command line: the environment has the event and no secret") {
 TEST_CASE("command line: which manager can run it outside") {
   EnvironmentMap const user{{"INVOCATION_ID", "1"}, {"MANAGERPID", "2"}, {"XDG_RUNTIME_DIR", "/run/user/1"}};
   EnvironmentMap const system{{"INVOCATION_ID", "1"}};
-  CHECK(service_manager({}, true) == ServiceManager::none);
-  CHECK(service_manager({{"MANAGERPID", "2"}}, false) == ServiceManager::none);
-  CHECK(service_manager({{"INVOCATION_ID", ""}}, true) == ServiceManager::none);
-  CHECK(service_manager(user, false) == ServiceManager::user);
-  CHECK(service_manager(user, true) == ServiceManager::user);
-  CHECK(service_manager(system, true) == ServiceManager::system);
-  CHECK(service_manager(system, false) == ServiceManager::none);
-  CHECK(bus_socket(ServiceManager::user, user) == "/run/user/1/bus");
-  CHECK(bus_socket(ServiceManager::user, system).empty());
-  CHECK(bus_socket(ServiceManager::system, {}) == "/run/dbus/system_bus_socket");
-  CHECK(bus_socket(ServiceManager::none, user).empty());
+  CHECK(service_manager({}, true) == ServiceManagerKind::none);
+  CHECK(service_manager({{"MANAGERPID", "2"}}, false) == ServiceManagerKind::none);
+  CHECK(service_manager({{"INVOCATION_ID", ""}}, true) == ServiceManagerKind::none);
+  CHECK(service_manager(user, false) == ServiceManagerKind::user);
+  CHECK(service_manager(user, true) == ServiceManagerKind::user);
+  CHECK(service_manager(system, true) == ServiceManagerKind::system);
+  CHECK(service_manager(system, false) == ServiceManagerKind::none);
+  CHECK(bus_socket(ServiceManagerKind::user, user) == "/run/user/1/bus");
+  CHECK(bus_socket(ServiceManagerKind::user, system).empty());
+  CHECK(bus_socket(ServiceManagerKind::system, {}) == "/run/dbus/system_bus_socket");
+  CHECK(bus_socket(ServiceManagerKind::none, user).empty());
 }
 
 TEST_CASE("command line: as a transient service") {
   CommandArguments const command{"/opt/$x", "-a", "cost: $5 $HOME", ""};
-  CHECK(outside_service_line(ServiceManager::user, command,
+  CHECK(outside_service_line(ServiceManagerKind::user, command,
                              {{"B2B_EVENT", "stale"}, {"B2B_ERROR", "e"}, {"PATH", "/"}},
                              std::chrono::seconds(60)) ==
         CommandArguments{"systemd-run", "--user", "--quiet", "--collect", "--pipe", "--wait",
                          "--service-type=exec", "--property=RuntimeMaxSec=60000ms",
                          "--property=TimeoutStopSec=5", "--setenv=B2B_EVENT", "--setenv=B2B_ERROR", "--",
                          "/opt/$x", "-a", "cost: $$5 $$HOME", ""});
-  CHECK(outside_service_line(ServiceManager::system, {"x"}, {}, std::chrono::seconds(1))[1] == "--system");
+  CHECK(outside_service_line(ServiceManagerKind::system, {"x"}, {}, std::chrono::seconds(1))[1] == "--system");
 }
