@@ -5,7 +5,7 @@
 
 #include "core/util/encoding.h"
 
-namespace b2b::control {
+namespace b2b::daemonctl {
 namespace {
 
 constexpr int exit_usage = 64;
@@ -163,4 +163,4 @@ Parsed parse_arguments(std::vector<std::string> words) {
   return parsed;
 }
 
-}  // namespace b2b::control
+}  // namespace b2b::daemonctl

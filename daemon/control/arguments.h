@@ -6,7 +6,7 @@
 #include <variant>
 #include <vector>
 
-namespace b2b::control {
+namespace b2b::daemonctl {
 
 struct PushArguments {
   bool dry_run = false;
@@ -75,4 +75,4 @@ struct Parsed {
 };
 Parsed parse_arguments(std::vector<std::string> words);
 
-}  // namespace b2b::control
+}  // namespace b2b::daemonctl

@@ -8,7 +8,7 @@
 #include <cstdio>
 #include <iostream>
 
-namespace b2b::control {
+namespace b2b::daemonctl {
 namespace {
 
 void print(std::FILE* to, std::string_view text) {
@@ -138,4 +138,4 @@ void ProgressLine::run() {
   }
 }
 
-}  // namespace b2b::control
+}  // namespace b2b::daemonctl

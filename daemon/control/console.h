@@ -12,7 +12,7 @@
 #include "core/engine/context.h"
 #include "core/util/error.h"
 
-namespace b2b::control {
+namespace b2b::daemonctl {
 
 class Console {
  public:
@@ -56,4 +56,4 @@ std::string human_time(TimePoint time);                 // "2026-02-19 12:00:00 
 std::string progress_text(std::string_view phase, std::uint64_t files_done, std::uint64_t files_total,
                           std::uint64_t bytes_done, std::uint64_t bytes_total, double seconds);
 
-}  // namespace b2b::control
+}  // namespace b2b::daemonctl

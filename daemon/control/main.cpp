@@ -5,7 +5,7 @@
 #include "daemon/control/process.h"
 #include "daemon/control/verbs.h"
 
-namespace b2b::control {
+namespace b2b::daemonctl {
 namespace {
 
 bool needs_daemon(Arguments const& arguments) {
@@ -27,7 +27,7 @@ int run(int argc, char** argv) {
   if (needs_daemon(arguments))
     return console.fail(make_error(Condition::unreachable, "this version has no daemon to ask",
                                    "Run the job in this process instead: daemonctl --direct " + arguments.verb_name));
-  std::stop_token const stop = stop_on_signals();
+  std::stop_token const stop = control::stop_on_signals();
 
   ConfigSources sources = process_sources();
   sources.config_file = arguments.config_file;
@@ -38,14 +38,15 @@ int run(int argc, char** argv) {
       !std::holds_alternative<ConfigCheckArguments>(arguments.verb)) {
     for (std::string const& warning : loaded->warnings) console.warn(warning);
   }
-  Session session{arguments, console, *loaded, system_clock(), stop};
+  Session session{arguments, console, *loaded, system_clock(), stop, nullptr};
+  session.jobs = direct_jobs(session);
   return std::visit([&](auto const& verb) { return run_verb(session, verb); }, arguments.verb);
 }
 
 }  // namespace
-}  // namespace b2b::control
+}  // namespace b2b::daemonctl
 
 int main(int argc, char** argv) {
   b2b::control::harden_process();
-  return b2b::control::run(argc, argv);
+  return b2b::daemonctl::run(argc, argv);
 }

@@ -1,4 +1,4 @@
-// One function per verb. Each prints its own answer and returns the exit code.
+// One function per verb. Each gets its answer from the session's job source, prints it and returns the exit code.
 #pragma once
 
 #include <stop_token>
@@ -7,8 +7,9 @@
 #include "core/engine/context.h"
 #include "daemon/control/arguments.h"
 #include "daemon/control/console.h"
+#include "daemon/control/job_source.h"
 
-namespace b2b::control {
+namespace b2b::daemonctl {
 
 struct Session {
   Arguments const& arguments;
@@ -16,6 +17,7 @@ struct Session {
   LoadedConfig const& loaded;
   Clock& clock;
   std::stop_token stop;
+  std::unique_ptr<JobSource> jobs;
 };
 
 int run_verb(Session& session, PushArguments const& arguments);
@@ -30,13 +32,12 @@ int run_verb(Session& session, ConfigCheckArguments const& arguments);
 int run_verb(Session& session, ConfigShowArguments const& arguments);
 int run_verb(Session& session, AcknowledgeKeyArguments const& arguments);
 
-// Exit code for "done, but not everything".
-inline constexpr int exit_incomplete = 3;
-
 // The engine for this session: opened from its configuration.
 Result<EngineContext> open_session_engine(Session& session);
 
-// "The only key …" while encryption rests on the application key alone and nobody acknowledged that; else empty.
-Result<std::string> key_reminder(EngineContext& context);
+// Warnings that an answer carries.
+void warn_all(Console& console, boost::json::array const& texts);
+// "3 files could not be backed up:" and the first names with what is said of each under `reason`; nothing when there is none.
+void warn_of_each(Console& console, boost::json::array const& items, std::string_view what, std::string_view reason);
 
-}  // namespace b2b::control
+}  // namespace b2b::daemonctl

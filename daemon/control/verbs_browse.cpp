@@ -1,82 +1,49 @@
 #include <boost/json.hpp>
 #include <cstdio>
 
-#include "core/engine/browse.h"
+#include "core/util/encoding.h"
+#include "daemon/control/members.h"
 #include "daemon/control/verbs.h"
 
-namespace b2b::control {
+namespace b2b::daemonctl {
 namespace {
 
 namespace json = boost::json;
 
-json::object to_json(ListedSnapshot const& snapshot) {
-  SnapshotInfo const& info = snapshot.info;
-  json::object out;
-  out["id"] = info.id.text;
-  out["kind"] = kind_name(info.id.kind);
-  out["layout"] = "plugin";
-  out["time"] = info.timestamp.empty() ? format_iso8601(info.id.time) : info.timestamp;
-  out["trigger"] = info.trigger_text;
-  out["files"] = info.files;
-  out["bytes"] = info.bytes;
-  out["complete"] = snapshot.has_manifest && snapshot.problem.empty() && info.complete;
-  if (!snapshot.has_manifest) out["unfinished"] = true;
-  if (!snapshot.problem.empty()) out["problem"] = printable(snapshot.problem);
-  out["host"] = info.host;
-  out["writtenBy"] = info.ours ? info.program : "OpenClaw B2 plugin";
+std::string describe(json::object const& snapshot) {
+  if (flag_of(snapshot, "unfinished")) return "unfinished (an upload that is under way or was interrupted)";
+  if (has_value(snapshot, "problem")) return "unreadable: " + text_of(snapshot, "problem");
+  std::string out = count_of(snapshot, "files") + " files, " + human_bytes(number_of(snapshot, "bytes"));
+  out += flag_of(snapshot, "ours") ? ", " + text_of(snapshot, "trigger") : ", by the OpenClaw plugin";
+  if (text_of(snapshot, "kind") == "safety") out += ", safety";
+  if (!flag_of(snapshot, "complete")) out += ", INCOMPLETE: " + count_of(snapshot, "filesMissing") + " files missing";
   return out;
 }
 
-std::string describe(ListedSnapshot const& snapshot) {
-  SnapshotInfo const& info = snapshot.info;
-  if (!snapshot.has_manifest) return "unfinished (an upload that is under way or was interrupted)";
-  if (!snapshot.problem.empty()) return "unreadable: " + printable(snapshot.problem);
-  std::string out = std::to_string(info.files) + " files, " + human_bytes(info.bytes);
-  out += info.ours ? ", " + info.trigger_text : ", by the OpenClaw plugin";
-  if (info.id.kind == SnapshotKind::safety) out += ", safety";
-  if (!info.complete) out += ", INCOMPLETE: " + std::to_string(info.skipped_total) + " files missing";
-  return out;
-}
-
-std::string mode_text(Entry const& entry) {
+std::string mode_text(json::object const& entry, std::string const& type) {
   char out[16];
-  char const type = entry.type == EntryType::directory ? 'd' : entry.type == EntryType::symlink ? 'l' : '-';
-  if (!entry.has_metadata) return std::string(1, type) + "    ";
-  std::snprintf(out, sizeof out, "%c%04o", type, entry.mode);
+  char const letter = type == "directory" ? 'd' : type == "symlink" ? 'l' : '-';
+  if (!has_value(entry, "mode")) return std::string(1, letter) + "    ";
+  std::snprintf(out, sizeof out, "%c%04o", letter, static_cast<unsigned>(number_of(entry, "mode")));
   return out;
 }
 
-json::object to_json(CatalogEntry const& row) {
-  Entry const& entry = row.entry;
-  json::object out;
-  out["path"] = printable(entry.path);
-  if (!is_valid_utf8(entry.path)) out["path64"] = to_base64(as_bytes(entry.path));
-  out["type"] = entry.type == EntryType::file ? "file" : entry.type == EntryType::directory ? "directory" : "symlink";
-  if (entry.type == EntryType::file) {
-    out["size"] = entry.size;
-    out["hash"] = to_hex(entry.hash);
-  }
-  if (entry.type == EntryType::symlink) out["target"] = printable(entry.target);
-  if (entry.has_metadata) {
-    out["mode"] = entry.mode;
-    out["mtime"] = format_iso8601(TimePoint(std::chrono::nanoseconds(entry.mtime_ns)));
-  }
-  if (entry.database) out["database"] = true;
-  if (entry.damaged) out["damaged"] = true;
-  return out;
+// "2026-02-19 12:00:00"
+std::string time_text(json::object const& entry) {
+  std::string text = text_of(entry, "mtime").substr(0, 19);
+  text.resize(19, ' ');
+  if (text[10] == 'T') text[10] = ' ';
+  return text;
 }
 
-std::string text_line(CatalogEntry const& row) {
-  Entry const& entry = row.entry;
+std::string text_line(json::object const& entry) {
+  std::string const type = text_of(entry, "type");
   char size[24];
-  std::snprintf(size, sizeof size, "%12llu", static_cast<unsigned long long>(entry.size));
-  std::string out = mode_text(entry) + " " + size + "  ";
-  out += entry.has_metadata ? human_time(TimePoint(std::chrono::nanoseconds(entry.mtime_ns))).substr(0, 19)
-                            : std::string(19, ' ');
-  out += "  " + printable(entry.path);
-  if (entry.type == EntryType::directory) out += "/";
-  if (entry.type == EntryType::symlink) out += " -> " + printable(entry.target);
-  if (entry.damaged) out += "  (damaged when it was captured)";
+  std::snprintf(size, sizeof size, "%12llu", static_cast<unsigned long long>(number_of(entry, "size")));
+  std::string out = mode_text(entry, type) + " " + size + "  " + time_text(entry) + "  " + text_of(entry, "path");
+  if (type == "directory") out += "/";
+  if (type == "symlink") out += " -> " + text_of(entry, "target");
+  if (flag_of(entry, "damaged")) out += "  (damaged when it was captured)";
   return out;
 }
 
@@ -114,14 +81,24 @@ int fail_list(Console& console, JsonList& list, Error const& error) {
   return exit_code_of(error.condition);
 }
 
-char const* change_word(Change change) {
-  switch (change) {
-    case Change::added: return "added";
-    case Change::deleted: return "deleted";
-    case Change::content: return "changed";
-    case Change::metadata: return "metadata";
-  }
-  return "changed";
+// ls and diff: rows as they come, then the end.
+int print_rows(Session& session, Job job, json::object const& parameters,
+               std::function<std::string(json::object const&)> const& line, std::string_view if_empty) {
+  Console& console = session.console;
+  JsonList list(console.json(), row_list(job));
+  bool any = false;
+  auto rest = session.jobs->rows(job, parameters, [&](json::object&& row) -> Result<void> {
+    any = true;
+    list.add(row);
+    if (!console.json()) console.result(line(row));
+    return {};
+  });
+  if (!rest) return fail_list(console, list, rest.error());
+  warn_all(console, list_of(*rest, "notes"));
+  if (!any && !if_empty.empty()) console.line(if_empty);
+  (*rest)["ok"] = true;
+  list.finish(*rest);
+  return 0;
 }
 
 // Sends what it gets to stdout.
@@ -139,106 +116,47 @@ class StdoutSink final : public ByteSink {
 
 int run_verb(Session& session, SnapshotsArguments const& arguments) {
   Console& console = session.console;
-  auto context = open_session_engine(session);
-  if (!context) return console.fail(context.error());
-  auto listing = list_bucket(*context, arguments.all);
-  if (!listing) return console.fail(listing.error());
-  json::array snapshots;
-  std::size_t shown = 0;
-  for (ListedSnapshot const& snapshot : listing->snapshots) {
-    if (!snapshot.has_manifest && !arguments.all) continue;
-    ++shown;
-    if (console.json()) {
-      snapshots.push_back(to_json(snapshot));
-    } else {
-      console.result(snapshot.info.id.text + "  " + describe(snapshot));
-    }
+  json::object parameters;
+  if (arguments.all) parameters["all"] = true;
+  auto answer = session.jobs->run(Job::snapshots, parameters);
+  if (!answer) return console.fail(answer.error());
+  json::array const& snapshots = list_of(*answer, "snapshots");
+  for (json::value const& item : snapshots) {
+    json::object const& snapshot = as_object(item);
+    console.result(text_of(snapshot, "id") + "  " + describe(snapshot));
   }
-  json::object answer{{"snapshots", std::move(snapshots)}};
-  if (arguments.all) {
-    json::array foreign;
-    for (std::string const& folder : listing->foreign) {
-      foreign.emplace_back(printable(folder));
-      console.result(printable(folder) + "  not a snapshot");
-    }
-    answer["foreign"] = std::move(foreign);
-  }
-  if (shown == 0) console.line("No snapshots in " + context->store->traits().name + " under " + context->config.prefix + "/ yet.");
-  return console.succeed(std::move(answer), 0);
+  for (json::value const& folder : list_of(*answer, "foreign")) console.result(as_text(folder) + "  not a snapshot");
+  if (snapshots.empty())
+    console.line("No snapshots in " + text_of(*answer, "store") + " under " + text_of(*answer, "prefix") + "/ yet.");
+  return console.succeed(std::move(*answer), 0);
 }
 
 int run_verb(Session& session, LsArguments const& arguments) {
-  Console& console = session.console;
-  auto context = open_session_engine(session);
-  if (!context) return console.fail(context.error());
-  std::vector<std::string> notes;
-  JsonList list(console.json(), "entries");
-  std::uint64_t count = 0;
-  auto id = list_entries(*context, arguments.snapshot, arguments.path,
-                         [&](CatalogEntry const& row) -> Result<void> {
-                           ++count;
-                           if (console.json()) {
-                             list.add(to_json(row));
-                           } else {
-                             console.result(text_line(row));
-                           }
-                           return {};
-                         },
-                         notes);
-  for (std::string const& note : notes) console.warn(printable(note));
-  if (!id) return fail_list(console, list, id.error());
-  if (count == 0 && !arguments.path.empty())
-    return console.fail(make_error(Condition::not_found, "snapshot " + id->text + " holds nothing under " + printable(arguments.path),
-                                   "daemonctl --direct ls " + id->text + " shows all it holds"));
-  list.finish({{"snapshot", id->text}, {"ok", true}});
-  return 0;
+  json::object parameters{{"snapshot", arguments.snapshot}};
+  if (!arguments.path.empty()) parameters["path"] = arguments.path;
+  return print_rows(session, Job::ls, parameters, text_line, "");
 }
 
 int run_verb(Session& session, CatArguments const& arguments) {
   Console& console = session.console;
-  auto context = open_session_engine(session);
-  if (!context) return console.fail(context.error());
+  json::object const parameters{{"snapshot", arguments.snapshot}, {"path", arguments.path}};
   if (console.json()) {
-    constexpr std::uint64_t json_limit = 16 << 20;
-    StringSink sink(json_limit);
-    if (auto done = cat_file(*context, arguments.snapshot, arguments.path, sink); !done) return console.fail(done.error());
-    return console.succeed({{"path", printable(arguments.path)},
-                            {"size", sink.text().size()},
-                            {"contentBase64", to_base64(as_bytes(sink.text()))}},
-                           0);
+    auto answer = session.jobs->run(Job::cat, parameters);
+    if (!answer) return console.fail(answer.error());
+    return console.succeed(std::move(*answer), 0);
   }
   StdoutSink sink;
-  auto done = cat_file(*context, arguments.snapshot, arguments.path, sink);
+  auto const done = session.jobs->content(parameters, sink);
   if (!done) return console.fail(done.error());
   if (std::fflush(stdout) != 0) return console.fail(make_error(Condition::io, "cannot write to the output"));
   return 0;
 }
 
 int run_verb(Session& session, DiffArguments const& arguments) {
-  Console& console = session.console;
-  auto context = open_session_engine(session);
-  if (!context) return console.fail(context.error());
-  std::vector<std::string> notes;
-  JsonList list(console.json(), "changes");
-  std::uint64_t count = 0;
-  auto done = diff_snapshots(*context, arguments.first, arguments.second,
-                             [&](Difference const& difference) -> Result<void> {
-                               ++count;
-                               Entry const& entry =
-                                   difference.change == Change::deleted ? difference.before.entry : difference.after.entry;
-                               if (console.json()) {
-                                 list.add({{"path", printable(entry.path)}, {"change", change_word(difference.change)}});
-                               } else {
-                                 console.result(std::string(change_word(difference.change)) + "\t" + printable(entry.path));
-                               }
-                               return {};
-                             },
-                             notes);
-  for (std::string const& note : notes) console.warn(printable(note));
-  if (!done) return fail_list(console, list, done.error());
-  if (count == 0) console.line("No differences.");
-  list.finish({{"ok", true}});
-  return 0;
+  json::object parameters{{"first", arguments.first}};
+  if (!arguments.second.empty()) parameters["second"] = arguments.second;
+  auto const line = [](json::object const& row) { return text_of(row, "change") + "\t" + text_of(row, "path"); };
+  return print_rows(session, Job::diff, parameters, line, "No differences.");
 }
 
-}  // namespace b2b::control
+}  // namespace b2b::daemonctl

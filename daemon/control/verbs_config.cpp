@@ -3,18 +3,13 @@
 #include "core/config/show.h"
 #include "core/engine/bucket.h"
 #include "daemon/control/verbs.h"
+#include "daemon/jobs/answers.h"
+#include "daemon/jobs/jobs.h"
 
-namespace b2b::control {
+namespace b2b::daemonctl {
 namespace {
 
 namespace json = boost::json;
-constexpr std::string_view acknowledged = "key-loss-acknowledged";
-
-json::array to_json(std::vector<std::string> const& texts) {
-  json::array out;
-  for (std::string const& text : texts) out.emplace_back(printable(text));
-  return out;
-}
 
 // Lists one key under the prefix: the cheapest question that needs the endpoint, the key and the bucket to be right.
 Result<void> probe_store(EngineContext& context) {
@@ -25,17 +20,6 @@ Result<void> probe_store(EngineContext& context) {
 
 Result<EngineContext> open_session_engine(Session& session) {
   return open_engine(session.loaded.config, session.clock, session.stop);
-}
-
-Result<std::string> key_reminder(EngineContext& context) {
-  Config const& config = context.config;
-  if (!config.encrypt || !config.encryption_key.empty()) return std::string();
-  B2B_ASSIGN(auto const done, context.index->value(acknowledged));
-  if (done) return std::string();
-  return std::string(
-      "the backups are encrypted with the B2 application key, which the B2 console shows only once: whoever loses it loses "
-      "the backups. Put it away safely, or better set an encryptionKey of your own. Then daemonctl config acknowledge-key "
-      "ends this reminder");
 }
 
 int run_verb(Session& session, ConfigShowArguments const&) {
@@ -57,7 +41,7 @@ int run_verb(Session& session, ConfigCheckArguments const& arguments) {
     if (!context) return console.fail(context.error());
     if (auto answered = probe_store(*context); !answered) return console.fail(answered.error());
     store = context->store->traits().name;
-    auto reminder = key_reminder(*context);
+    auto reminder = jobs::key_reminder(*context);
     if (!reminder) return console.fail(reminder.error());
     if (!reminder->empty()) warnings.push_back(*reminder);
   }
@@ -65,7 +49,7 @@ int run_verb(Session& session, ConfigCheckArguments const& arguments) {
     for (std::string const& warning : warnings) console.warn(printable(warning));
   for (std::string const& file : session.loaded.files) console.line("read " + file);
   console.line("The configuration is fine" + (arguments.offline ? std::string(".") : ", and " + store + " answers."));
-  return console.succeed({{"files", to_json(session.loaded.files)}, {"store", store}, {"warnings", to_json(warnings)}}, 0);
+  return console.succeed({{"files", jobs::texts_answer(session.loaded.files)}, {"store", store}, {"warnings", jobs::texts_answer(warnings)}}, 0);
 }
 
 int run_verb(Session& session, AcknowledgeKeyArguments const&) {
@@ -74,9 +58,9 @@ int run_verb(Session& session, AcknowledgeKeyArguments const&) {
   if (!instance) return console.fail(instance.error());
   auto index = Index::open(instance->data_dir);
   if (!index) return console.fail(index.error());
-  if (auto set = (*index)->set_value(acknowledged, "yes"); !set) return console.fail(set.error());
+  if (auto set = jobs::acknowledge_key(**index); !set) return console.fail(set.error());
   console.line("Noted. daemonctl will not remind you of the key any more.");
   return console.succeed({}, 0);
 }
 
-}  // namespace b2b::control
+}  // namespace b2b::daemonctl

@@ -1,93 +1,68 @@
 #include <boost/json.hpp>
+#include <filesystem>
 
-#include "core/engine/restore.h"
+#include "daemon/control/members.h"
 #include "daemon/control/verbs.h"
+#include "daemon/jobs/answers.h"
 
-namespace b2b::control {
+namespace b2b::daemonctl {
 namespace {
 
 namespace json = boost::json;
-constexpr std::size_t names_shown = 20;
 
-json::object to_json(RestoreReport const& report) {
-  json::object out;
-  out["snapshot"] = report.snapshot.text;
-  out["restored"] = report.restored;
-  out["unchanged"] = report.unchanged;
-  out["removed"] = report.removed;
-  out["bytes"] = report.bytes;
-  json::array failed;
-  for (RestoreFailure const& failure : report.failed)
-    failed.push_back(json::object{{"path", printable(failure.path)}, {"error", printable(failure.error)}});
-  out["failed"] = std::move(failed);
-  if (report.safety) {
-    out["safety"] = report.safety->text;
-  } else {
-    out["safety"] = nullptr;
-  }
-  if (!report.quarantine.empty()) out["quarantine"] = printable(report.quarantine);
-  if (!report.replaced.empty()) out["replaced"] = printable(report.replaced);
-  json::array notes;
-  for (std::string const& note : report.notes) notes.emplace_back(printable(note));
-  out["notes"] = std::move(notes);
-  return out;
+void print(Console& console, json::object const& answer, bool dry_run) {
+  std::string const would = dry_run ? "would be " : "";
+  console.line("Snapshot " + text_of(answer, "snapshot"));
+  console.line("  " + count_of(answer, "restored") + " " + would + "restored (" + human_bytes(number_of(answer, "bytes")) +
+               "), " + count_of(answer, "unchanged") + " already as they were, " + count_of(answer, "removed") + " " + would +
+               "set aside");
+  if (has_value(answer, "safety")) console.line("  What was there before: snapshot " + text_of(answer, "safety"));
+  if (has_value(answer, "quarantine"))
+    console.line("  Files the snapshot does not hold: " + text_of(answer, "quarantine"));
+  if (has_value(answer, "replaced")) console.line("  What was there before: " + text_of(answer, "replaced"));
+  warn_all(console, list_of(answer, "notes"));
+  warn_of_each(console, list_of(answer, "failed"), "could not be restored", "error");
 }
 
-void print(Console& console, RestoreReport const& report, bool dry_run) {
-  std::string const would = dry_run ? "would be " : "";
-  console.line("Snapshot " + report.snapshot.text);
-  console.line("  " + std::to_string(report.restored) + " " + would + "restored (" + human_bytes(report.bytes) + "), " +
-               std::to_string(report.unchanged) + " already as they were, " + std::to_string(report.removed) + " " + would +
-               "set aside");
-  if (report.safety) console.line("  What was there before: snapshot " + report.safety->text);
-  if (!report.quarantine.empty()) console.line("  Files the snapshot does not hold: " + printable(report.quarantine));
-  if (!report.replaced.empty()) console.line("  What was there before: " + printable(report.replaced));
-  for (std::string const& note : report.notes) console.warn(printable(note));
-  if (report.failed.empty()) return;
-  console.warn(std::to_string(report.failed.size()) + " could not be restored:");
-  for (std::size_t i = 0; i < report.failed.size() && i < names_shown; ++i)
-    console.warn("  " + printable(report.failed[i].path) + ": " + printable(report.failed[i].error));
-  if (report.failed.size() > names_shown)
-    console.warn("  and " + std::to_string(report.failed.size() - names_shown) + " more (--json names all)");
+// The daemon has another working directory.
+Result<std::string> absolute(std::string const& target) {
+  std::error_code failed;
+  std::string const out = target.empty() ? target : std::filesystem::absolute(target, failed).string();
+  if (failed) return errno_error(failed.value(), "find the working directory for", target);
+  return out;
 }
 
 }  // namespace
 
 int run_verb(Session& session, RestoreArguments const& arguments) {
   Console& console = session.console;
-  auto context = open_session_engine(session);
-  if (!context) return console.fail(context.error());
-  RestoreOptions options;
-  options.snapshot = arguments.snapshot;
-  options.paths = arguments.paths;
-  options.target = arguments.target;
-  options.dry_run = arguments.dry_run;
-  options.safety = !arguments.no_safety;
-  options.confirmed = arguments.yes;
-  auto run = [&] {
-    ProgressLine const progress(context->progress, !session.arguments.quiet && !session.arguments.json, session.clock);
-    return restore(*context, options);
-  };
-  if (!options.dry_run && !options.confirmed && console.can_ask()) {
-    options.dry_run = true;
-    auto preview = run();
+  auto const target = absolute(arguments.target);
+  if (!target) return console.fail(target.error());
+  json::object parameters{{"snapshot", arguments.snapshot}, {"dryRun", arguments.dry_run}, {"yes", arguments.yes}};
+  if (!arguments.paths.empty()) parameters["paths"] = json::value_from(arguments.paths);
+  if (!target->empty()) parameters["target"] = *target;
+  if (arguments.no_safety) parameters["safety"] = false;
+  if (!arguments.dry_run && !arguments.yes && console.can_ask()) {
+    parameters["dryRun"] = true;
+    auto const preview = session.jobs->run(Job::restore, parameters);
     if (!preview) return console.fail(preview.error());
     print(console, *preview, true);
-    options.dry_run = false;
-    options.confirmed = console.ask("Go on?");
-    if (!options.confirmed) {
+    if (!console.ask("Go on?")) {
       console.warn("nothing was changed");
       return exit_code_of(Condition::refused);
     }
+    parameters["dryRun"] = false;
+    parameters["yes"] = true;
   }
-  auto report = run();
-  if (!report) {
-    Error error = report.error();
+  auto answer = session.jobs->run(Job::restore, parameters);
+  if (!answer) {
+    Error error = answer.error();
     if (error.condition == Condition::cancelled && error.advice.empty()) error.advice = "Nothing was changed";
     return console.fail(error);
   }
-  print(console, *report, options.dry_run);
-  return console.succeed(to_json(*report), report->failed.empty() ? 0 : exit_incomplete);
+  print(console, *answer, arguments.dry_run);
+  int const exit_code = jobs::exit_code_of_answer(*answer);
+  return console.succeed(std::move(*answer), exit_code);
 }
 
-}  // namespace b2b::control
+}  // namespace b2b::daemonctl

@@ -1,0 +1,52 @@
+// The jobs that change something: push, restore, prune.
+#include "core/engine/lock.h"
+#include "core/engine/prune.h"
+#include "core/engine/push.h"
+#include "core/engine/restore.h"
+#include "daemon/jobs/answers.h"
+#include "daemon/jobs/jobs.h"
+
+namespace b2b::jobs {
+
+Answer push(EngineContext& context, boost::json::object const& given) {
+  B2B_ASSIGN(PushParameters const parameters, push_parameters(given));
+  PushOptions options;
+  options.dry_run = parameters.dry_run;
+  B2B_ASSIGN(PushReport report, b2b::push(context, options));
+  if (auto reminder = key_reminder(context); !reminder) {
+    report.warnings.push_back(reminder.error().text());
+  } else if (!reminder->empty() && !parameters.dry_run) {
+    report.warnings.push_back(*reminder);
+  }
+  return push_answer(report);
+}
+
+Answer restore(EngineContext& context, boost::json::object const& given) {
+  B2B_ASSIGN(RestoreParameters const parameters, restore_parameters(given));
+  RestoreOptions options;
+  options.snapshot = parameters.snapshot;
+  options.paths = parameters.paths;
+  options.target = parameters.target;
+  options.dry_run = parameters.dry_run;
+  options.safety = parameters.safety;
+  options.confirmed = parameters.yes;
+  B2B_ASSIGN(RestoreReport const report, b2b::restore(context, options));
+  return restore_answer(report);
+}
+
+Answer prune(EngineContext& context, boost::json::object const& given) {
+  B2B_ASSIGN(PruneParameters const parameters, prune_parameters(given));
+  PruneOptions options;
+  options.dry_run = parameters.dry_run;
+  options.confirmed = parameters.yes;
+  if (options.dry_run) {
+    B2B_ASSIGN(PruneReport const report, b2b::prune(context, options));
+    return prune_answer(report);
+  }
+  B2B_ASSIGN(DataLock const lock, DataLock::acquire(context.config.state_dir, "prune"));
+  B2B_TRY(recover_restores(context));
+  B2B_ASSIGN(PruneReport const report, b2b::prune(context, options));
+  return prune_answer(report);
+}
+
+}  // namespace b2b::jobs

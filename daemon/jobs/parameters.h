@@ -1,0 +1,91 @@
+// The parameters of each job as they come from outside: an API body, or what daemonctl made of its command line. Pure.
+//
+// Strict: an unknown member, a wrong type, a missing member or text that no job can use is Condition::usage and names the
+// member and the job. What is left out has the value it has here.
+#pragma once
+
+#include <boost/json/object.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/util/error.h"
+
+namespace b2b::jobs {
+
+struct PushParameters {
+  bool dry_run = false;   // dryRun
+  bool wait = true;       // the daemon's: answer when it is done, or when it is taken
+};
+struct SnapshotsParameters {
+  bool all = false;
+};
+struct LsParameters {
+  std::string snapshot;
+  std::string path;       // empty: everything
+};
+struct CatParameters {
+  std::string snapshot;
+  std::string path;
+};
+struct DiffParameters {
+  std::string first;
+  std::string second;     // empty: what is there now
+};
+struct VerifyParameters {
+  std::string snapshot;   // empty: all
+  bool read_data = false; // readData
+};
+struct RestoreParameters {
+  std::string snapshot;
+  std::vector<std::string> paths;
+  std::string target;     // absolute; empty: in place
+  bool dry_run = false;   // dryRun
+  bool safety = true;
+  bool yes = false;
+};
+struct PruneParameters {
+  bool dry_run = false;   // dryRun
+  bool yes = false;
+};
+
+Result<PushParameters> push_parameters(boost::json::object const& given);
+Result<SnapshotsParameters> snapshots_parameters(boost::json::object const& given);
+Result<LsParameters> ls_parameters(boost::json::object const& given);
+Result<CatParameters> cat_parameters(boost::json::object const& given);
+Result<DiffParameters> diff_parameters(boost::json::object const& given);
+Result<VerifyParameters> verify_parameters(boost::json::object const& given);
+Result<RestoreParameters> restore_parameters(boost::json::object const& given);
+Result<PruneParameters> prune_parameters(boost::json::object const& given);
+
+// Reads members of one object and keeps the first thing that is wrong; finish() tells it, or names a member that nobody
+// asked for. The helper of all of the above, and of other API bodies.
+class ParameterReader {
+ public:
+  static constexpr std::size_t text_max_bytes = 16 * 1024;
+  static constexpr std::size_t texts_max = 1000;
+
+  // Both must outlive the reader.
+  ParameterReader(std::string_view what, boost::json::object const& given) : what_(what), given_(given) {}
+
+  bool flag(std::string_view name, bool otherwise);
+  std::string text(std::string_view name);            // empty when left out
+  std::string required_text(std::string_view name);   // neither left out nor empty
+  std::uint64_t required_number(std::string_view name);
+  std::vector<std::string> texts(std::string_view name);
+  boost::json::object object(std::string_view name);  // empty when left out
+  Result<void> finish() const;
+
+ private:
+  boost::json::value const* find(std::string_view name);
+  void wrong(std::string_view name, std::string_view problem);
+  bool usable(std::string_view name, std::string_view text);
+
+  std::string_view what_;
+  boost::json::object const& given_;
+  std::vector<std::string_view> known_;
+  std::string problem_;
+  std::string problem_name_;
+};
+
+}  // namespace b2b::jobs

@@ -1,0 +1,91 @@
+#include "daemon/jobs/parameters.h"
+
+#include <boost/json/parse.hpp>
+#include <boost/json/value.hpp>
+
+#include "tests/support/catch.h"
+
+using namespace b2b;
+using namespace b2b::jobs;
+
+namespace {
+
+boost::json::object body(std::string const& text) { return boost::json::parse(text).as_object(); }
+
+template <class T>
+std::string complaint(Result<T> const& result) {
+  REQUIRE_FALSE(result);
+  CHECK(result.error().condition == Condition::usage);
+  return result.error().text();
+}
+
+}  // namespace
+
+TEST_CASE("job parameters: everything that may be given is understood") {
+  auto const restore = restore_parameters(
+      body(R"({"snapshot":"latest","paths":["a","b/**"],"target":"/x","dryRun":true,"safety":false,"yes":true})"));
+  REQUIRE(restore);
+  CHECK(restore->snapshot == "latest");
+  CHECK(restore->paths == std::vector<std::string>{"a", "b/**"});
+  CHECK(restore->target == "/x");
+  CHECK(restore->dry_run);
+  CHECK_FALSE(restore->safety);
+  CHECK(restore->yes);
+  auto const push = push_parameters(body(R"({"dryRun":true,"wait":false})"));
+  REQUIRE(push);
+  CHECK(push->dry_run);
+  CHECK_FALSE(push->wait);
+  CHECK(snapshots_parameters(body(R"({"all":true})"))->all);
+  CHECK(ls_parameters(body(R"({"snapshot":"s","path":"p"})"))->path == "p");
+  CHECK(cat_parameters(body(R"({"snapshot":"s","path":"p"})"))->snapshot == "s");
+  CHECK(diff_parameters(body(R"({"first":"a","second":"b"})"))->second == "b");
+  CHECK(verify_parameters(body(R"({"snapshot":"s","readData":true})"))->read_data);
+  CHECK(prune_parameters(body(R"({"yes":true,"dryRun":true})"))->yes);
+}
+
+TEST_CASE("job parameters: what is left out is the careful choice") {
+  auto const restore = restore_parameters(body(R"({"snapshot":"latest"})"));
+  REQUIRE(restore);
+  CHECK(restore->safety);
+  CHECK_FALSE(restore->yes);
+  CHECK_FALSE(restore->dry_run);
+  CHECK(restore->paths.empty());
+  CHECK(restore->target.empty());
+  CHECK(push_parameters({})->wait);
+  CHECK_FALSE(push_parameters({})->dry_run);
+  CHECK_FALSE(prune_parameters({})->yes);
+  CHECK(verify_parameters({})->snapshot.empty());
+}
+
+TEST_CASE("job parameters: mistakes are named") {
+  CHECK(complaint(restore_parameters({})) == "restore: snapshot is missing");
+  CHECK(complaint(restore_parameters(body(R"({"snapshot":""})"))) == "restore: snapshot is missing");
+  CHECK(complaint(restore_parameters(body(R"({"snapshot":7})"))) == "restore: snapshot must be text");
+  CHECK(complaint(restore_parameters(body(R"({"snapshot":"s","yes":"true"})"))) == "restore: yes must be true or false");
+  CHECK(complaint(restore_parameters(body(R"({"snapshot":"s","paths":"a"})"))) == "restore: paths must be a list of texts");
+  CHECK(complaint(restore_parameters(body(R"({"snapshot":"s","paths":["a",1]})"))) == "restore: paths must be a list of texts");
+  CHECK(complaint(restore_parameters(body(R"({"snapshot":"s","paths":[""]})"))) ==
+        "restore: paths has an empty pattern in it");
+  CHECK(complaint(restore_parameters(body(R"({"snapshot":"s","target":"x/y"})"))) ==
+        "restore: target must be an absolute path, not x/y");
+  CHECK(complaint(cat_parameters(body(R"({"snapshot":"s"})"))) == "cat: path is missing");
+  CHECK(complaint(ls_parameters(body(R"({"snapshot":"s","path":"a\u0000b"})"))) == "ls: path has a zero byte in it");
+  CHECK(complaint(diff_parameters(body(R"({"second":"b"})"))) == "diff: first is missing");
+  CHECK(complaint(prune_parameters(body(R"({"dryrun":true})"))) ==
+        "prune: there is no parameter dryrun. It takes dryRun, yes");
+  CHECK(complaint(push_parameters(body("{\"a\\u001b\":true}"))) ==
+        "push: there is no parameter a\\x1b. It takes dryRun, wait");
+  CHECK(complaint(verify_parameters(body(R"({"readData":null})"))) == "verify: readData must be true or false");
+}
+
+TEST_CASE("job parameters: texts and lists are bounded") {
+  boost::json::object given{{"snapshot", std::string(ParameterReader::text_max_bytes + 1, 'a')}};
+  CHECK(complaint(verify_parameters(given)) == "verify: snapshot is longer than 16384 bytes");
+  given["snapshot"] = std::string(ParameterReader::text_max_bytes, 'a');
+  CHECK(verify_parameters(given));
+  boost::json::array many;
+  for (std::size_t i = 0; i <= ParameterReader::texts_max; ++i) many.emplace_back("a");
+  CHECK(complaint(restore_parameters({{"snapshot", "s"}, {"paths", many}})) == "restore: paths has more than 1000 items");
+  many.pop_back();
+  CHECK(restore_parameters({{"snapshot", "s"}, {"paths", many}}));
+}
