@@ -26,7 +26,10 @@ json::object* entries_of(json::value& config, bool make) {
   json::object* at = &config.get_object();
   for (std::string_view const key : {"plugins", "entries"}) {
     json::value* next = at->if_contains(key);
-    if (next == nullptr && make) next = &(*at)[key].emplace_object();
+    if (next == nullptr && make) {
+      next = &(*at)[key];
+      next->emplace_object();
+    }
     if (next == nullptr) return nullptr;
     if (next->is_null() && make) next->emplace_object();
     if (!next->is_object()) return nullptr;

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdlib>
+
+#include "core/watch/quiet.h"
 
 namespace b2b::service {
 namespace {

@@ -1,5 +1,7 @@
 // The routes of the control API: what is asked, checked, handed to the coordinator's lanes, and answered when it is done.
 // docs/control-api.md describes them, docs/openapi.json is what a test compares them with.
+#include <atomic>
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/json.hpp>
 

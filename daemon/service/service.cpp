@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <boost/asio/post.hpp>
+#include <boost/json.hpp>
 #include <thread>
 
 #include "core/config/changes.h"
@@ -193,7 +194,8 @@ void Service::ready() {
 
 // Soon after the start when there is no good snapshot yet; what the schedule missed is the clockwork's.
 void Service::first_push() {
-  bool const any = coordinator_->status().last_good_time.has_value() || index_->value("last-good").value_or(std::nullopt).has_value();
+  auto const last_good = index_->value("last-good");
+  bool const any = last_good && last_good->has_value();
   bool const something = path_exists(join_path(loaded_.config.state_dir, "openclaw.json"));
   if (!any && something) {
     PushJob job;
