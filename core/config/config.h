@@ -26,11 +26,11 @@ struct Limits {
   std::uint64_t download_bytes_per_second = 0;  // limits.download
   std::uint64_t spool_bytes = 256ull << 20;     // limits.spool: captured and not yet uploaded
   std::size_t transfers = 32;                   // limits.transfers, 1 to 64
-  std::uint64_t retry_seconds = 300;                     // limits.retrySeconds: a store that is away is given up after that
+  std::uint64_t retry_seconds = 300;  // limits.retrySeconds: a store that is away is given up after that
 };
 
 struct Config {
-  std::string state_dir;  // absolute
+  std::string state_dir;      // absolute
   std::string openclaw_json;  // OpenClaw's own configuration, there or not; empty: openclaw.json in state_dir
   Secret key_id;
   Secret application_key;

@@ -6,10 +6,26 @@
 
 #include <array>
 #include <cerrno>
+#include <condition_variable>
+#include <mutex>
 
 #include "core/util/file.h"
 
 namespace b2b {
+namespace {
+
+constexpr std::chrono::milliseconds look_again_after{100};
+
+std::string restore_lock_path(std::string const& data_dir) { return join_path(data_dir, "restore.lock"); }
+
+struct flock whole_file(short type) {
+  struct flock lock {};
+  lock.l_type = type;
+  lock.l_whence = SEEK_SET;
+  return lock;
+}
+
+}  // namespace
 
 Result<DataLock> DataLock::acquire(std::string const& state_dir, std::string_view purpose) {
   if (!path_exists(state_dir))
@@ -35,6 +51,56 @@ Result<DataLock> DataLock::acquire(std::string const& state_dir, std::string_vie
   if (::ftruncate(fd.get(), 0) != 0) return errno_error(errno, "write", path);
   B2B_TRY(write_all(fd.get(), as_bytes(text), path));
   return DataLock(std::move(fd));
+}
+
+Result<DataLock> DataLock::wait(std::string const& state_dir, std::string_view purpose, Clock const& clock,
+                                std::chrono::nanoseconds patience, std::stop_token const& stop) {
+  auto const began = clock.monotonic();
+  for (;;) {
+    auto lock = acquire(state_dir, purpose);
+    if (lock || lock.error().condition != Condition::busy || clock.monotonic() - began >= patience) return lock;
+    std::mutex mutex;
+    std::condition_variable_any never;
+    std::unique_lock guard(mutex);
+    never.wait_for(guard, stop, look_again_after, [] { return false; });
+    if (stop.stop_requested())
+      return make_error(Condition::cancelled, "interrupted while waiting for another job", "Nothing was changed");
+  }
+}
+
+Result<RestoreLock> RestoreLock::acquire(std::string const& data_dir, std::string const& state_dir) {
+  std::string path = restore_lock_path(data_dir);
+  B2B_ASSIGN(UniqueFd fd, open_file(path, O_RDWR | O_CREAT | O_NOFOLLOW, "open the lock file", 0600));
+  struct flock lock = whole_file(F_WRLCK);
+  if (::fcntl(fd.get(), F_OFD_SETLK, &lock) != 0) {
+    if (errno != EAGAIN && errno != EACCES) return errno_error(errno, "lock", path);
+    Error error = make_error(Condition::busy, "another restore of " + state_dir + " is at work",
+                             "Wait until it is done and try again", path);
+    error.retryable = true;
+    return error;
+  }
+  RestoreLock held(std::move(fd), std::move(path));
+  B2B_TRY(held.name_snapshot({}));
+  return held;
+}
+
+Result<void> RestoreLock::name_snapshot(std::string const& id) {
+  if (::ftruncate(fd_.get(), 0) != 0 || ::lseek(fd_.get(), 0, SEEK_SET) != 0) return errno_error(errno, "write", path_);
+  return id.empty() ? Result<void>() : write_all(fd_.get(), as_bytes(id + "\n"), path_);
+}
+
+Result<std::optional<std::string>> RestoreLock::snapshot_in_use(std::string const& data_dir) {
+  using Found = std::optional<std::string>;
+  std::string const path = restore_lock_path(data_dir);
+  auto const fd = open_file(path, O_RDWR | O_NOFOLLOW, "open the lock file");
+  if (!fd) return fd.error().condition == Condition::not_found ? Result<Found>(Found()) : fd.error();
+  // Asks and takes nothing, so that a restore that begins now is not told that another one is at work.
+  struct flock question = whole_file(F_WRLCK);
+  if (::fcntl(fd->get(), F_OFD_GETLK, &question) != 0) return errno_error(errno, "look at the lock", path);
+  if (question.l_type == F_UNLCK) return Found();
+  B2B_ASSIGN(std::string text, read_file(path, 4096));
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  return text.empty() ? Found() : Found(std::move(text));
 }
 
 }  // namespace b2b

@@ -2,9 +2,13 @@
 // in the file. Held with flock(2), so that it goes with its holder, however that ends.
 #pragma once
 
-#include <memory>
+#include <chrono>
+#include <optional>
+#include <stop_token>
 #include <string>
+#include <string_view>
 
+#include "core/util/clock.h"
 #include "core/util/error.h"
 #include "core/util/fd.h"
 
@@ -15,10 +19,29 @@ class DataLock {
   // busy: another process holds it (message names its pid and what it does). not_found: no state directory.
   // Makes <state directory>/b2backupd/ (0700) when it is missing.
   static Result<DataLock> acquire(std::string const& state_dir, std::string_view purpose);
+  // The same, but waits for the holder. busy: still held after `patience`. cancelled.
+  static Result<DataLock> wait(std::string const& state_dir, std::string_view purpose, Clock const& clock,
+                               std::chrono::nanoseconds patience, std::stop_token const& stop);
 
  private:
   explicit DataLock(UniqueFd fd) : fd_(std::move(fd)) {}
   UniqueFd fd_;
+};
+
+// One restore in place at a time: <data directory of the instance>/restore.lock, held while it fetches, too, when the
+// data lock is free. It names the snapshot, which pruning leaves alone meanwhile. Goes with its holder, however that ends.
+class RestoreLock {
+ public:
+  // busy: another restore of `state_dir` (for the message) is at work.
+  static Result<RestoreLock> acquire(std::string const& data_dir, std::string const& state_dir);
+  Result<void> name_snapshot(std::string const& id);
+  // The snapshot that is being restored now; nullopt: none.
+  static Result<std::optional<std::string>> snapshot_in_use(std::string const& data_dir);
+
+ private:
+  RestoreLock(UniqueFd fd, std::string path) : fd_(std::move(fd)), path_(std::move(path)) {}
+  UniqueFd fd_;
+  std::string path_;
 };
 
 }  // namespace b2b

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "core/engine/heal.h"
+#include "core/engine/lock.h"
 #include "core/engine/objects.h"
 #include "core/engine/remove_snapshot.h"
 #include "core/snapshot/layout.h"
@@ -61,6 +62,12 @@ class Pruner {
     policy.keep_snapshots = context_.config.keep_snapshots;
     policy.keep_safety_snapshots = context_.config.keep_safety_snapshots.value_or(default_keep_safety);
     report_.verdicts = apply_retention(items, policy, now_);
+    B2B_ASSIGN(auto const in_use, RestoreLock::snapshot_in_use(context_.instance.data_dir));
+    for (RetentionVerdict& verdict : report_.verdicts) {
+      if (verdict.keep || verdict.id.text != in_use) continue;
+      verdict.keep = true;
+      verdict.reason = "is being restored";
+    }
     to_remove_.clear();
     kept_.clear();
     for (RetentionVerdict const& verdict : report_.verdicts) (verdict.keep ? kept_ : to_remove_).push_back(verdict.id);

@@ -13,14 +13,15 @@ constexpr std::size_t databases_named = 5;
 constexpr std::string_view create_tables =
     "CREATE TABLE plan(path BLOB PRIMARY KEY,number INTEGER,action INTEGER,type INTEGER,bytes INTEGER,"
     "old_type INTEGER,old_mode INTEGER,old_uid INTEGER,old_gid INTEGER,old_size INTEGER,old_mtime INTEGER,"
-    "old_inode INTEGER,old_links INTEGER,old_mount INTEGER,flags INTEGER,mount_top BLOB,problem TEXT) "
+    "old_inode INTEGER,old_links INTEGER,old_mount INTEGER,flags INTEGER,mount_top BLOB,problem TEXT,"
+    "old_ctime INTEGER) "
     "WITHOUT ROWID;"
     "CREATE INDEX plan_by_number ON plan(number);";
 
 constexpr std::string_view columns =
     "path,number,action,type,bytes,old_type,old_mode,old_uid,old_gid,old_size,old_mtime,old_inode,old_links,"
     "old_mount,"
-    "flags,mount_top,problem";
+    "flags,mount_top,problem,old_ctime";
 
 // Bits of the column "flags"; displaces is also tested in SQL.
 constexpr std::int64_t displaces = 1;
@@ -55,6 +56,7 @@ PlanRow read_row(sqlite::Statement const& row) {
     old.inode = static_cast<std::uint64_t>(row.column_int(11));
     old.links = static_cast<std::uint64_t>(row.column_int(12));
     old.mount = static_cast<std::uint64_t>(row.column_int(13));
+    old.ctime_ns = row.column_int(17);
     item.existing = old;
   }
   std::int64_t const flags = row.column_int(14);
@@ -71,7 +73,7 @@ PlanRow read_row(sqlite::Statement const& row) {
 
 }  // namespace
 
-Result<PlanStore> PlanStore::create(std::string const& path) {
+Result<PlanStore> PlanStore::create(std::string const& path, std::uint64_t first_number) {
   B2B_TRY(open_file(path, O_CREAT | O_EXCL | O_RDWR, "create the plan of the restore", 0600));
   B2B_ASSIGN(auto database, sqlite::Database::open(path, sqlite::OpenMode::create));
   // Thrown away with its directory whatever happens: no journal, no waiting for the disk.
@@ -79,14 +81,14 @@ Result<PlanStore> PlanStore::create(std::string const& path) {
       database.execute("PRAGMA locking_mode=EXCLUSIVE;PRAGMA journal_mode=OFF;PRAGMA synchronous=OFF;"
                        "PRAGMA cache_size=-2048;BEGIN;"));
   B2B_TRY(database.execute(create_tables));
-  return PlanStore(std::move(database));
+  return PlanStore(std::move(database), first_number);
 }
 
 Result<void> PlanStore::put(PlanItem const& item) {
   if (!insert_) {
     B2B_ASSIGN(insert_,
                database_.prepare("INSERT OR REPLACE INTO plan(" + std::string(columns) +
-                                 ") VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17)"));
+                                 ") VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18)"));
   }
   NodeStatus const old = item.existing.value_or(NodeStatus{});
   std::int64_t const flags =
@@ -109,7 +111,8 @@ Result<void> PlanStore::put(PlanItem const& item) {
       .bind(14, number(old.mount))
       .bind(15, flags)
       .bind_blob(16, as_bytes(item.mount_top))
-      .bind_text(17, item.problem);
+      .bind_text(17, item.problem)
+      .bind(18, old.ctime_ns);
   return insert_->run();
 }
 
@@ -129,6 +132,14 @@ Result<std::optional<PlanRow>> PlanStore::find(std::string_view path) {
 Result<void> PlanStore::set_staged(std::uint64_t row, bool database) {
   B2B_ASSIGN(auto update, database_.prepare("UPDATE plan SET flags=flags|?2 WHERE number=?1"));
   update.bind(1, number(row)).bind(2, is_staged | (database ? staged_is_database : 0));
+  return update.run();
+}
+
+Result<void> PlanStore::take_staged(PlanRow const& staged) {
+  B2B_ASSIGN(auto update, database_.prepare("UPDATE plan SET number=?2,flags=flags|?3 WHERE path=?1"));
+  update.bind_blob(1, as_bytes(staged.item.path))
+      .bind(2, number(staged.number))
+      .bind(3, is_staged | (staged.staged_database ? staged_is_database : 0));
   return update.run();
 }
 

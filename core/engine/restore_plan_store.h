@@ -46,11 +46,15 @@ struct PlanTotals {
 
 class PlanStore {
  public:
-  static Result<PlanStore> create(std::string const& path);
+  // `first_number`: rows are numbered from there on.
+  static Result<PlanStore> create(std::string const& path, std::uint64_t first_number = 1);
+  std::uint64_t next_number() const { return next_number_; }
 
   Result<void> put(PlanItem const& item);
   Result<std::optional<PlanRow>> find(std::string_view path);
   Result<void> set_staged(std::uint64_t number, bool database);
+  // The file that was staged for the same path in another plan is this one's now, with its number.
+  Result<void> take_staged(PlanRow const& staged);
   Result<void> set_refused(std::uint64_t number, std::string_view problem);
 
   enum class Order {
@@ -74,9 +78,10 @@ class PlanStore {
  private:
   Result<std::vector<PlanRow>> next_rows(std::string const& actions, Order order, std::string_view last,
                                          bool from_start);
-  explicit PlanStore(sqlite::Database database) : database_(std::move(database)) {}
+  PlanStore(sqlite::Database database, std::uint64_t first_number)
+      : database_(std::move(database)), next_number_(first_number) {}
   sqlite::Database database_;
-  std::uint64_t next_number_ = 1;
+  std::uint64_t next_number_;
   std::optional<sqlite::Statement> insert_;  // after the database, so that it goes first
   std::optional<sqlite::Statement> find_;
 };

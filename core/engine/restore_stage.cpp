@@ -55,7 +55,7 @@ class Stager {
     B2B_TRY(link_all());
     B2B_TRY(make_symlinks());
     if (fatal_) return *fatal_;
-    if (fetch_failures_ > 0 && fetched_ == 0) return nothing_fetched();
+    if (fetch_failures_ > 0 && fetched_ == 0 && !staged_before_) return nothing_fetched();
     return std::move(report_);
   }
 
@@ -99,7 +99,8 @@ class Stager {
 
   Result<void> submit_all(WorkerPool& pool) {
     return plan_for_each(PlanAction::write_file, [&](PlanRow&& row) -> Result<void> {
-      if (ended()) return {};
+      if (row.staged) staged_before_ = true;
+      if (row.staged || ended()) return {};
       std::optional<CatalogEntry> entry;
       {
         std::scoped_lock const guard(mutex_);
@@ -233,7 +234,7 @@ class Stager {
 
   Result<void> make_symlinks() {
     return plan_for_each(PlanAction::make_symlink, [&](PlanRow&& row) -> Result<void> {
-      if (ended()) return {};
+      if (row.staged || ended()) return {};
       B2B_ASSIGN(CatalogEntry const entry, entry_of(row));
       std::string const staged = site_.staged(row);
       auto const made = tree_.make_symlink(entry.entry.target, staged);
@@ -274,6 +275,7 @@ class Stager {
   std::optional<Error> first_failure_;
   std::uint64_t fetch_failures_ = 0;
   std::uint64_t fetched_ = 0;
+  bool staged_before_ = false;  // in an earlier round; only the submitting thread's
   StageReport report_;
 };
 
