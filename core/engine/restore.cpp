@@ -1,6 +1,8 @@
 // The restore job from its options to its report (DESIGN rule 3). The parts: restore_site (where),
 // restore_planning (what), restore_guard (databases), restore_stage (fetching), restore_commit and swap (putting
 // in place).
+// restore_planning (what), restore_guard (databases), restore_stage (fetching), restore_commit and swap
+// (putting in place).
 #include "core/engine/restore.h"
 
 #include <algorithm>
@@ -184,6 +186,8 @@ class RestoreJob {
 
   // Fetching holds no lock, so the target may change meanwhile. In place the lock is taken then, and the plan made
   // again; what it wants in addition is fetched after, without the lock. Ends with the lock held.
+  // Fetching holds no lock, so the target may change meanwhile. In place the lock is taken then, and the plan
+  // made again; what it wants in addition is fetched after, without the lock. Ends with the lock held.
   Result<void> stage_until_it_fits(BodyFetcher& fetcher) {
     B2B_TRY(refuse_names());
     for (int round = 1;; ++round) {
@@ -203,6 +207,8 @@ class RestoreJob {
                               count_of(missing, "file", "files") + " changed again while the restore was under way",
                           "Stop what writes there (is an agent running?) and restore again. Nothing was changed",
                           site_.target);
+        return make_error(
+            Condition::changed,
     }
   }
 
@@ -216,6 +222,8 @@ class RestoreJob {
         return make_error(Condition::changed,
                           "a file system was mounted at " + site_.tree->absolute(top) + " while the restore was under way",
                           "Restore again. Nothing was changed", top);
+        return make_error(
+            Condition::changed,
     B2B_TRY(refuse_names());
     return count_unstaged(plan_->store, staging_failed_);
   }
@@ -286,6 +294,10 @@ class RestoreJob {
                make_operations(site_, plan_->store, snapshot_->catalog, rules, [&](SwapOperation const& operation) {
                  return do_operation(*site_.tree, operation, false);
                }));
+    B2B_ASSIGN(CommitReport commit, make_operations(site_, plan_->store, snapshot_->catalog, rules,
+                                                    [&](SwapOperation const& operation) {
+                                                      return do_operation(*site_.tree, operation, false);
+                                                    }));
     B2B_TRY(site_.tree->sync_file_system(site_.staging));
     B2B_TRY(site_.tree->rename(join_path(site_.staging, "tree"), site_.name));
     B2B_TRY(site_.tree->sync_directory({}));
