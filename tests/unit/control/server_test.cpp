@@ -44,8 +44,7 @@ TEST_CASE("a request is answered and the connection kept", "[server]") {
 TEST_CASE("HEAD has the length of GET and no body", "[server]") {
   TestServer server;
   server.server().route("GET", "/x", [](Request const& request, Responder responder) {
-    CHECK(request.method == "HEAD");
-    responder.send(Response::text("twelve bytes"));
+    responder.send(Response::text(request.method == "HEAD" ? "twelve bytes" : "other"));
   });
   server.start();
   Wire wire(server.path());
