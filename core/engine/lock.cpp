@@ -27,19 +27,6 @@ struct flock whole_file(short type) {
 
 }  // namespace
 
-constexpr std::chrono::milliseconds look_again_after{100};
-
-std::string restore_lock_path(std::string const& data_dir) { return join_path(data_dir, "restore.lock"); }
-
-struct flock whole_file(short type) {
-  struct flock lock {};
-  lock.l_type = type;
-  lock.l_whence = SEEK_SET;
-  return lock;
-}
-
-}  // namespace
-
 Result<UniqueFd> lock_file(std::string const& path, std::string_view purpose, std::string const& taken) {
   B2B_ASSIGN(UniqueFd fd, open_file(path, O_RDWR | O_CREAT | O_NOFOLLOW, "open the lock file", 0600));
   if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {

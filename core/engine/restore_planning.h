@@ -29,8 +29,6 @@ struct PlanningInput {
   std::string const& scratch;
 };
 
-// Compares the snapshot with the target. `before`: an earlier plan for the same; what it found out about a file is
-// taken over when the file is surely the same one still, so that its content is not read again. Errors: not_found
 // Compares the snapshot with the target. `before`: an earlier plan for the same; what it found out about a
 // file is taken over when the file is surely the same one still, so that its content is not read again.
 // Errors: not_found
