@@ -8,6 +8,8 @@
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
 
+#include "core/control/beast_chunks.h"
+
 namespace b2b::control {
 namespace {
 
@@ -43,6 +45,7 @@ Result<bool> AnswerReader::feed(std::string_view bytes) {
   if (parts_->stream) return false;
   std::size_t used = 0;
   while (!parser.is_done() && used < parts_->bytes.size()) {
+    if (must_wait(parser, parts_->bytes.size() - used)) break;
     boost::system::error_code error;
     std::size_t const now =
         parser.put(boost::asio::buffer(parts_->bytes.data() + used, parts_->bytes.size() - used), error);
@@ -51,7 +54,8 @@ Result<bool> AnswerReader::feed(std::string_view bytes) {
     if (parser.is_header_done() && !parser.eager()) {
       if (parser.get().result_int() == 200 && content_type().starts_with("text/event-stream")) {
         if (parser.chunked() || parser.content_length())
-          return make_error(Condition::unsupported, "the daemon sends its events in a way that this program does not know");
+          return make_error(Condition::unsupported,
+                            "the daemon sends its events in a way that this program does not know");
         parts_->bytes.erase(0, used);
         parts_->stream = true;
         return false;
@@ -77,13 +81,19 @@ Result<void> AnswerReader::end() {
                     "Look into its log; it may have been stopped or restarted");
 }
 
-bool AnswerReader::head_done() const { return parts_->parser.is_header_done(); }
-int AnswerReader::status() const { return static_cast<int>(parts_->parser.get().result_int()); }
+bool AnswerReader::head_done() const {
+  return parts_->parser.is_header_done();
+}
+int AnswerReader::status() const {
+  return static_cast<int>(parts_->parser.get().result_int());
+}
 std::string AnswerReader::content_type() const {
   auto const value = parts_->parser.get()[http::field::content_type];
   return std::string(value.data(), value.size());
 }
-bool AnswerReader::is_event_stream() const { return parts_->stream; }
+bool AnswerReader::is_event_stream() const {
+  return parts_->stream;
+}
 
 std::string AnswerReader::take_body() {
   return std::exchange(parts_->stream ? parts_->bytes : parts_->parser.get().body(), {});

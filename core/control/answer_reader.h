@@ -16,8 +16,8 @@ class AnswerReader {
   AnswerReader(AnswerReader const&) = delete;
   AnswerReader& operator=(AnswerReader const&) = delete;
 
-  // True once the answer is whole; bytes behind it are not looked at. The body of an event stream is never whole.
-  // Condition::transit for what is no HTTP, Condition::limit for more than the bounds.
+  // True once the answer is whole; bytes behind it are not looked at. The body of an event stream is never
+  // whole. Condition::transit for what is no HTTP, Condition::limit for more than the bounds.
   Result<bool> feed(std::string_view bytes);
   // The connection has ended. Condition::unreachable when that was in the middle.
   Result<void> end();

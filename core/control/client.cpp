@@ -14,8 +14,9 @@ namespace {
 std::string encode_call(Call const& call, std::string_view further_headers) {
   B2B_ASSERT(call.target.starts_with('/'));
   B2B_ASSERT(call.target.find_first_of(" \r\n") == std::string::npos);
-  std::string out = call.method + " " + call.target + " HTTP/1.1\r\nHost: localhost\r\nUser-Agent: b2backupd/" +
-                    B2B_VERSION + "\r\nConnection: close\r\n";
+  std::string out = call.method + " " + call.target +
+                    " HTTP/1.1\r\nHost: localhost\r\nUser-Agent: b2backupd/" + B2B_VERSION +
+                    "\r\nConnection: close\r\n";
   out += further_headers;
   if (!call.body.empty() || call.method != "GET")
     out += "Content-Type: application/json\r\nContent-Length: " + std::to_string(call.body.size()) + "\r\n";
@@ -51,7 +52,8 @@ Result<Answer> Client::call(Call const& call, std::stop_token const& stop) const
   for (bool complete = false; !complete;) {
     B2B_ASSIGN(bool const more, read_more(*connection, reader, call.progress_timeout, complete));
     if (reader.is_event_stream())
-      return make_error(Condition::usage, "there is a stream of events at " + call.target + ", not one answer",
+      return make_error(Condition::usage,
+                        "there is a stream of events at " + call.target + ", not one answer",
                         "Use `daemonctl events`");
     if (!more) break;
   }

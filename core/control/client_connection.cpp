@@ -20,9 +20,10 @@ namespace {
 constexpr std::chrono::milliseconds crowd_wait{20};  // before trying again when the daemon's queue is full
 
 Error not_running(std::string const& why) {
-  auto error = make_error(Condition::unreachable, "the daemon is not running (" + why + ")",
-                          "Start it, for example with `systemctl --user start b2backupd`, or do the job without it: "
-                          "daemonctl --direct");
+  auto error =
+      make_error(Condition::unreachable, "the daemon is not running (" + why + ")",
+                 "Start it, for example with `systemctl --user start b2backupd`, or do the job without it: "
+                 "daemonctl --direct");
   error.retryable = true;
   return error;
 }
@@ -34,11 +35,14 @@ Error no_progress() {
   return error;
 }
 
-Error cancelled() { return make_error(Condition::cancelled, "stopped while waiting for the daemon"); }
+Error cancelled() {
+  return make_error(Condition::cancelled, "stopped while waiting for the daemon");
+}
 
 Result<void> check_owner(unsigned owner, ClientSettings const& settings, std::string const& what) {
   if (is_us_or_root(owner) || owner == settings.also_trusted_user) return {};
-  return make_error(Condition::permission, what + " belongs to user " + std::to_string(owner) + ", not to you",
+  return make_error(Condition::permission,
+                    what + " belongs to user " + std::to_string(owner) + ", not to you",
                     "Nothing was sent. Run this as the owner of the state directory", what);
 }
 
@@ -48,18 +52,20 @@ Result<std::string> find_socket(ClientSettings const& settings) {
   if (!fits_socket_address(path) || !path_exists(path)) {
     auto named = read_endpoint(path, settings.also_trusted_user.value_or(::geteuid()));
     if (!named) {
-      if (named.error().condition == Condition::not_found) return not_running("there is no socket at " + path);
+      if (named.error().condition == Condition::not_found)
+        return not_running("there is no socket at " + path);
       return named.error();
     }
     path = std::move(*named);
   }
-  struct stat status{};
+  struct stat status {};
   if (::lstat(path.c_str(), &status) != 0) {
     if (errno == ENOENT || errno == ENOTDIR) return not_running("there is no socket at " + path);
     return errno_error(errno, "examine", path);
   }
   if (!S_ISSOCK(status.st_mode))
-    return make_error(Condition::permission, path + " is not a socket", "Check the path that was given", path);
+    return make_error(Condition::permission, path + " is not a socket", "Check the path that was given",
+                      path);
   B2B_TRY(check_owner(status.st_uid, settings, path));
   return path;
 }
@@ -111,7 +117,8 @@ Result<void> ClientConnection::connect(std::string const& path, std::chrono::mil
 
 Result<bool> ClientConnection::wait(short events, std::chrono::milliseconds timeout) {
   // Without an event to wait for, the socket is left out: an unconnected one reports a hang-up at once.
-  pollfd entries[2] = {{events != 0 ? socket_.get() : -1, events, 0}, {stop_read_ ? stop_read_.get() : -1, POLLIN, 0}};
+  pollfd entries[2] = {{events != 0 ? socket_.get() : -1, events, 0},
+                       {stop_read_ ? stop_read_.get() : -1, POLLIN, 0}};
   for (;;) {
     int const ready = ::poll(entries, 2, timeout.count() == 0 ? -1 : static_cast<int>(timeout.count()));
     if (ready < 0 && errno == EINTR) continue;
@@ -137,7 +144,8 @@ Result<void> ClientConnection::send(std::string_view bytes, std::chrono::millise
   return {};
 }
 
-Result<std::size_t> ClientConnection::receive(std::span<char> buffer, std::chrono::milliseconds progress_timeout) {
+Result<std::size_t> ClientConnection::receive(std::span<char> buffer,
+                                              std::chrono::milliseconds progress_timeout) {
   for (;;) {
     if (stop_.stop_requested()) return cancelled();
     ssize_t const got = ::recv(socket_.get(), buffer.data(), buffer.size(), 0);

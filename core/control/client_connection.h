@@ -1,5 +1,5 @@
-// The client's connection: found, checked, connected; bytes out and in, each with a limit to how long nothing may
-// happen. Ends as soon as a stop is requested.
+// The client's connection: found, checked, connected; bytes out and in, each with a limit to how long nothing
+// may happen. Ends as soon as a stop is requested.
 #pragma once
 
 #include <functional>
@@ -15,7 +15,8 @@ namespace b2b::control {
 
 class ClientConnection {
  public:
-  static Result<std::unique_ptr<ClientConnection>> open(ClientSettings const& settings, std::stop_token const& stop);
+  static Result<std::unique_ptr<ClientConnection>> open(ClientSettings const& settings,
+                                                        std::stop_token const& stop);
 
   // All of it, or until the other side closes (which is no error here: its answer may be waiting).
   Result<void> send(std::string_view bytes, std::chrono::milliseconds progress_timeout);

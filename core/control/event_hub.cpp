@@ -18,7 +18,7 @@ namespace b2b::control {
 using Wire = std::shared_ptr<std::string const>;  // one encoded event, shared by all queues
 
 struct EventHub::Subscription::Queue {
-  std::deque<Wire> events;  // guarded by State::mutex, as all here
+  std::deque<Wire> events;                // guarded by State::mutex, as all here
   std::size_t max = EventHub::queue_max;  // more by what a new subscriber gets from the history
   std::function<void()> wake;
   bool lost = false;
@@ -125,7 +125,8 @@ EventHub::Subscription::~Subscription() {
 std::string EventHub::Subscription::take(std::size_t max_bytes) {
   std::string out;
   std::scoped_lock lock(state_->mutex);
-  while (!queue_->events.empty() && (out.empty() || out.size() + queue_->events.front()->size() <= max_bytes)) {
+  while (!queue_->events.empty() &&
+         (out.empty() || out.size() + queue_->events.front()->size() <= max_bytes)) {
     out += *queue_->events.front();
     queue_->events.pop_front();
   }

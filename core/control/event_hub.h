@@ -1,9 +1,9 @@
 // What happens in the daemon, told to whoever listens (GET /v1/events). Thread-safe; publishing never waits.
 //
-// Each subscriber has a queue of 256 events. One that falls further behind loses its subscription and is told so: it
-// may come back with the id of the last event it saw, and gets what it missed as long as the last 256 events hold it. A
-// gap is reported by an event named "gap", with the number of events that are lost for good, or null when it is unknown
-// (the id comes from an earlier run of the daemon).
+// Each subscriber has a queue of 256 events. One that falls further behind loses its subscription and is told
+// so: it may come back with the id of the last event it saw, and gets what it missed as long as the last 256
+// events hold it. A gap is reported by an event named "gap", with the number of events that are lost for
+// good, or null when it is unknown (the id comes from an earlier run of the daemon).
 #pragma once
 
 #include <cstdint>
@@ -26,18 +26,20 @@ class EventHub {
   struct State;
   class Subscription;
 
-  // `run` tells the events of this run of the daemon from those of another; letters and digits, for example the time of
-  // its start. Ids are "<run>-<number>", counted from 1.
+  // `run` tells the events of this run of the daemon from those of another; letters and digits, for example
+  // the time of its start. Ids are "<run>-<number>", counted from 1.
   explicit EventHub(std::string run);
   ~EventHub();
   EventHub(EventHub const&) = delete;
   EventHub& operator=(EventHub const&) = delete;
 
-  // `name`: lower-case letters, digits and hyphens. Data longer than 16 KB is replaced by {"tooLong":true,"bytes":N}.
+  // `name`: lower-case letters, digits and hyphens. Data longer than 16 KB is replaced by
+  // {"tooLong":true,"bytes":N}.
   void publish(std::string_view name, boost::json::object const& data);
 
-  // Events from now on; with `last_event_id` those after it first. `wake` is called when the queue was empty and is not
-  // any more, or when the subscriber is lost; by the publishing thread, so it must be quick and must not call the hub.
+  // Events from now on; with `last_event_id` those after it first. `wake` is called when the queue was empty
+  // and is not any more, or when the subscriber is lost; by the publishing thread, so it must be quick and
+  // must not call the hub.
   std::unique_ptr<Subscription> subscribe(std::optional<std::string> const& last_event_id,
                                           std::function<void()> wake);
   std::size_t subscribers() const;
@@ -46,11 +48,13 @@ class EventHub {
   std::shared_ptr<State> state_;
 };
 
-// One listener; ends when it is destroyed. Outlives its hub, if need be. take() and lost() are for one thread.
+// One listener; ends when it is destroyed. Outlives its hub, if need be. take() and lost() are for one
+// thread.
 class EventHub::Subscription {
  public:
   ~Subscription();
-  // The next events in wire format, up to about `max_bytes` and at least one if there is any; empty: wait for `wake`.
+  // The next events in wire format, up to about `max_bytes` and at least one if there is any; empty: wait for
+  // `wake`.
   std::string take(std::size_t max_bytes);
   bool lost() const;  // it was too slow; nothing comes any more
 

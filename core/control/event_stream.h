@@ -1,4 +1,5 @@
-// Server-sent events as text (the HTML standard's event stream): written by the server, read by the client. Pure.
+// Server-sent events as text (the HTML standard's event stream): written by the server, read by the client.
+// Pure.
 #pragma once
 
 #include <functional>
@@ -22,7 +23,7 @@ std::string encode_comment(std::string_view text);  // one line
 // Bytes in, events out, whatever the pieces the bytes come in. Line ends are "\n", "\r\n" or "\r".
 class EventStreamParser {
  public:
-  using OnEvent = std::function<bool(Event const& event)>;    // false: no more, please
+  using OnEvent = std::function<bool(Event const& event)>;  // false: no more, please
   using OnComment = std::function<void(std::string_view text)>;
 
   explicit EventStreamParser(OnEvent on_event, OnComment on_comment = {})

@@ -1,6 +1,6 @@
-// The way back to the server's thread for whatever runs elsewhere. Closed when the server ends, so that an answer that
-// comes later, perhaps after the event loop itself is gone, is dropped instead of touching it. Includes Asio: for the
-// server's own files.
+// The way back to the server's thread for whatever runs elsewhere. Closed when the server ends, so that an
+// answer that comes later, perhaps after the event loop itself is gone, is dropped instead of touching it.
+// Includes Asio: for the server's own files.
 #pragma once
 
 #include <mutex>

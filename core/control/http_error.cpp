@@ -32,25 +32,35 @@ void set_text(boost::json::object& object, std::string_view key, std::string con
 
 int http_status_of(Condition condition) {
   switch (condition) {
-    case Condition::usage: return 400;
+    case Condition::usage:
+      return 400;
     case Condition::permission:
     case Condition::limit:
-    case Condition::wrong_key: return 403;
-    case Condition::not_found: return 404;
+    case Condition::wrong_key:
+      return 403;
+    case Condition::not_found:
+      return 404;
     case Condition::refused:
     case Condition::busy:
-    case Condition::changed: return 409;
-    case Condition::throttled: return 429;
+    case Condition::changed:
+      return 409;
+    case Condition::throttled:
+      return 429;
     case Condition::bad_config:
     case Condition::corrupt:
     case Condition::io:
-    case Condition::internal: return 500;
-    case Condition::unsupported: return 501;
+    case Condition::internal:
+      return 500;
+    case Condition::unsupported:
+      return 501;
     case Condition::unreachable:
     case Condition::clock_skew:
-    case Condition::transit: return 502;
-    case Condition::cancelled: return 503;
-    case Condition::no_space: return 507;
+    case Condition::transit:
+      return 502;
+    case Condition::cancelled:
+      return 503;
+    case Condition::no_space:
+      return 507;
   }
   return 500;
 }

@@ -17,9 +17,10 @@ struct Limits {
   std::chrono::milliseconds request_timeout{10'000};  // from the first byte (or the connection) to the last
   std::chrono::milliseconds idle_timeout{30'000};     // between an answer and the next request
   std::chrono::milliseconds write_timeout{10'000};    // for each 64 KB of an answer
-  std::chrono::milliseconds linger_timeout{1'000};    // for a client to read an answer that ended its connection
-  std::chrono::milliseconds keep_alive{30'000};       // between two comments on a silent event stream
-  std::chrono::milliseconds stop_timeout{2'000};      // for answers under way when the server stops
+  std::chrono::milliseconds linger_timeout{
+      1'000};                                     // for a client to read an answer that ended its connection
+  std::chrono::milliseconds keep_alive{30'000};   // between two comments on a silent event stream
+  std::chrono::milliseconds stop_timeout{2'000};  // for answers under way when the server stops
 };
 
 }  // namespace b2b::control

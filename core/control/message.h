@@ -47,7 +47,8 @@ struct Response {
 
 std::string_view status_text(int status);
 
-// Head and body as they go over the wire. `with_body` is false for the answer to HEAD: the same length is named.
+// Head and body as they go over the wire. `with_body` is false for the answer to HEAD: the same length is
+// named.
 std::string encode(Response const& response, bool keep_alive, bool with_body);
 
 }  // namespace b2b::control

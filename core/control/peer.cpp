@@ -24,6 +24,8 @@ Result<unsigned> peer_user(int socket) {
 #endif
 }
 
-bool is_us_or_root(unsigned user) { return user == 0 || user == ::geteuid(); }
+bool is_us_or_root(unsigned user) {
+  return user == 0 || user == ::geteuid();
+}
 
 }  // namespace b2b::control

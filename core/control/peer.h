@@ -1,9 +1,10 @@
 // Who is at the other end of a Unix socket.
 //
-// The kernel records the user of the process that connected, or listened, at the time it did; nothing that happens to
-// the descriptor later changes it. So a connection that an allowed process made and passed on to somebody else's is
-// still that process's own, for which it answers, as it does for anything it forwards. A connection that another user
-// made is refused, whoever holds it now. Descriptors that a peer sends along are never accepted: the kernel closes them.
+// The kernel records the user of the process that connected, or listened, at the time it did; nothing that
+// happens to the descriptor later changes it. So a connection that an allowed process made and passed on to
+// somebody else's is still that process's own, for which it answers, as it does for anything it forwards. A
+// connection that another user made is refused, whoever holds it now. Descriptors that a peer sends along are
+// never accepted: the kernel closes them.
 #pragma once
 
 #include <functional>

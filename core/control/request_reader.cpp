@@ -7,6 +7,7 @@
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
 
+#include "core/control/beast_chunks.h"
 #include "core/control/target.h"
 
 namespace b2b::control {
@@ -21,13 +22,13 @@ Response refuse(int status, std::string message, std::string advice) {
 
 Response problem_of(boost::system::error_code const& error, Limits const& limits) {
   if (error == http::error::header_limit)
-    return refuse(431,
-                  "the head of the request is longer than " + std::to_string(limits.header_max_bytes) + " bytes",
-                  "Send long values in the body");
+    return refuse(
+        431, "the head of the request is longer than " + std::to_string(limits.header_max_bytes) + " bytes",
+        "Send long values in the body");
   if (error == http::error::body_limit)
-    return refuse(413,
-                  "the body of the request is longer than " + std::to_string(limits.body_max_bytes) + " bytes",
-                  "Send less at once");
+    return refuse(
+        413, "the body of the request is longer than " + std::to_string(limits.body_max_bytes) + " bytes",
+        "Send less at once");
   if (error == http::error::bad_version) return refuse(505, "the request is not in HTTP/1.1", "Use HTTP/1.1");
   return refuse(400, "the request is not proper HTTP: " + error.message(),
                 "For example: curl --unix-socket SOCKET http://localhost/v1/status");
@@ -36,9 +37,11 @@ Response problem_of(boost::system::error_code const& error, Limits const& limits
 // What the parser lets pass, and we do not: a head that two readers could understand in two ways.
 std::optional<Response> head_problem(Parser const& parser) {
   auto const& head = parser.get();
-  if (head.version() != 11 && head.version() != 10) return refuse(505, "the request is not in HTTP/1.1", "Use HTTP/1.1");
+  if (head.version() != 11 && head.version() != 10)
+    return refuse(505, "the request is not in HTTP/1.1", "Use HTTP/1.1");
   if (head.version() == 11 && head.count(http::field::host) != 1)
-    return refuse(400, "the request has no Host header, or several", "Send one, for example \"Host: localhost\"");
+    return refuse(400, "the request has no Host header, or several",
+                  "Send one, for example \"Host: localhost\"");
   if (auto const encodings = head.count(http::field::transfer_encoding); encodings > 0) {
     if (head.version() == 10)
       return refuse(400, "the request has a Transfer-Encoding, which HTTP/1.0 does not know", "Use HTTP/1.1");
@@ -96,6 +99,7 @@ void RequestReader::Parts::parse() {
       if (used == bytes.size()) break;
       if (bytes.size() - used == 1 && bytes[used] == '\r') break;  // half of such a line
     }
+    if (must_wait(*parser, bytes.size() - used)) break;
     boost::system::error_code error;
     std::size_t const now = parser->put(boost::asio::buffer(bytes.data() + used, bytes.size() - used), error);
     used += now;
@@ -111,20 +115,23 @@ void RequestReader::Parts::parse() {
     if (parser->is_done()) {
       state = State::ready;
     } else if (now == 0 || used == bytes.size()) {
-      state = parser->got_some() || used < bytes.size() ? State::partial : State::idle;
       break;
     }
   }
   bytes.erase(0, used);
+  if (state != State::ready) state = parser->got_some() || !bytes.empty() ? State::partial : State::idle;
   // The parser keeps the head below its limit; the lines between chunks and the trailer are for us to bound.
   if (state == State::partial && bytes.size() > limits.header_max_bytes)
-    fail(refuse(400, "a line of the request's body in chunks is too long", "Send the chunks without extensions"));
+    fail(refuse(400, "a line of the request's body in chunks is too long",
+                "Send the chunks without extensions"));
 }
 
 RequestReader::RequestReader(Limits const& limits) : parts_(std::make_unique<Parts>(limits)) {}
 RequestReader::~RequestReader() = default;
 
-RequestReader::State RequestReader::state() const { return parts_->state; }
+RequestReader::State RequestReader::state() const {
+  return parts_->state;
+}
 
 RequestReader::State RequestReader::feed(std::string_view bytes) {
   B2B_ASSERT(parts_->state != State::failed);
@@ -154,6 +161,8 @@ Response const& RequestReader::problem() const {
   return parts_->problem;
 }
 
-bool RequestReader::take_wants_continue() { return std::exchange(parts_->wants_continue, false); }
+bool RequestReader::take_wants_continue() {
+  return std::exchange(parts_->wants_continue, false);
+}
 
 }  // namespace b2b::control

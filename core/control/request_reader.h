@@ -1,5 +1,5 @@
-// Bytes of a connection in, requests out: HTTP/1.1 without a socket, so that any bytes in any pieces can be tried. Holds
-// at most one request of the largest size, and what was fed in one piece behind it.
+// Bytes of a connection in, requests out: HTTP/1.1 without a socket, so that any bytes in any pieces can be
+// tried. Holds at most one request of the largest size, and what was fed in one piece behind it.
 #pragma once
 
 #include <memory>
@@ -16,7 +16,8 @@ class RequestReader {
     idle,     // between requests: nothing of the next one is there
     partial,  // a request has begun
     ready,    // take() it
-    failed,   // the bytes are no request that we take: send problem() and close, for nobody knows where the next one starts
+    failed,   // the bytes are no request that we take: send problem() and close, for nobody knows where the
+              // next one starts
   };
 
   explicit RequestReader(Limits const& limits);

@@ -10,7 +10,9 @@ Responder& Responder::operator=(Responder&& other) noexcept {
   return *this;
 }
 
-Responder::~Responder() { abandon(); }
+Responder::~Responder() {
+  abandon();
+}
 
 void Responder::send(Response response) {
   auto const target = std::exchange(target_, nullptr);

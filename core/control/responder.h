@@ -1,6 +1,6 @@
-// The answer that a handler owes. Move-only; may be kept, moved to another thread and answered there, once. One that is
-// destroyed unanswered answers with status 500, so that no client waits for ever. When the client has gone, or the
-// server, the answer is dropped.
+// The answer that a handler owes. Move-only; may be kept, moved to another thread and answered there, once.
+// One that is destroyed unanswered answers with status 500, so that no client waits for ever. When the client
+// has gone, or the server, the answer is dropped.
 #pragma once
 
 #include <memory>

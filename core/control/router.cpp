@@ -33,9 +33,10 @@ bool before(std::vector<std::string> const& a, std::vector<std::string> const& b
 }
 
 Response not_found(Request const& request) {
-  return Response::failed(404, make_error(Condition::not_found,
-                                          "the daemon has nothing at " + printable(request.path.substr(0, 200)),
-                                          "docs/control-api.md lists what there is"));
+  return Response::failed(
+      404,
+      make_error(Condition::not_found, "the daemon has nothing at " + printable(request.path.substr(0, 200)),
+                 "docs/control-api.md lists what there is"));
 }
 
 Response wrong_method(Request const& request, std::vector<std::string> allowed) {
@@ -44,10 +45,11 @@ Response wrong_method(Request const& request, std::vector<std::string> allowed) 
   std::string list;
   for (auto const& method : allowed)
     list += (list.empty() ? "" : ", ") + method;
-  auto response = Response::failed(
-      405, make_error(Condition::usage, printable(request.path.substr(0, 200)) + " does not take " +
-                                            printable(request.method.substr(0, 40)),
-                      "It takes " + list));
+  auto response =
+      Response::failed(405, make_error(Condition::usage,
+                                       printable(request.path.substr(0, 200)) + " does not take " +
+                                           printable(request.method.substr(0, 40)),
+                                       "It takes " + list));
   response.headers.emplace_back("Allow", list);
   return response;
 }
@@ -76,7 +78,7 @@ void Router::add_route(Route route) {
 Router::Decision Router::route(Request& request) const {
   auto const path = split_path(request.path);
   if (!path) return Response::failed(400, path.error());
-  std::string_view const wanted = request.method == "HEAD" ? "GET" : request.method;
+  std::string_view const wanted = request.method == "HEAD" ? "GET" : std::string_view(request.method);
   std::vector<std::string> allowed;
   for (auto const& route : routes_) {
     if (!matches(route->segments, *path)) continue;
@@ -87,7 +89,8 @@ Router::Decision Router::route(Request& request) const {
     request.parameters.clear();
     for (std::size_t i = 0; i < path->size(); ++i) {
       auto const& segment = route->segments[i];
-      if (is_name(segment)) request.parameters.emplace_back(segment.substr(1, segment.size() - 2), (*path)[i]);
+      if (is_name(segment))
+        request.parameters.emplace_back(segment.substr(1, segment.size() - 2), (*path)[i]);
     }
     if (route->events != nullptr) return route->events;
     return &route->handler;

@@ -1,6 +1,6 @@
-// Which handler answers which request. Patterns are paths of exact segments and "{name}" segments: a "{name}" takes any
-// one segment that is not empty. Exact segments win over names, from left to right. No I/O; routes are added before the
-// first request, by one thread.
+// Which handler answers which request. Patterns are paths of exact segments and "{name}" segments: a "{name}"
+// takes any one segment that is not empty. Exact segments win over names, from left to right. No I/O; routes
+// are added before the first request, by one thread.
 #pragma once
 
 #include <functional>
@@ -16,17 +16,19 @@ namespace b2b::control {
 
 class EventHub;
 
-// Called on the server's thread, so it must not block: what takes long moves the responder to another thread. The
-// request is there for the call only; copy what is needed longer.
+// Called on the server's thread, so it must not block: what takes long moves the responder to another thread.
+// The request is there for the call only; copy what is needed longer.
 using Handler = std::function<void(Request const& request, Responder responder)>;
 
 class Router {
  public:
-  // Asserts on a pattern without leading '/', and on the same method and pattern twice. A route for GET answers HEAD too.
+  // Asserts on a pattern without leading '/', and on the same method and pattern twice. A route for GET
+  // answers HEAD too.
   void add(std::string method, std::string_view pattern, Handler handler);
   void add_events(std::string_view pattern, EventHub& hub);
 
-  // What is to be done for a request: call the handler, stream the hub's events, or send that answer (400, 404, 405).
+  // What is to be done for a request: call the handler, stream the hub's events, or send that answer (400,
+  // 404, 405).
   using Decision = std::variant<Handler const*, EventHub*, Response>;
   Decision route(Request& request) const;  // fills in request.parameters
 

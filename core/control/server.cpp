@@ -98,8 +98,8 @@ bool ServerCore::admit(Socket const& socket, std::optional<Response>& refusal) {
   return true;
 }
 
-// Whoever has sent no whole request gives way to the newcomer, those that were quiet for longest first, so that slow or
-// forgotten clients cannot keep others out.
+// Whoever has sent no whole request gives way to the newcomer, those that were quiet for longest first, so
+// that slow or forgotten clients cannot keep others out.
 bool ServerCore::make_room() {
   std::shared_ptr<Session> quietest;
   for (auto const& session : sessions_) {
@@ -168,20 +168,32 @@ void ServerCore::end() {
 Server::Server(asio::io_context& context, Limits const& limits, PeerUser peer)
     : core_(std::make_shared<ServerCore>(context, limits, std::move(peer))) {}
 
-Server::~Server() { core_->end(); }
+Server::~Server() {
+  core_->end();
+}
 
 void Server::route(std::string method, std::string_view pattern, Handler handler) {
   core_->router().add(std::move(method), pattern, std::move(handler));
 }
 
-void Server::route_events(std::string_view pattern, EventHub& hub) { core_->router().add_events(pattern, hub); }
+void Server::route_events(std::string_view pattern, EventHub& hub) {
+  core_->router().add_events(pattern, hub);
+}
 
-Result<void> Server::listen(SocketPlace const& place) { return core_->listen(place); }
+Result<void> Server::listen(SocketPlace const& place) {
+  return core_->listen(place);
+}
 
-std::string const& Server::socket_path() const { return core_->socket_path(); }
+std::string const& Server::socket_path() const {
+  return core_->socket_path();
+}
 
-void Server::stop(std::function<void()> stopped) { core_->stop(std::move(stopped)); }
+void Server::stop(std::function<void()> stopped) {
+  core_->stop(std::move(stopped));
+}
 
-std::size_t Server::connections() const { return core_->connections(); }
+std::size_t Server::connections() const {
+  return core_->connections();
+}
 
 }  // namespace b2b::control

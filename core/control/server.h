@@ -1,8 +1,9 @@
-// The control API's server: HTTP/1.1 over a Unix socket, on the caller's event loop. It knows no route of its own and
-// starts no thread; with no connection open it has no timer running.
+// The control API's server: HTTP/1.1 over a Unix socket, on the caller's event loop. It knows no route of its
+// own and starts no thread; with no connection open it has no timer running.
 //
-// All functions are called on the thread that runs the io_context (one thread), or while nobody runs it. Handlers run
-// there too; the io_context outlives the server; responders and an EventHub may be used from any thread, even after the server is gone.
+// All functions are called on the thread that runs the io_context (one thread), or while nobody runs it.
+// Handlers run there too; the io_context outlives the server; responders and an EventHub may be used from any
+// thread, even after the server is gone.
 #pragma once
 
 #include <cstddef>
@@ -40,8 +41,9 @@ class Server {
   Result<void> listen(SocketPlace const& place);
   std::string const& socket_path() const;  // where it listens: place.path, or the path in the endpoint file
 
-  // Takes no more connections, removes the socket, ends idle connections and event streams, and lets answers under way
-  // finish for a moment (Limits::stop_timeout). `stopped` is called when the last connection is closed. Once.
+  // Takes no more connections, removes the socket, ends idle connections and event streams, and lets answers
+  // under way finish for a moment (Limits::stop_timeout). `stopped` is called when the last connection is
+  // closed. Once.
   void stop(std::function<void()> stopped);
 
   std::size_t connections() const;

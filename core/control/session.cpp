@@ -26,8 +26,8 @@ std::uint64_t next_rank() {
 }
 
 Response too_slow() {
-  return Response::failed(408, make_error(Condition::usage, "the request did not arrive in time",
-                                          "Send it in one go"));
+  return Response::failed(
+      408, make_error(Condition::usage, "the request did not arrive in time", "Send it in one go"));
 }
 
 Response cut_short() {
@@ -68,7 +68,9 @@ Session::Session(std::shared_ptr<ServerCore> core, ServerCore::Socket socket)
 
 Session::~Session() = default;
 
-void Session::start() { advance(); }
+void Session::start() {
+  advance();
+}
 
 void Session::refuse(Response const& response) {
   keep_alive_ = false;
@@ -78,14 +80,18 @@ void Session::refuse(Response const& response) {
 
 void Session::finish() {
   switch (state_) {
-    case State::reading: return close();
+    case State::reading:
+      return close();
     case State::handling:
-    case State::writing: keep_alive_ = false; return;
+    case State::writing:
+      keep_alive_ = false;
+      return;
     case State::streaming:
       farewell_ = "the daemon is stopping";
       return pump();
     case State::lingering:
-    case State::closed: return;
+    case State::closed:
+      return;
   }
 }
 
@@ -120,9 +126,11 @@ void Session::advance() {
       keep_alive_ = false;
       linger_after_ = true;
       return answer(reader_.problem());
-    case RequestReader::State::ready: return handle(reader_.take());
+    case RequestReader::State::ready:
+      return handle(reader_.take());
     case RequestReader::State::idle:
-      if (!std::exchange(waiting_, true)) set_deadline(fresh_ ? core_->limits().request_timeout : core_->limits().idle_timeout);
+      if (!std::exchange(waiting_, true))
+        set_deadline(fresh_ ? core_->limits().request_timeout : core_->limits().idle_timeout);
       break;
     case RequestReader::State::partial:
       if (!std::exchange(in_request_, true) && !fresh_) set_deadline(core_->limits().request_timeout);
@@ -176,8 +184,8 @@ void Session::handle(RequestReader::Taken taken) {
     (*std::get<Handler const*>(decision))(taken.request, Responder(pending_));
   } catch (std::exception const& exception) {
     // Its responder has answered by now, if only by being destroyed.
-    log_error("a handler of the control API failed at " + taken.request.method + " " + taken.request.path + ": " +
-              exception.what());
+    log_error("a handler of the control API failed at " + taken.request.method + " " + taken.request.path +
+              ": " + exception.what());
   }
 }
 
@@ -185,8 +193,8 @@ void Session::on_answer(std::uint64_t serial, Response const& response) {
   if (state_ != State::handling || serial != request_serial_) return;
   pending_.reset();
   if (response.body.size() > core_->limits().answer_max_bytes)
-    return answer(Response::failed(make_error(Condition::limit, "the answer is too long to be sent at once",
-                                              "Ask for less")));
+    return answer(Response::failed(
+        make_error(Condition::limit, "the answer is too long to be sent at once", "Ask for less")));
   answer(response);
 }
 
@@ -201,7 +209,8 @@ void Session::answer(Response const& response) {
 void Session::write_piece() {
   writing_ = true;
   set_deadline(core_->limits().write_timeout);
-  auto const piece = asio::buffer(output_.data() + written_, std::min(piece_bytes, output_.size() - written_));
+  auto const piece =
+      asio::buffer(output_.data() + written_, std::min(piece_bytes, output_.size() - written_));
   asio::async_write(socket_, piece, [self = shared_from_this()](error_code error, std::size_t bytes) {
     self->written_ += bytes;
     self->on_written(static_cast<bool>(error));
@@ -222,8 +231,8 @@ void Session::on_written(bool failed) {
   advance();
 }
 
-// The client may still be sending what nobody will read. Closing now would make the kernel drop the answer before it is
-// read, so: no more from us, and theirs is thrown away for a moment.
+// The client may still be sending what nobody will read. Closing now would make the kernel drop the answer
+// before it is read, so: no more from us, and theirs is thrown away for a moment.
 void Session::linger() {
   state_ = State::lingering;
   error_code ignored;
@@ -232,8 +241,8 @@ void Session::linger() {
   read_more();
 }
 
-// While a request is handled nothing is read, so this is how a client's going is noticed. One that has closed only its
-// own half, as `nc -N` does, has not gone.
+// While a request is handled nothing is read, so this is how a client's going is noticed. One that has closed
+// only its own half, as `nc -N` does, has not gone.
 void Session::watch_for_hangup() {
   if (std::exchange(watching_, true)) return;
   socket_.async_wait(ServerCore::Socket::wait_error, [self = shared_from_this()](error_code error) {

@@ -1,9 +1,10 @@
-// One connection: reads requests, has them handled one after another, writes the answers. Includes Asio: for the
-// server's own files. All on the server's thread.
+// One connection: reads requests, has them handled one after another, writes the answers. Includes Asio: for
+// the server's own files. All on the server's thread.
 //
-//   reading → handling → writing → reading …    requests, one at a time; pipelined ones wait in the reader or the kernel
-//   reading → streaming                         the event stream, to the end of the connection
-//   writing → lingering → closed                after an answer that ends the connection before its request was read
+//   reading → handling → writing → reading …    requests, one at a time; pipelined ones wait in the reader or
+//   the kernel reading → streaming                         the event stream, to the end of the connection
+//   writing → lingering → closed                after an answer that ends the connection before its request
+//   was read
 #pragma once
 
 #include <array>
@@ -60,9 +61,9 @@ class Session : public std::enable_shared_from_this<Session> {
   State state_ = State::reading;
   RequestReader reader_;
   std::array<char, 8 * 1024> input_{};
-  bool fresh_ = true;         // no byte of the first request has come
-  bool waiting_ = false;      // the deadline for a request to begin runs
-  bool in_request_ = false;   // the deadline for it to be whole runs
+  bool fresh_ = true;        // no byte of the first request has come
+  bool waiting_ = false;     // the deadline for a request to begin runs
+  bool in_request_ = false;  // the deadline for it to be whole runs
   std::uint64_t rank_ = 0;
 
   std::uint64_t request_serial_ = 0;

@@ -35,7 +35,7 @@ Result<UniqueFd> new_socket() {
 
 // Makes room at `path`: removes a socket of ours that nobody listens on.
 Result<void> remove_stale(std::string const& path) {
-  struct stat status{};
+  struct stat status {};
   if (::lstat(path.c_str(), &status) != 0) {
     if (errno == ENOENT || errno == ENOTDIR) return {};
     return errno_error(errno, "examine", path);
@@ -53,7 +53,8 @@ Result<void> remove_stale(std::string const& path) {
     return make_error(Condition::busy, "another daemon is listening on " + path,
                       "Stop it first; `daemonctl status` shows what it does", path);
   if (errno != ECONNREFUSED && errno != ENOENT) return errno_error(errno, "examine", path);
-  if (::unlink(path.c_str()) != 0 && errno != ENOENT) return errno_error(errno, "remove the old socket", path);
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT)
+    return errno_error(errno, "remove the old socket", path);
   return {};
 }
 
@@ -61,7 +62,8 @@ Result<void> remove_stale(std::string const& path) {
 Result<void> remove_old_endpoint(std::string const& socket_path) {
   auto const old = read_endpoint(socket_path, ::geteuid());
   if (!old) {
-    if (old.error().condition == Condition::not_found || old.error().condition == Condition::corrupt) return {};
+    if (old.error().condition == Condition::not_found || old.error().condition == Condition::corrupt)
+      return {};
     return old.error();
   }
   B2B_TRY(remove_stale(*old));
@@ -90,7 +92,8 @@ Result<void> bind_privately(int fd, std::string const& path) {
 Result<SocketFile> SocketFile::listen(SocketPlace const& place) {
   std::string const directory = parent_path(place.path);
   if (!place.path.starts_with('/') || directory == "/")
-    return make_error(Condition::bad_config, "the control socket needs an absolute path in a directory of its own",
+    return make_error(Condition::bad_config,
+                      "the control socket needs an absolute path in a directory of its own",
                       "The usual place is <state directory>/b2backupd/daemon.sock", place.path);
   B2B_TRY(ensure_private_directory(directory));
   // Two servers that start at the same time take turns here, so that none removes the other's new socket.
@@ -110,7 +113,7 @@ Result<SocketFile> SocketFile::listen(SocketPlace const& place) {
   B2B_TRY(remove_stale(file.path_));
   B2B_ASSIGN(file.descriptor_, new_socket());
   B2B_TRY(bind_privately(file.descriptor_.get(), file.path_));
-  struct stat status{};
+  struct stat status {};
   if (::lstat(file.path_.c_str(), &status) != 0) return errno_error(errno, "examine", file.path_);
   file.device_ = status.st_dev;
   file.inode_ = status.st_ino;
@@ -130,7 +133,7 @@ SocketFile::SocketFile(SocketFile&& other) noexcept
       inode_(std::exchange(other.inode_, 0)) {}
 
 SocketFile::~SocketFile() {
-  struct stat status{};
+  struct stat status {};
   // Another server may have replaced it, had it taken us for dead.
   bool const ours = inode_ != 0 && ::lstat(path_.c_str(), &status) == 0 && status.st_dev == device_ &&
                     status.st_ino == inode_;

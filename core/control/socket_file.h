@@ -1,5 +1,5 @@
-// The socket that the server listens on, as a file with an owner: made with nobody else let in at any moment, removed
-// when it goes.
+// The socket that the server listens on, as a file with an owner: made with nobody else let in at any moment,
+// removed when it goes.
 #pragma once
 
 #include <string>
@@ -11,10 +11,10 @@ namespace b2b::control {
 
 class SocketFile {
  public:
-  // A listening socket at `place`, or at a shorter path that the endpoint file names. The umask of the process is changed
-  // for the moment of the bind. A socket left by a dead server is replaced; one that still answers is not:
-  // Condition::busy, "another daemon is listening". Condition::permission when the directory is not ours alone, or
-  // something that is no socket of ours is in the way.
+  // A listening socket at `place`, or at a shorter path that the endpoint file names. The umask of the
+  // process is changed for the moment of the bind. A socket left by a dead server is replaced; one that still
+  // answers is not: Condition::busy, "another daemon is listening". Condition::permission when the directory
+  // is not ours alone, or something that is no socket of ours is in the way.
   static Result<SocketFile> listen(SocketPlace const& place);
 
   SocketFile(SocketFile&& other) noexcept;

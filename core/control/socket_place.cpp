@@ -20,7 +20,8 @@ namespace {
 constexpr std::string_view short_directory_name = "b2backupd-";
 constexpr std::string_view socket_name = "/daemon.sock";
 
-// FNV-1a: keeps several daemons of one user apart below the runtime directory. Nothing hangs on it being hard to guess.
+// FNV-1a: keeps several daemons of one user apart below the runtime directory. Nothing hangs on it being hard
+// to guess.
 std::string short_hash(std::string_view text) {
   std::uint64_t hash = 0xcbf29ce484222325U;
   for (char const c : text)
@@ -32,7 +33,7 @@ std::string short_hash(std::string_view text) {
 }
 
 bool is_private_runtime_directory(std::string const& path) {
-  struct stat status{};
+  struct stat status {};
   return ::lstat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode) && status.st_uid == ::geteuid() &&
          (status.st_mode & 0022) == 0;
 }
@@ -50,7 +51,7 @@ std::string endpoint_file(std::string const& socket_path) {
 Result<std::string> read_endpoint(std::string const& socket_path, unsigned owner) {
   std::string const file = endpoint_file(socket_path);
   B2B_ASSIGN(auto const fd, open_file(file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, "open", 0));
-  struct stat status{};
+  struct stat status {};
   if (::fstat(fd.get(), &status) != 0) return errno_error(errno, "examine", file);
   bool const trusted = status.st_uid == owner || is_us_or_root(status.st_uid);
   if (!S_ISREG(status.st_mode) || !trusted || (status.st_mode & 0022) != 0)
@@ -77,7 +78,8 @@ Result<std::string> make_short_directory(SocketPlace const& place) {
         join_path(place.runtime_directory, std::string(short_directory_name) + short_hash(place.path));
     if (!fits_socket_address(path + std::string(socket_name)) ||
         !is_private_runtime_directory(place.runtime_directory)) {
-      log_info("the runtime directory " + printable(place.runtime_directory) + " cannot hold the control socket");
+      log_info("the runtime directory " + printable(place.runtime_directory) +
+               " cannot hold the control socket");
     } else {
       B2B_TRY(ensure_private_directory(path));
       return path;
@@ -96,17 +98,19 @@ Result<std::string> make_short_directory(SocketPlace const& place) {
 
 Result<void> ensure_private_directory(std::string const& path) {
   B2B_TRY(make_directories(path, 0700));
-  struct stat status{};
+  struct stat status {};
   if (::lstat(path.c_str(), &status) != 0) return errno_error(errno, "examine", path);
   if (!S_ISDIR(status.st_mode))
-    return make_error(Condition::permission, path + " is not a directory, so it cannot hold the control socket",
+    return make_error(Condition::permission,
+                      path + " is not a directory, so it cannot hold the control socket",
                       "Move it away and start the daemon again", path);
   if (status.st_uid != ::geteuid())
     return make_error(Condition::permission,
                       path + " belongs to another user, who could take the control socket's place",
                       "Run the daemon as the owner of the state directory", path);
   if ((status.st_mode & 0077) != 0)
-    return make_error(Condition::permission, path + " is open to other users, so it cannot hold the control socket",
+    return make_error(Condition::permission,
+                      path + " is open to other users, so it cannot hold the control socket",
                       "Close it: chmod 700 '" + path + "'", path);
   return {};
 }

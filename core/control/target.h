@@ -13,12 +13,12 @@ struct Target {
   Fields query;      // decoded
 };
 
-// Condition::usage for what is not the path of a resource: no leading '/' (after an optional "http://host"), a
-// fragment, a broken percent escape, a zero byte, more than 64 query parameters.
+// Condition::usage for what is not the path of a resource: no leading '/' (after an optional "http://host"),
+// a fragment, a broken percent escape, a zero byte, more than 64 query parameters.
 Result<Target> parse_target(std::string_view text);
 
-// The decoded segments of a path: "/v1/a%2Fb" is {"v1", "a/b"}; "/" is {""}. Condition::usage for broken escapes, zero
-// bytes and the segments "." and "..", which no route has.
+// The decoded segments of a path: "/v1/a%2Fb" is {"v1", "a/b"}; "/" is {""}. Condition::usage for broken
+// escapes, zero bytes and the segments "." and "..", which no route has.
 Result<std::vector<std::string>> split_path(std::string_view path);
 
 }  // namespace b2b::control

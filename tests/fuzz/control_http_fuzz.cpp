@@ -1,5 +1,5 @@
-// The control API without its socket: any bytes, in any pieces, give requests that are routed and answered, or one
-// refusal; the pieces make no difference.
+// The control API without its socket: any bytes, in any pieces, give requests that are routed and answered,
+// or one refusal; the pieces make no difference.
 #include <cstddef>
 #include <cstdint>
 #include <string>

@@ -6,9 +6,11 @@ using namespace b2b;
 using namespace b2b::control;
 
 TEST_CASE("an answer is read in any pieces", "[answer_reader]") {
-  std::string const plain = "HTTP/1.1 404 Not Found\r\nContent-Type: application/json\r\nContent-Length: 5\r\n\r\nhello";
-  std::string const chunks = "HTTP/1.1 404 Not Found\r\nContent-Type: application/json\r\n"
-                             "Transfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n";
+  std::string const plain =
+      "HTTP/1.1 404 Not Found\r\nContent-Type: application/json\r\nContent-Length: 5\r\n\r\nhello";
+  std::string const chunks =
+      "HTTP/1.1 404 Not Found\r\nContent-Type: application/json\r\n"
+      "Transfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n";
   for (auto const& bytes : {plain, chunks}) {
     for (std::size_t piece = 1; piece <= bytes.size(); ++piece) {
       AnswerReader reader(1000);
@@ -41,8 +43,9 @@ TEST_CASE("the body of an event stream comes as it is", "[answer_reader]") {
 }
 
 TEST_CASE("an answer that ends early is none", "[answer_reader]") {
-  for (std::string const bytes : {"", "HTTP/1.1 200 OK\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhell",
-                                  "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n"}) {
+  for (std::string const bytes :
+       {"", "HTTP/1.1 200 OK\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhell",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n"}) {
     AnswerReader reader(1000);
     CHECK_FALSE(reader.feed(bytes).value());
     CHECK(reader.end().error().condition == Condition::unreachable);
@@ -67,6 +70,8 @@ TEST_CASE("answers without sense or bound are errors", "[answer_reader]") {
   CHECK(condition_of(ok + "Content-Length: 1001\r\n\r\n") == Condition::limit);
   CHECK(condition_of(ok + "\r\n" + std::string(1001, 'x')) == Condition::limit);
   CHECK(condition_of(ok + "X: " + std::string(70'000, 'x')) == Condition::limit);
-  CHECK(condition_of(ok + "Transfer-Encoding: chunked\r\n\r\n5;" + std::string(70'000, 'x')) == Condition::limit);
-  CHECK(condition_of(ok + "Content-Type: text/event-stream\r\nContent-Length: 5\r\n\r\n") == Condition::unsupported);
+  CHECK(condition_of(ok + "Transfer-Encoding: chunked\r\n\r\n5;" + std::string(70'000, 'x')) ==
+        Condition::limit);
+  CHECK(condition_of(ok + "Content-Type: text/event-stream\r\nContent-Length: 5\r\n\r\n") ==
+        Condition::unsupported);
 }

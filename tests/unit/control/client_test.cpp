@@ -104,9 +104,15 @@ TEST_CASE("the daemon's error is the client's error", "[client]") {
 TEST_CASE("without a daemon the client says so and what to do", "[client]") {
   b2b::test::Scratch const scratch;
   std::string path;
-  SECTION("no directory") { path = scratch / "missing/daemon.sock"; }
-  SECTION("no socket") { path = scratch / "daemon.sock"; }
-  SECTION("a path that is too long, and no endpoint") { path = scratch / (std::string(200, 'x') + "/daemon.sock"); }
+  SECTION("no directory") {
+    path = scratch / "missing/daemon.sock";
+  }
+  SECTION("no socket") {
+    path = scratch / "daemon.sock";
+  }
+  SECTION("a path that is too long, and no endpoint") {
+    path = scratch / (std::string(200, 'x') + "/daemon.sock");
+  }
   SECTION("an endpoint file that leads nowhere") {
     path = scratch / "daemon.sock";
     atomic_write_file(scratch / "endpoint", (scratch / "gone.sock") + "\n").value();
@@ -117,7 +123,8 @@ TEST_CASE("without a daemon the client says so and what to do", "[client]") {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     std::memcpy(address.sun_path, path.data(), path.size());
-    REQUIRE(::bind(fd.get(), static_cast<sockaddr const*>(static_cast<void const*>(&address)), sizeof(address)) == 0);
+    REQUIRE(::bind(fd.get(), static_cast<sockaddr const*>(static_cast<void const*>(&address)),
+                   sizeof(address)) == 0);
   }
   auto const result = client_of(path).call({"GET", "/v1/status", {}});
   REQUIRE_FALSE(result);
@@ -157,7 +164,8 @@ TEST_CASE("nothing is sent to a socket of somebody else", "[client]") {
 TEST_CASE("what is no socket is not talked to", "[client]") {
   b2b::test::Scratch const scratch;
   atomic_write_file(scratch / "daemon.sock", "x").value();
-  CHECK(client_of(scratch / "daemon.sock").call({"GET", "/x", {}}).error().condition == Condition::permission);
+  CHECK(client_of(scratch / "daemon.sock").call({"GET", "/x", {}}).error().condition ==
+        Condition::permission);
 }
 
 TEST_CASE("answers that make no sense are errors", "[client]") {
@@ -176,7 +184,8 @@ TEST_CASE("answers that make no sense are errors", "[client]") {
 }
 
 TEST_CASE("a daemon that is stuck is given up on", "[client]") {
-  std::string const answer = GENERATE(as<std::string>{}, "", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhe");
+  std::string const answer =
+      GENERATE(as<std::string>{}, "", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhe");
   Script const script(answer, false);
   Call call{"GET", "/x", {}};
   call.progress_timeout = milliseconds(40);
@@ -191,7 +200,9 @@ TEST_CASE("a stop ends a call that waits as long as it takes", "[client]") {
   Call call{"GET", "/x", {}};
   call.progress_timeout = milliseconds(0);
   std::stop_source stop;
-  SECTION("before") { stop.request_stop(); }
+  SECTION("before") {
+    stop.request_stop();
+  }
   SECTION("meanwhile") {}
   std::jthread const stopper([&] { stop.request_stop(); });
   auto const result = client_of(script.path()).call(call, stop.get_token());

@@ -75,7 +75,8 @@ TEST_CASE("a listener that comes back gets what it missed", "[event_hub]") {
   CHECK(ids("r-8") == std::vector<std::string>{"r-9", "r-10"});
   CHECK(ids("r-10").empty());
   std::size_t const all_and_gap = 11;
-  for (auto const* unknown : {"other-3", "r-11", "r-", "r", "", "r-3x", "r--1", "r-99999999999999999999999", "r3"}) {
+  for (auto const* unknown :
+       {"other-3", "r-11", "r-", "r", "", "r-3x", "r--1", "r-99999999999999999999999", "r3"}) {
     INFO(unknown);
     auto const got = ids(unknown);
     REQUIRE(got.size() == all_and_gap);

@@ -25,7 +25,8 @@ struct Listener {
 TEST_CASE("an event is what it was on the other side, in whatever pieces it comes", "[event_stream]") {
   std::string const wire = encode_comment("hello") + encode_event({"r-1", "push-done", "{\"a\":1}"}) +
                            encode_event({"", "", "two\nlines\n"});
-  CHECK(wire == ": hello\n\nid: r-1\nevent: push-done\ndata: {\"a\":1}\n\ndata: two\ndata: lines\ndata: \n\n");
+  CHECK(wire ==
+        ": hello\n\nid: r-1\nevent: push-done\ndata: {\"a\":1}\n\ndata: two\ndata: lines\ndata: \n\n");
   for (std::size_t piece = 1; piece <= wire.size(); ++piece) {
     Listener listener;
     for (std::size_t at = 0; at < wire.size(); at += piece)
@@ -44,7 +45,8 @@ TEST_CASE("an event is what it was on the other side, in whatever pieces it come
 
 TEST_CASE("all three line ends are understood", "[event_stream]") {
   Listener listener;
-  CHECK(listener.parser.feed("data: a\r\n\r\ndata: b\r\rdata:c\n\nunknown: x\ndata\n\nevent: only\n\n").value());
+  CHECK(listener.parser.feed("data: a\r\n\r\ndata: b\r\rdata:c\n\nunknown: x\ndata\n\nevent: only\n\n")
+            .value());
   REQUIRE(listener.events.size() == 4);
   CHECK(listener.events[0].data == "a");
   CHECK(listener.events[1].data == "b");

@@ -24,9 +24,13 @@ TestServer::TestServer(Limits const& limits, PeerUser peer) : loop_(std::make_un
   loop_->server = std::make_unique<Server>(loop_->context, limits, std::move(peer));
 }
 
-TestServer::~TestServer() { end(); }
+TestServer::~TestServer() {
+  end();
+}
 
-Server& TestServer::server() { return *loop_->server; }
+Server& TestServer::server() {
+  return *loop_->server;
+}
 
 void TestServer::start() {
   loop_->server->listen({path(), "", "/tmp"}).value();
@@ -102,7 +106,9 @@ bool Wire::send(std::string_view bytes) {
   return true;
 }
 
-void Wire::half_close() { ::shutdown(fd_.get(), SHUT_WR); }
+void Wire::half_close() {
+  ::shutdown(fd_.get(), SHUT_WR);
+}
 
 bool Wire::readable_within(std::chrono::milliseconds time) const {
   pollfd entry{fd_.get(), POLLIN, 0};
@@ -158,16 +164,19 @@ bool Wire::at_end() {
 }
 
 std::string get(std::string_view target, std::string_view further_headers) {
-  return "GET " + std::string(target) + " HTTP/1.1\r\nHost: localhost\r\n" + std::string(further_headers) + "\r\n";
+  return "GET " + std::string(target) + " HTTP/1.1\r\nHost: localhost\r\n" + std::string(further_headers) +
+         "\r\n";
 }
 
 std::string post(std::string_view target, std::string_view body) {
-  return "POST " + std::string(target) + " HTTP/1.1\r\nHost: localhost\r\nContent-Length: " +
-         std::to_string(body.size()) + "\r\n\r\n" + std::string(body);
+  return "POST " + std::string(target) +
+         " HTTP/1.1\r\nHost: localhost\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" +
+         std::string(body);
 }
 
 int status_of(std::string_view answer) {
-  return answer.starts_with("HTTP/1.1 ") && answer.size() > 12 ? std::stoi(std::string(answer.substr(9, 3))) : 0;
+  return answer.starts_with("HTTP/1.1 ") && answer.size() > 12 ? std::stoi(std::string(answer.substr(9, 3)))
+                                                               : 0;
 }
 
 std::string body_of(std::string_view answer) {

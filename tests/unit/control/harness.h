@@ -20,13 +20,13 @@ class TestServer {
   ~TestServer();  // destroys the server on its thread, then ends the thread
 
   Server& server();
-  void start();                                      // after the routes are there
-  void on_thread(std::function<void()> work);        // runs it there and waits
+  void start();                                // after the routes are there
+  void on_thread(std::function<void()> work);  // runs it there and waits
   std::size_t connections();
-  bool wait_for_connections(std::size_t count);      // false after 10 s
+  bool wait_for_connections(std::size_t count);                 // false after 10 s
   std::size_t wake_ups_within(std::chrono::milliseconds time);  // of the event loop, left alone
-  void destroy_server();                             // the thread runs on
-  void end();                                        // all of it
+  void destroy_server();                                        // the thread runs on
+  void end();                                                   // all of it
   std::string directory() const { return scratch_ / "b2backupd"; }
   std::string path() const { return directory() + "/daemon.sock"; }
 
@@ -41,13 +41,14 @@ class Wire {
  public:
   explicit Wire(std::string const& path);
   bool connected() const { return static_cast<bool>(fd_); }
-  bool send(std::string_view bytes);          // false when the other side has closed
+  bool send(std::string_view bytes);  // false when the other side has closed
   void half_close();
   void close() { fd_.reset(); }
-  std::string until(std::string_view mark);   // what comes, up to and with `mark`; less at the end or after 10 s
+  std::string until(
+      std::string_view mark);  // what comes, up to and with `mark`; less at the end or after 10 s
   std::string to_end();
-  std::string answer();                       // one whole answer with a Content-Length
-  bool at_end();                              // the other side has closed, and nothing is left to read
+  std::string answer();  // one whole answer with a Content-Length
+  bool at_end();         // the other side has closed, and nothing is left to read
   bool readable_within(std::chrono::milliseconds time) const;
 
  private:

@@ -59,8 +59,9 @@ TEST_CASE("bytes that are no UTF-8 are made visible in JSON", "[http_error]") {
 }
 
 TEST_CASE("an answer that explains nothing still gives an error", "[http_error]") {
-  for (auto const* body : {"", "no json", "[]", "{}", R"({"code":"not-a-code","error":"x"})", R"({"code":"busy"})",
-                           R"({"code":7,"error":"x"})", R"({"code":"busy","error":""})"}) {
+  for (auto const* body :
+       {"", "no json", "[]", "{}", R"({"code":"not-a-code","error":"x"})", R"({"code":"busy"})",
+        R"({"code":7,"error":"x"})", R"({"code":"busy","error":""})"}) {
     INFO(body);
     CHECK(error_from_answer(502, body).condition == Condition::internal);
     auto const client = error_from_answer(404, body);
@@ -76,8 +77,8 @@ TEST_CASE("text from the other side cannot steer a terminal", "[http_error]") {
 }
 
 TEST_CASE("numbers that are no numbers are left out", "[http_error]") {
-  auto const error =
-      error_from_answer(500, R"({"code":"io","error":"x","errno":-1,"httpStatus":99999999999,"retryable":"yes"})");
+  auto const error = error_from_answer(
+      500, R"({"code":"io","error":"x","errno":-1,"httpStatus":99999999999,"retryable":"yes"})");
   CHECK(error.system_errno == 0);
   CHECK(error.http_status == 0);
   CHECK_FALSE(error.retryable);

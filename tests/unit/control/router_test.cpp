@@ -18,7 +18,8 @@ struct Routes {
     router.add_events("/v1/events", hub);
   }
   void add(std::string const& method, std::string const& pattern) {
-    router.add(method, pattern, [this, name = method + " " + pattern](Request const&, Responder) { called = name; });
+    router.add(method, pattern,
+               [this, name = method + " " + pattern](Request const&, Responder) { called = name; });
   }
 
   class Nobody : public AnswerTarget {
@@ -74,8 +75,8 @@ TEST_CASE("named segments are handed over decoded, exact ones win", "[router]") 
 
 TEST_CASE("what is not there is 404", "[router]") {
   Routes routes;
-  for (auto const* path : {"/v1", "/v1/", "/v1/snapshots/", "/v1/snapshots//files", "//", "/V1/push", "/v1/push/",
-                           "/v1/push/x", "/v1/snapshots/%7Bid%7D/nothing"}) {
+  for (auto const* path : {"/v1", "/v1/", "/v1/snapshots/", "/v1/snapshots//files", "//", "/V1/push",
+                           "/v1/push/", "/v1/push/x", "/v1/snapshots/%7Bid%7D/nothing"}) {
     INFO(path);
     CHECK(routes.take("GET", path) == "404");
   }

@@ -46,9 +46,15 @@ TEST_CASE("the kernel says who is connected", "[server_peer]") {
 TEST_CASE("we and root are let in, others are not", "[server_peer]") {
   QuietLog const quiet;
   unsigned user = 0;
-  SECTION("root") { user = 0; }
-  SECTION("ourselves") { user = ::geteuid(); }
-  SECTION("somebody else") { user = ::geteuid() + 1; }
+  SECTION("root") {
+    user = 0;
+  }
+  SECTION("ourselves") {
+    user = ::geteuid();
+  }
+  SECTION("somebody else") {
+    user = ::geteuid() + 1;
+  }
   TestServer server({}, [user](int) -> Result<unsigned> { return user; });
   add_route(server);
   server.start();
@@ -79,7 +85,8 @@ TEST_CASE("refused connections are bounded and take nobody's place", "[server_pe
   limits.refused_max = 2;
   limits.linger_timeout = std::chrono::seconds(60);
   int connections = 0;
-  TestServer server(limits, [&](int) -> Result<unsigned> { return ++connections <= 5 ? ::geteuid() + 1 : ::geteuid(); });
+  TestServer server(
+      limits, [&](int) -> Result<unsigned> { return ++connections <= 5 ? ::geteuid() + 1 : ::geteuid(); });
   add_route(server);
   server.start();
   std::vector<std::unique_ptr<Wire>> wires;

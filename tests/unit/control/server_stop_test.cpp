@@ -95,9 +95,8 @@ TEST_CASE("answers and events that come after the server's end are dropped", "[s
   auto hub = std::make_unique<EventHub>("r");
   std::promise<Responder> promised;
   TestServer server;
-  server.server().route("GET", "/wait", [&](Request const&, Responder responder) {
-    promised.set_value(std::move(responder));
-  });
+  server.server().route(
+      "GET", "/wait", [&](Request const&, Responder responder) { promised.set_value(std::move(responder)); });
   server.server().route_events("/v1/events", *hub);
   server.start();
   Wire waiting(server.path());
@@ -106,8 +105,12 @@ TEST_CASE("answers and events that come after the server's end are dropped", "[s
   REQUIRE(listener.send(get("/v1/events")));
   listener.until("b2backupd\n\n");
   auto responder = promised.get_future().get();
-  SECTION("of the server alone") { server.destroy_server(); }
-  SECTION("of its event loop as well") { server.end(); }
+  SECTION("of the server alone") {
+    server.destroy_server();
+  }
+  SECTION("of its event loop as well") {
+    server.end();
+  }
   CHECK(waiting.at_end());
   CHECK(listener.at_end());
   CHECK(hub->subscribers() == 0);

@@ -23,7 +23,7 @@ struct Place {
 };
 
 struct stat status_of(std::string const& path) {
-  struct stat status{};
+  struct stat status {};
   REQUIRE(::lstat(path.c_str(), &status) == 0);
   return status;
 }
@@ -90,9 +90,15 @@ TEST_CASE("two that start at once take turns", "[socket_file]") {
 TEST_CASE("what is no socket of ours stays", "[socket_file]") {
   Place here;
   REQUIRE(make_directories(here.directory, 0700));
-  SECTION("a file") { atomic_write_file(here.place.path, "mine").value(); }
-  SECTION("a symlink") { REQUIRE(::symlink("elsewhere", here.place.path.c_str()) == 0); }
-  SECTION("a directory") { REQUIRE(make_directories(here.place.path, 0700)); }
+  SECTION("a file") {
+    atomic_write_file(here.place.path, "mine").value();
+  }
+  SECTION("a symlink") {
+    REQUIRE(::symlink("elsewhere", here.place.path.c_str()) == 0);
+  }
+  SECTION("a directory") {
+    REQUIRE(make_directories(here.place.path, 0700));
+  }
   SECTION("a socket of another user") {
     if (::geteuid() != 0) return;
     leave_stale_socket(here.place);
@@ -158,7 +164,9 @@ TEST_CASE("an endpoint file of a dead server is cleared away with its directory"
   leave_stale_socket(dead);
   REQUIRE(make_directories(here.directory, 0700));
   std::string const endpoint = endpoint_file(here.place.path);
-  SECTION("with its socket") { atomic_write_file(endpoint, dead.path + "\n").value(); }
+  SECTION("with its socket") {
+    atomic_write_file(endpoint, dead.path + "\n").value();
+  }
   SECTION("without") {
     REQUIRE(::unlink(dead.path.c_str()) == 0);
     atomic_write_file(endpoint, dead.path + "\n").value();

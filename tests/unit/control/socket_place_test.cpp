@@ -14,7 +14,7 @@ using namespace b2b::control;
 namespace {
 
 unsigned mode_of(std::string const& path) {
-  struct stat status{};
+  struct stat status {};
   REQUIRE(::lstat(path.c_str(), &status) == 0);
   return status.st_mode & 07777;
 }
@@ -36,8 +36,9 @@ TEST_CASE("the endpoint file holds one absolute path", "[socket_place]") {
   };
   CHECK(read("/tmp/x/daemon.sock\n").value() == "/tmp/x/daemon.sock");
   CHECK(read("/tmp/x/daemon.sock").value() == "/tmp/x/daemon.sock");
-  for (auto const& content : {std::string(), std::string("\n"), std::string("tmp/x\n"), std::string("/a\n/b\n"),
-                              "/" + std::string(107, 'x'), "/" + std::string(5000, 'x'), std::string("/a\0b", 4)}) {
+  for (auto const& content :
+       {std::string(), std::string("\n"), std::string("tmp/x\n"), std::string("/a\n/b\n"),
+        "/" + std::string(107, 'x'), "/" + std::string(5000, 'x'), std::string("/a\0b", 4)}) {
     INFO(content);
     auto const result = read(content);
     REQUIRE_FALSE(result);

@@ -44,8 +44,12 @@ TEST_CASE("every condition has its own name and the exit code of the contract") 
     INFO(condition_name(condition));
     CHECK(exit_code_of(condition) == code);
     CHECK(names.insert(condition_name(condition)).second);
+    CHECK(condition_from_name(condition_name(condition)) == condition);
     CHECK(condition_name(condition).find_first_not_of("abcdefghijklmnopqrstuvwxyz-") == std::string_view::npos);
   }
+  CHECK_FALSE(condition_from_name("").has_value());
+  CHECK_FALSE(condition_from_name("not_found").has_value());
+  CHECK_FALSE(condition_from_name("Busy").has_value());
 }
 
 TEST_CASE("errors of the system become conditions") {
