@@ -19,6 +19,7 @@ using control::Call;
 using control::Client;
 
 constexpr std::chrono::milliseconds status_period{500};
+constexpr std::chrono::milliseconds moment{5'000};  // for what the daemon knows without asking anybody
 constexpr std::chrono::milliseconds as_long_as_it_takes{0};
 
 bool takes_long(Job job) { return job == Job::push || job == Job::verify || job == Job::restore || job == Job::prune; }
@@ -72,6 +73,13 @@ json::object const* newest_job(json::object const& status, std::string_view name
   return found;
 }
 
+Result<json::object> status_of(Client const& client) {
+  Call call;
+  call.target = "/v1/status";
+  call.progress_timeout = moment;
+  return client.call_json(call);
+}
+
 // While it lives: when the session is stopped, has the daemon cancel the job. The job then ends with an answer that says what
 // was done; a daemon that does not take the cancellation is not waited for.
 class CancelOnStop {
@@ -99,15 +107,14 @@ class CancelOnStop {
   }
 
   bool cancel() {
-    Call ask;
-    ask.target = "/v1/status";
-    auto const status = client_.call_json(ask);
+    auto const status = status_of(client_);
     if (!status) return false;
     json::object const* job = newest_job(*status, name_);
     if (job == nullptr) return true;  // it has ended: its answer is on the way
     Call call;
     call.method = "POST";
     call.target = "/v1/cancel";
+    call.progress_timeout = moment;
     call.body = json::serialize(json::object{{"job", number_of(*job, "id")}});
     auto const cancelled = client_.call_json(call);
     return cancelled || cancelled.error().condition == Condition::not_found;
@@ -128,14 +135,14 @@ class RemoteJobs final : public JobSource {
     B2B_ASSIGN(Call const call, call_for(job, parameters));
     auto answer = takes_long(job) ? wait_for(client, call, std::string(name_of(job, parameters)))
                                   : client.call_json(call, session_.stop);
-    if (answer) answer->erase("ok");
+    if (answer) answer->stable_erase("ok");
     return answer;
   }
 
   Answer rows(Job job, json::object const& parameters, RowVisitor const& visit) override {
     B2B_ASSIGN(json::object answer, run(job, parameters));
     json::value rows = std::move(answer[row_list(job)]);
-    answer.erase(row_list(job));
+    answer.stable_erase(row_list(job));
     if (json::array* const list = rows.if_array()) {
       for (json::value& row : *list) {
         if (!row.is_object()) continue;
@@ -157,9 +164,7 @@ class RemoteJobs final : public JobSource {
   Answer wait_for(Client const& client, Call const& call, std::string const& name) {
     CancelOnStop const interrupt(client, name, session_.stop);
     auto const look = [&]() -> std::optional<ProgressNow> {
-      Call ask;
-      ask.target = "/v1/status";
-      auto const status = client.call_json(ask);
+      auto const status = status_of(client);
       if (!status) return std::nullopt;
       json::object const* job = newest_job(*status, name);
       if (job == nullptr) return std::nullopt;

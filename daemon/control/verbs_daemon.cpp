@@ -83,41 +83,49 @@ int show_status(Session& session, json::object status, bool clear) {
   Console& console = session.console;
   std::string text = console.json() ? std::string() : status_text(status, session.clock.now(), wants_colour());
   if (!text.empty() && text.back() == '\n') text.pop_back();
-  status.erase("ok");
+  status.stable_erase("ok");
   console.result((clear ? "\033[H\033[2J" : "") + text);
   return console.succeed(std::move(status), 0);
 }
 
+// Redraws at each event, on a terminal also every second. There it goes on when the daemon is away: somebody may be watching
+// a restart.
 int watch_status(Session& session, Client const& client) {
   bool const redraw = on_terminal() && !session.console.json();
+  auto const period = redraw ? std::optional<std::chrono::milliseconds>(1'000) : std::nullopt;
   Pause changed;
   std::stop_source ended;
   std::stop_callback const with_session(session.stop, [&] { ended.request_stop(); });
+  std::mutex mutex;
+  std::optional<Error> lost;
   std::jthread const listener([&] {
     auto const told = listen(client, [&](control::Event const&) {
       changed.poke();
       return true;
     }, ended.get_token());
-    if (!told && !redraw) ended.request_stop();  // nothing would be drawn any more
+    std::scoped_lock lock(mutex);
+    if (!told) lost = told.error();
+    changed.poke();
   });
-  int result = exit_code_of(Condition::cancelled);
-  while (!ended.stop_requested()) {
-    auto status = client.call_json(get("/v1/status"), ended.get_token());
+  auto const stop_listening = [&](int exit_code) {
+    ended.request_stop();
+    return exit_code;
+  };
+  for (;;) {
+    auto status = client.call_json(get("/v1/status"), session.stop);
+    if (session.stop.stop_requested()) return stop_listening(exit_code_of(Condition::cancelled));
     if (status) {
       show_status(session, std::move(*status), redraw);
-    } else if (status.error().condition != Condition::cancelled) {
-      // On a terminal somebody may be watching a restart.
-      if (redraw) session.console.result("\033[H\033[2J" + printable(status.error().text()));
-      if (!redraw) {
-        result = session.console.fail(status.error());
-        break;
-      }
+    } else if (redraw) {
+      session.console.result("\033[H\033[2J" + printable(status.error().text()));
+    } else {
+      return stop_listening(session.console.fail(status.error()));
     }
-    changed.wait(redraw ? std::optional<std::chrono::milliseconds>(1'000) : std::nullopt, ended.get_token());
+    changed.wait(period, session.stop);
+    if (session.stop.stop_requested()) return stop_listening(exit_code_of(Condition::cancelled));
+    std::scoped_lock lock(mutex);
+    if (lost && !redraw) return stop_listening(session.console.fail(*lost));
   }
-  ended.request_stop();
-  if (session.stop.stop_requested() || result != exit_code_of(Condition::cancelled)) return result;
-  return exit_code_of(Condition::unreachable);
 }
 
 }  // namespace
@@ -184,7 +192,7 @@ int run_verb(Session& session, NotifyArguments const& arguments) {
   call.progress_timeout = std::chrono::milliseconds(0);  // the daemon keeps its own deadline
   auto answer = client->call_json(call, session.stop);
   if (!answer) return console.fail(answer.error());
-  answer->erase("ok");
+  answer->stable_erase("ok");
   bool const was_captured = flag_of(*answer, "captured");
   bool const missed = answer->contains("captured") && !was_captured;
   if (missed) {
