@@ -57,7 +57,7 @@ struct Coordinator::Impl {
   JobId last_id = 0;
   std::map<JobId, JobPointer> jobs;          // waiting and running
   std::deque<JobPointer> tasks[3];           // by lane
-  bool lane_busy[3] = {true, false, false};  // the capture lane begins with what an earlier process left
+  int lane_busy[3] = {1, 0, 0};              // threads at work; the capture lane begins with what an earlier process left
   bool uploads_held = false;                 // a push that uploads while it captures has the upload lane's place
   std::map<std::string, std::vector<JobPointer>> awaiting_upload;  // by snapshot id
   std::optional<EngineContext> engine;       // while jobs run
@@ -95,8 +95,7 @@ struct Coordinator::Impl {
   }
 
   void let_go_when_idle(std::unique_lock<std::mutex>& lock) {
-    bool const busy = lane_busy[0] || lane_busy[1] || lane_busy[2];
-    if (busy || !engine) return;
+    if (lane_busy[0] + lane_busy[1] + lane_busy[2] > 0 || !engine) return;
     auto old = std::move(engine);
     engine.reset();
     lock.unlock();
@@ -322,7 +321,7 @@ struct Coordinator::Impl {
     {
       std::unique_lock lock(mutex);
       uploads_held = true;
-      changed.wait(lock, [&] { return !lane_busy[1] || context.stop.stop_requested() || closing; });
+      changed.wait(lock, [&] { return lane_busy[1] == 0 || context.stop.stop_requested() || closing; });
     }
     // Ends with its own job, and with the daemon: what is uploaded by then is taken up again.
     std::stop_source stop;
@@ -546,11 +545,13 @@ struct Coordinator::Impl {
 
   void live(Lane lane) {
     auto const index = static_cast<std::size_t>(lane);
+    bool busy = lane == Lane::capture;
     std::unique_lock lock(mutex);
     for (;;) {
       if (!has_work(lane)) {
-        if (lane_busy[index]) {
-          lane_busy[index] = false;
+        if (busy) {
+          busy = false;
+          --lane_busy[index];
           let_go_when_idle(lock);
           changed.notify_all();
           continue;  // the lock was let go: look again
@@ -559,7 +560,8 @@ struct Coordinator::Impl {
         changed.wait(lock);
         continue;
       }
-      lane_busy[index] = true;
+      if (!busy) ++lane_busy[index];
+      busy = true;
       Next const next = next_of(lane);
       JobPointer job;
       std::vector<Planner::Served> batch;
@@ -588,7 +590,7 @@ struct Coordinator::Impl {
 
   // Callers hold the mutex.
   bool at_rest() const {
-    if (lane_busy[0] || lane_busy[1] || lane_busy[2] || !capture_batch.empty()) return false;
+    if (lane_busy[0] + lane_busy[1] + lane_busy[2] > 0 || !capture_batch.empty()) return false;
     for (auto const& lane : tasks)
       if (!lane.empty()) return false;
     if (!recovered) return recover_not_before && *recover_not_before > now();
@@ -600,7 +602,7 @@ struct Coordinator::Impl {
 };
 
 Coordinator::Coordinator(CoordinatorOptions options) : impl_(std::make_unique<Impl>(std::move(options))) {
-  for (Lane const lane : {Lane::capture, Lane::upload, Lane::reading})
+  for (Lane const lane : {Lane::capture, Lane::upload, Lane::reading, Lane::reading})
     impl_->threads.emplace_back([this, lane] { impl_->live(lane); });
 }
 
@@ -746,7 +748,7 @@ void Coordinator::stop(std::stop_token until) {
       if (job->work) job->stop.request_stop();
     impl.changed.notify_all();
     impl.changed.wait(lock, [&] {
-      bool const captures = impl.lane_busy[0] || !impl.capture_batch.empty() || (impl.recovered && impl.planner.capture_ready(impl.now()));
+      bool const captures = impl.lane_busy[0] > 0 || !impl.capture_batch.empty() || (impl.recovered && impl.planner.capture_ready(impl.now()));
       return !captures || until.stop_requested();
     });
     for (auto const& [id, job] : impl.jobs) job->stop.request_stop();
