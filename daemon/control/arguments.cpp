@@ -79,7 +79,10 @@ std::vector<VerbEntry> add_verbs(CLI::App& app, Options& o) {
       ->type_name("GLOB")
       ->take_all()
       ->expected(1);
-  restore->add_option("--target", o.restore.target, "Into this directory instead of the state directory")->type_name("DIR");
+  // An empty one, from a shell variable that is not set, must not mean "in place".
+  restore->add_option("--target", o.restore.target, "Into this directory instead of the state directory")
+      ->type_name("DIR")
+      ->check([](std::string const& directory) { return directory.empty() ? std::string("names no directory") : std::string(); });
   restore->add_flag("--dry-run", o.restore.dry_run, "Only say what would be done");
   restore->add_flag("--no-safety", o.restore.no_safety, "Do not keep a safety snapshot of what is replaced");
   restore->add_flag("--yes,-y", o.restore.yes, "Overwrite without asking");

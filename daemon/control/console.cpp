@@ -11,22 +11,32 @@
 namespace b2b::daemonctl {
 namespace {
 
-void print(std::FILE* to, std::string_view text) {
-  std::fwrite(text.data(), 1, text.size(), to);
-  std::fputc('\n', to);
-  std::fflush(to);
+// False: not all of it could be written.
+bool print(std::FILE* to, std::string_view text) {
+  bool const whole = std::fwrite(text.data(), 1, text.size(), to) == text.size() && std::fputc('\n', to) != EOF;
+  return std::fflush(to) == 0 && whole;
 }
 
 }  // namespace
 
 Console::Console(bool json, bool quiet) : json_(json), quiet_(quiet) {}
 
+void Console::write(std::string_view text) {
+  if (!print(stdout, text)) output_lost_ = true;
+}
+
+int Console::end(int exit_code) {
+  if (!output_lost_) return exit_code;
+  warn("not all of the answer could be written: is the disk full, or the output closed?");
+  return exit_code == 0 ? 1 : exit_code;
+}
+
 void Console::line(std::string_view text) {
-  if (!json_ && !quiet_) print(stdout, text);
+  if (!json_ && !quiet_) write(text);
 }
 
 void Console::result(std::string_view text) {
-  if (!json_) print(stdout, text);
+  if (!json_) write(text);
 }
 
 void Console::warn(std::string_view text) { print(stderr, std::string("daemonctl: ") + std::string(text)); }
@@ -36,7 +46,7 @@ int Console::succeed(boost::json::object answer, int exit_code) {
     boost::json::object out;
     out["ok"] = true;
     for (auto& [key, value] : answer) out[key] = std::move(value);
-    print(stdout, boost::json::serialize(out));
+    write(boost::json::serialize(out));
   }
   return exit_code;
 }
@@ -47,7 +57,7 @@ int Console::fail(Error const& error) {
     out["ok"] = false;
     out["code"] = condition_name(error.condition);
     out["error"] = error.text();
-    print(stdout, boost::json::serialize(out));
+    write(boost::json::serialize(out));
   } else {
     warn(error.text());
   }

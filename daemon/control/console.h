@@ -27,13 +27,16 @@ class Console {
   void warn(std::string_view text);                     // stderr, always
   int succeed(boost::json::object answer, int exit_code);  // --json: the answer with "ok":true; returns exit_code
   int fail(Error const& error);                         // says it, --json or text; returns its exit code
+  int end(int exit_code);                               // the exit code of the program: 1 instead of 0 when output was lost
   // Asks on the terminal; false when there is none.
   bool ask(std::string_view question);
   bool can_ask() const;
 
  private:
+  void write(std::string_view text);
   bool json_;
   bool quiet_;
+  bool output_lost_ = false;
 };
 
 // What the line shows at one moment.

@@ -1,4 +1,5 @@
 // daemonctl: the remote control of b2backupd, and with --direct its jobs in a process of their own.
+#include <algorithm>
 #include <cstdio>
 
 #include "core/util/log.h"
@@ -19,9 +20,18 @@ bool prints_warnings(Arguments const& arguments) {
   return arguments.direct || is_one_of<AcknowledgeKeyArguments>(arguments.verb);
 }
 
+std::string one_line(std::string text) {
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  return text;
+}
+
 int run(int argc, char** argv) {
-  Parsed const parsed = parse_arguments(std::vector<std::string>(argv + 1, argv + argc));
+  std::vector<std::string> const words(argv + 1, argv + argc);
+  Parsed const parsed = parse_arguments(words);
   if (!parsed.run) {
+    if (parsed.text_is_error && std::find(words.begin(), words.end(), "--json") != words.end())
+      return Console(true, false).fail(make_error(Condition::usage, one_line(parsed.text)));
     std::fputs(parsed.text.c_str(), parsed.text_is_error ? stderr : stdout);
     return parsed.exit_code;
   }
@@ -42,7 +52,7 @@ int run(int argc, char** argv) {
     for (std::string const& warning : loaded->warnings) console.warn(warning);
   Session session{arguments, console, *loaded, system_clock(), stop, nullptr};
   session.jobs = arguments.direct ? direct_jobs(session) : remote_jobs(session);
-  return std::visit([&](auto const& verb) { return run_verb(session, verb); }, arguments.verb);
+  return console.end(std::visit([&](auto const& verb) { return run_verb(session, verb); }, arguments.verb));
 }
 
 }  // namespace

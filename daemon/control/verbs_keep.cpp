@@ -39,7 +39,13 @@ int run_verb(Session& session, PruneArguments const& arguments) {
     }
   }
   if (!answer) return console.fail(answer.error());
-  if (!console.json()) print(console, *answer, arguments.dry_run);
+  bool const paused = flag_of(*answer, "paused");
+  if (paused && console.json()) {
+    std::string why;
+    for (json::value const& warning : list_of(*answer, "warnings")) why += (why.empty() ? "" : ". ") + as_text(warning);
+    return console.fail(make_error(Condition::refused, why.empty() ? "pruning is paused" : why, "daemonctl prune --yes goes on"));
+  }
+  if (!console.json()) print(console, *answer, arguments.dry_run || paused);
   int const exit_code = jobs::exit_code_of_answer(*answer);
   return console.succeed(std::move(*answer), exit_code);
 }

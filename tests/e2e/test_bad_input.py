@@ -75,6 +75,55 @@ class Configuration(Case):
         self.assertIn("--direct", done.stderr)
 
 
+class CommandLine(unittest.TestCase):
+    """Mistakes on the command line, and answers that cannot be delivered."""
+
+    def setUp(self):
+        self.machine = Machine().use_directory()
+        self.addCleanup(self.machine.close)
+        self.machine.populate()
+        self.machine.ok("push")
+
+    def test_an_empty_target_is_not_in_place(self):
+        self.machine.write("workspace/MEMORY.md", "edited\n")
+        before = harness.tree(self.machine.state)
+        outcome = self.machine.run("restore", "latest", "--target", "", "--yes")
+        self.assertEqual(outcome.code, 64, outcome)
+        self.assertIn("names no directory", outcome.err)
+        self.assertEqual(harness.tree(self.machine.state), before)
+
+    def test_mistakes_are_told_as_json_too(self):
+        for words in (["push", "--frob"], ["restore"], ["frob"], ["--set", "x", "push"], ["config"]):
+            outcome = self.machine.run("--json", *words)
+            self.assertEqual(outcome.code, 64, outcome)
+            self.assertEqual(outcome.json["code"], "usage")
+            self.assertFalse(outcome.json["ok"])
+
+    def test_an_answer_that_cannot_be_written_is_a_failure(self):
+        for words in (["snapshots"], ["--json", "snapshots"], ["ls", "latest"], ["verify"], ["config", "show"]):
+            with open("/dev/full", "w", encoding="utf-8") as full:
+                process = subprocess.run(self.machine.command(*words), env=self.machine.environment, stdin=subprocess.DEVNULL,
+                                         stdout=full, stderr=subprocess.PIPE, check=False)
+            self.assertEqual(process.returncode, 1, words)
+            self.assertIn(b"could be written", process.stderr)
+
+    def test_a_paused_prune_says_so_and_removes_nothing(self):
+        for path in list(self.machine.state.rglob("*.md")) + list(self.machine.state.rglob("*.jsonl")):
+            path.unlink()
+        for path in (self.machine.state / "workspace").rglob("*"):
+            if path.is_file():
+                path.unlink()
+        outcome = self.machine.run("--json", "push")
+        self.assertEqual(outcome.code, 3, outcome)
+        count = len(self.machine.ok("snapshots")["snapshots"])
+        outcome = self.machine.run("--json", "prune")
+        self.assertEqual((outcome.code, outcome.json["ok"], outcome.json["code"]), (77, False, "refused"))
+        outcome = self.machine.run("prune")
+        self.assertEqual(outcome.code, 77, outcome)
+        self.assertNotIn("removed", outcome.out)
+        self.assertEqual(len(self.machine.ok("snapshots")["snapshots"]), count)
+
+
 class Snapshots(Case):
     def setUp(self):
         self.machine = Machine().use_directory().populate(files=5, databases=False)
