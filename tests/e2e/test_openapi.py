@@ -114,7 +114,13 @@ class Daemon:
             self.process = subprocess.Popen([BIN / "b2backupd", "--verbose"], env=machine.environment, stdin=subprocess.DEVNULL,
                                             stdout=log, stderr=log)
         self.socket = str(machine.state / "b2backupd" / "daemon.sock")
-        wait_for(lambda: os.path.exists(self.socket), "the daemon's socket")
+        wait_for(self.listens, "the daemon")
+
+    def listens(self):
+        try:
+            return self.raw("GET", "/healthz")[0] == 200
+        except OSError:
+            return False
 
     def raw(self, method, address, body=None):
         connection = Connection(self.socket)
@@ -193,10 +199,8 @@ class Daemon:
 
 
 class WithDaemon(unittest.TestCase):
-    settings = {}
-
     def setUp(self):
-        self.machine = Machine(**self.settings).use_directory().populate()
+        self.machine = Machine().use_directory().populate()
         self.addCleanup(self.machine.close)
         self.daemon = Daemon(self.machine)
         self.addCleanup(self.daemon.stop)
