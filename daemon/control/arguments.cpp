@@ -24,12 +24,15 @@ struct Options {
   VerifyArguments verify;
   PruneArguments prune;
   ConfigCheckArguments check;
+  StatusArguments status;
+  NotifyArguments notify;
 };
 
 void add_common(CLI::App& app, Options& options) {
   app.add_flag("--direct", options.common.direct, "Do the job in this process, without the daemon");
   app.add_option("--socket", options.common.socket, "The daemon's socket")->type_name("PATH");
   app.add_option("--config", options.common.config_file, "Configuration file")->type_name("FILE");
+  app.add_option("--profile", options.common.profile, "OpenClaw's profile")->type_name("NAME");
   app.add_option("--state-dir", options.state_dir, "OpenClaw's state directory")->type_name("DIR");
   app.add_option("--set", options.settings, "A configuration value for this run, for example prefix=test")
       ->type_name("KEY=VALUE")
@@ -92,6 +95,14 @@ std::vector<VerbEntry> add_verbs(CLI::App& app, Options& o) {
   CLI::App* prune = add(&app, "prune", "Remove old snapshots as configured", [&] { return Verb(o.prune); });
   prune->add_flag("--dry-run", o.prune.dry_run, "Only say what would go, and why");
   prune->add_flag("--yes,-y", o.prune.yes, "Go on although another machine uses the prefix, or after a pause");
+
+  CLI::App* status = add(&app, "status", "How the backups are", [&] { return Verb(o.status); });
+  status->add_flag("--watch", o.status.watch, "Go on showing it until Ctrl-C");
+  add(&app, "events", "Print what happens in the daemon, as it happens", [] { return Verb(EventsArguments{}); });
+  add(&app, "metrics", "Print the daemon's metrics", [] { return Verb(MetricsArguments{}); });
+  CLI::App* notify = add(&app, "notify", "Tell the daemon what the gateway does", [&] { return Verb(o.notify); });
+  notify->add_option("EVENT", o.notify.event, "before_compaction, after_compaction, gateway_start or gateway_stop")->required();
+  notify->add_option("JSON", o.notify.data, "What goes with it, a JSON object");
 
   CLI::App* config = app.add_subcommand("config", "Look at the configuration");
   config->fallthrough();

@@ -48,15 +48,25 @@ struct ConfigCheckArguments {
 };
 struct ConfigShowArguments {};
 struct AcknowledgeKeyArguments {};
+struct StatusArguments {
+  bool watch = false;
+};
+struct EventsArguments {};
+struct MetricsArguments {};
+struct NotifyArguments {
+  std::string event;
+  std::string data;  // a JSON object as text; empty: none
+};
 
 using Verb = std::variant<PushArguments, SnapshotsArguments, LsArguments, CatArguments, RestoreArguments, DiffArguments,
                           VerifyArguments, PruneArguments, ConfigCheckArguments, ConfigShowArguments,
-                          AcknowledgeKeyArguments>;
+                          AcknowledgeKeyArguments, StatusArguments, EventsArguments, MetricsArguments, NotifyArguments>;
 
 struct Arguments {
   std::string socket;
   bool direct = false;
   std::string config_file;
+  std::string profile;
   bool json = false;
   bool quiet = false;
   bool verbose = false;

@@ -103,10 +103,18 @@ std::string progress_text(std::string_view phase, std::uint64_t files_done, std:
   return out;
 }
 
-ProgressLine::ProgressLine(std::shared_ptr<Progress const> progress, bool wanted, Clock& clock)
-    : progress_(std::move(progress)), clock_(clock) {
+ProgressLine::ProgressLine(Look look, std::chrono::milliseconds period, bool wanted, Clock& clock)
+    : look_(std::move(look)), period_(period), clock_(clock) {
   if (wanted && ::isatty(STDERR_FILENO) == 1) thread_ = std::thread([this] { run(); });
 }
+
+ProgressLine::ProgressLine(std::shared_ptr<Progress const> progress, bool wanted, Clock& clock)
+    : ProgressLine(
+          [progress = std::move(progress)]() -> std::optional<ProgressNow> {
+            return ProgressNow{progress->phase.load(), progress->files_done, progress->files_total, progress->bytes_done,
+                               progress->bytes_total};
+          },
+          std::chrono::milliseconds(200), wanted, clock) {}
 
 ProgressLine::~ProgressLine() {
   if (!thread_.joinable()) return;
@@ -124,15 +132,17 @@ void ProgressLine::run() {
   auto began = clock_.monotonic();
   std::string phase;
   std::unique_lock lock(mutex_);
-  while (!wake_.wait_for(lock, std::chrono::milliseconds(200), [this] { return done_; })) {
-    std::string const now = progress_->phase.load();
-    if (now != phase) {
-      phase = now;
+  while (!wake_.wait_for(lock, period_, [this] { return done_; })) {
+    lock.unlock();
+    auto const now = look_();
+    lock.lock();
+    if (!now || done_) continue;
+    if (now->phase != phase) {
+      phase = now->phase;
       began = clock_.monotonic();
     }
     double const seconds = std::chrono::duration<double>(clock_.monotonic() - began).count();
-    std::string const text = progress_text(phase, progress_->files_done, progress_->files_total, progress_->bytes_done,
-                                           progress_->bytes_total, seconds);
+    std::string const text = progress_text(phase, now->files_done, now->files_total, now->bytes_done, now->bytes_total, seconds);
     std::fprintf(stderr, "\r\033[K%s", text.c_str());
     std::fflush(stderr);
   }

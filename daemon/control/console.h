@@ -2,9 +2,12 @@
 #pragma once
 
 #include <boost/json/object.hpp>
+#include <chrono>
 #include <condition_variable>
+#include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -33,16 +36,25 @@ class Console {
   bool quiet_;
 };
 
-// Redraws "uploading 120/461 files, 31.0 of 62.0 MB, 12.4 MB/s, 3 s left" five times a second while it lives; nothing when
-// stderr is no terminal, or with --quiet.
+// What the line shows at one moment.
+struct ProgressNow {
+  std::string phase;
+  std::uint64_t files_done = 0, files_total = 0, bytes_done = 0, bytes_total = 0;
+};
+
+// Redraws "uploading 120/461 files, 31.0 of 62.0 MB, 12.4 MB/s, 3 s left" every `period` while it lives; nothing when
+// stderr is no terminal, or when not wanted. `look` is called on a thread of the line's own; nullopt leaves the line as it is.
 class ProgressLine {
  public:
-  ProgressLine(std::shared_ptr<Progress const> progress, bool wanted, Clock& clock);
+  using Look = std::function<std::optional<ProgressNow>()>;
+  ProgressLine(Look look, std::chrono::milliseconds period, bool wanted, Clock& clock);
+  ProgressLine(std::shared_ptr<Progress const> progress, bool wanted, Clock& clock);   // of this process, five times a second
   ~ProgressLine();  // clears the line
 
  private:
   void run();
-  std::shared_ptr<Progress const> progress_;
+  Look look_;
+  std::chrono::milliseconds period_;
   Clock& clock_;
   std::mutex mutex_;
   std::condition_variable wake_;

@@ -35,5 +35,7 @@ class JobSource {
 
 // In this process. The engine is opened for the first job and kept.
 std::unique_ptr<JobSource> direct_jobs(Session& session);
+// Asked of the daemon. When the session is stopped, the job is cancelled there, and its end is waited for.
+std::unique_ptr<JobSource> remote_jobs(Session& session);
 
 }  // namespace b2b::daemonctl

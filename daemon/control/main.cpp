@@ -8,11 +8,15 @@
 namespace b2b::daemonctl {
 namespace {
 
-bool needs_daemon(Arguments const& arguments) {
-  bool const local = std::holds_alternative<ConfigCheckArguments>(arguments.verb) ||
-                     std::holds_alternative<ConfigShowArguments>(arguments.verb) ||
-                     std::holds_alternative<AcknowledgeKeyArguments>(arguments.verb);
-  return !arguments.direct && !local;
+template <class... Kinds>
+bool is_one_of(Verb const& verb) {
+  return (std::holds_alternative<Kinds>(verb) || ...);
+}
+
+// config check and config show print the warnings themselves; a daemon has printed its own, and status repeats them.
+bool prints_warnings(Arguments const& arguments) {
+  if (is_one_of<ConfigCheckArguments, ConfigShowArguments>(arguments.verb)) return false;
+  return arguments.direct || is_one_of<AcknowledgeKeyArguments>(arguments.verb);
 }
 
 int run(int argc, char** argv) {
@@ -24,22 +28,20 @@ int run(int argc, char** argv) {
   Arguments const& arguments = parsed.arguments;
   Console console(arguments.json, arguments.quiet);
   if (arguments.verbose) set_log_level(LogLevel::info);
-  if (needs_daemon(arguments))
-    return console.fail(make_error(Condition::unreachable, "this version has no daemon to ask",
-                                   "Run the job in this process instead: daemonctl --direct " + arguments.verb_name));
+  if (arguments.direct && is_one_of<StatusArguments, EventsArguments, MetricsArguments, NotifyArguments>(arguments.verb))
+    return console.fail(make_error(Condition::usage, arguments.verb_name + " asks the daemon", "Leave --direct out"));
   std::stop_token const stop = control::stop_on_signals();
 
   ConfigSources sources = process_sources();
   sources.config_file = arguments.config_file;
+  sources.profile = arguments.profile;
   for (auto const& [key, value] : arguments.settings) sources.command_line[key] = value;
   auto loaded = load_config(sources);
   if (!loaded) return console.fail(loaded.error());
-  if (!std::holds_alternative<ConfigShowArguments>(arguments.verb) &&
-      !std::holds_alternative<ConfigCheckArguments>(arguments.verb)) {
+  if (prints_warnings(arguments))
     for (std::string const& warning : loaded->warnings) console.warn(warning);
-  }
   Session session{arguments, console, *loaded, system_clock(), stop, nullptr};
-  session.jobs = direct_jobs(session);
+  session.jobs = arguments.direct ? direct_jobs(session) : remote_jobs(session);
   return std::visit([&](auto const& verb) { return run_verb(session, verb); }, arguments.verb);
 }
 

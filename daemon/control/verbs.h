@@ -31,6 +31,11 @@ int run_verb(Session& session, PruneArguments const& arguments);
 int run_verb(Session& session, ConfigCheckArguments const& arguments);
 int run_verb(Session& session, ConfigShowArguments const& arguments);
 int run_verb(Session& session, AcknowledgeKeyArguments const& arguments);
+// Of the daemon only.
+int run_verb(Session& session, StatusArguments const& arguments);
+int run_verb(Session& session, EventsArguments const& arguments);
+int run_verb(Session& session, MetricsArguments const& arguments);
+int run_verb(Session& session, NotifyArguments const& arguments);
 
 // The engine for this session: opened from its configuration.
 Result<EngineContext> open_session_engine(Session& session);
