@@ -1,17 +1,14 @@
 """docs/openapi.json against a running daemon: every route is called, and every answer fits what is written there."""
 import fcntl
-import http.client
 import json
 import os
 import pathlib
 import re
 import signal
-import socket
-import subprocess
 import unittest
 import urllib.parse
 
-from harness import BIN, SOURCE, FakeS3, Machine, wait_for
+from harness import SOURCE, Connection, Daemon, FakeS3, Machine
 
 DOCUMENT = json.loads((SOURCE / "docs" / "openapi.json").read_text(encoding="utf-8"))
 SCHEMAS = DOCUMENT["components"]["schemas"]
@@ -93,31 +90,18 @@ def schema_of(operation, status):
     return next((media, content["schema"]) for media, content in response["content"].items())
 
 
-class Connection(http.client.HTTPConnection):
-    def __init__(self, path):
-        super().__init__("localhost", timeout=60)
-        self.path = path
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self.path)
-
-
-class Daemon:
-    """A b2backupd of its own, and who asks it."""
+class Described(Daemon):
+    """A daemon that is asked by what the description says, and whose answers are held against it."""
 
     def __init__(self, machine):
-        self.machine, self.answered = machine, set()
-        self.log = machine.root / "daemon.log"
-        with open(self.log, "w", encoding="utf-8") as log:
-            self.process = subprocess.Popen([BIN / "b2backupd", "--verbose"], env=machine.environment, stdin=subprocess.DEVNULL,
-                                            stdout=log, stderr=log)
-        self.socket = str(machine.state / "b2backupd" / "daemon.sock")
-        wait_for(lambda: os.path.exists(self.socket), "the daemon's socket")
+        super().__init__(machine)
+        self.answered = set()
+
+    def connect(self):
+        return Connection(self.socket, 60)
 
     def raw(self, method, address, body=None):
-        connection = Connection(self.socket)
+        connection = self.connect()
         try:
             connection.request(method, address, body=body)
             answer = connection.getresponse()
@@ -134,7 +118,7 @@ class Daemon:
         if query:
             address += "?" + urllib.parse.urlencode(query, quote_via=urllib.parse.quote)
         got, headers, text = self.raw(method, address, None if body is None else json.dumps(body))
-        assert got == status, f"{method} {address} {body}: {got} {text}\n{self.log.read_text()[-2000:]}"
+        assert got == status, f"{method} {address} {body}: {got} {text}\n{self.log[-2000:]}"
         media, schema = schema_of(operation, got)
         assert headers["Content-Type"].split(";")[0] == media, f"{method} {address}: {headers}"
         value = json.loads(text) if media == "application/json" else text
@@ -155,7 +139,7 @@ class Daemon:
 
     def events(self):
         """(name, data) of what happened and happens, each as it is described."""
-        connection = Connection(self.socket)
+        connection = self.connect()
         try:
             connection.request("GET", "/v1/events", headers={"Last-Event-ID": "another-1"})
             answer = connection.getresponse()
@@ -183,23 +167,13 @@ class Daemon:
                 return names
         raise AssertionError("the stream ended")
 
-    def stop(self):
-        self.process.terminate()
-        try:
-            return self.process.wait(60)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            raise
-
 
 class WithDaemon(unittest.TestCase):
-    settings = {}
-
     def setUp(self):
-        self.machine = Machine(**self.settings).use_directory().populate()
+        self.machine = Machine().use_directory().populate()
         self.addCleanup(self.machine.close)
-        self.daemon = Daemon(self.machine)
-        self.addCleanup(self.daemon.stop)
+        self.daemon = Described(self.machine)
+        self.addCleanup(self.daemon.terminate)
 
 
 class Description(unittest.TestCase):
@@ -242,7 +216,7 @@ class Answers(WithDaemon):
         ask("GET", "/healthz")
         self.assertIn("b2backupd_up 1\n", ask("GET", "/metrics"))
         status = daemon.status()
-        self.assertEqual((status["pid"], status["stateDir"]), (daemon.process.pid, str(machine.state)))
+        self.assertEqual((status["pid"], status["stateDir"]), (daemon.pid, str(machine.state)))
 
         # Push. The daemon makes the first one by itself.
         self.assertTrue(daemon.push()["complete"])
@@ -311,7 +285,7 @@ class Answers(WithDaemon):
         self.daemon.push()
         with open(self.machine.state / "b2backupd" / "lock", "rb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # as another process at work: a push waits for it
-            asking = Connection(self.daemon.socket)
+            asking = self.daemon.connect()
             self.addCleanup(asking.close)
             asking.request("POST", "/v1/push", body="{}")
             self.assertTrue(any(name == "waiting" for name, _ in self.daemon.events()))  # tried, and tried again in a second
@@ -387,8 +361,8 @@ class StoreAway(unittest.TestCase):
         self.addCleanup(self.fake.stop)
         self.machine = Machine(limits={"retrySeconds": 1}).use_fake(self.fake).populate()
         self.addCleanup(self.machine.close)
-        self.daemon = Daemon(self.machine)
-        self.addCleanup(self.daemon.stop)
+        self.daemon = Described(self.machine)
+        self.addCleanup(self.daemon.terminate)
 
     def test_what_waits_is_shown(self):
         daemon, machine = self.daemon, self.machine
@@ -405,7 +379,7 @@ class StoreAway(unittest.TestCase):
         self.assertGreater(status["queueBytes"], 0)
         self.assertIsNotNone(status["nextUploadSeconds"])
         self.fake.faults()
-        daemon.process.send_signal(signal.SIGHUP)  # also: try the uploads now
+        daemon.send(signal.SIGHUP)  # also: try the uploads now
         waiting = status["queue"][0]["snapshot"]
         self.assertTrue(any(name == "uploaded" and data["snapshot"] == waiting for name, data in daemon.events()))
         self.assertEqual(daemon.status()["queue"], [])
