@@ -25,11 +25,12 @@ std::uint32_t number_of(PlanState state) { return static_cast<std::uint32_t>(sta
 
 // The record of the newest capture or snapshot. The queue is looked at again when the one it named was uploaded and removed
 // meanwhile: then the record of the last snapshot has its place.
-Result<std::optional<Base>> newest_record(EngineContext& context, std::vector<std::string>& warnings) {
+Result<std::optional<Base>> newest_record(EngineContext& context, std::vector<std::string>& warnings, bool& of_capture) {
   B2B_ASSIGN(auto const queue, list_queue(context));
   if (!queue.empty()) {
     std::string const path = join_path(queue.back().folder, "catalog.sqlite");
     auto record = open_record(context, path, warnings);
+    of_capture = record && *record;
     if (!record || *record) return record;
     if (path_exists(path)) return std::optional<Base>();  // for another store: everything is needed again
   }
@@ -98,7 +99,7 @@ class DurableCapture {
 
   Result<void> run() {
     context_.progress->phase = "scanning";
-    B2B_ASSIGN(base_, newest_record(context_, report_.warnings));
+    B2B_ASSIGN(base_, newest_record(context_, report_.warnings, of_capture_));
     if (!base_ || !base_->same_key) {
       Error error = make_error(Condition::refused, "there is no snapshot yet that a capture could build on",
                                "The first push copies and uploads everything");
@@ -133,9 +134,24 @@ class DurableCapture {
     B2B_ASSIGN(auto const base_complete, base_->catalog.meta("complete"));
     if (same && (base_complete.value_or("") == "1" || !report_.complete)) {
       report_.unchanged = true;
-      return {};
+      return keep_what_was_learned(base_complete.value_or("") == "1");
     }
     return publish(id);
+  }
+
+  // Files were read again and are as they were: the record learns their new times, or they would be read at every push. The
+  // record of a capture stays as it is, since its upload goes by it.
+  Result<void> keep_what_was_learned(bool complete) {
+    if (plan_.to_capture == 0 || of_capture_ || !report_.skipped.empty()) return {};
+    SnapshotId const id = base_->id;
+    base_.reset();
+    B2B_TRY(label_record(context_, *plan_.catalog, id, complete));
+    B2B_TRY(plan_.catalog->seal());
+    plan_.catalog.reset();
+    std::string const record = context_.index->base_catalog_path();
+    if (std::rename(join_path(folder_, "catalog.sqlite").c_str(), record.c_str()) != 0)
+      return errno_error(errno, "keep the record of the snapshot as", record);
+    return {};
   }
 
   Result<void> check_room() const {
@@ -240,6 +256,7 @@ class DurableCapture {
   CaptureOrder const& order_;
   PushReport& report_;
   std::optional<Base> base_;
+  bool of_capture_ = false;                // base_ is the record of a capture that waits, not of the last snapshot
   PushPlan plan_;
   std::string folder_;
   std::uint64_t stored_ = 0;

@@ -63,7 +63,10 @@ Trigger Planner::strongest(std::vector<Served> const& batch) {
   return out;
 }
 
-void Planner::queued(Trigger trigger) { queue_.push_back(trigger); }
+void Planner::queued(Trigger trigger) {
+  queue_.push_back(trigger);
+  if (uploading_) arrived_.push_back(trigger);
+}
 
 std::optional<Monotonic> Planner::next_upload() const {
   if (queue_.empty()) return std::nullopt;
@@ -83,12 +86,15 @@ bool Planner::upload_due(Monotonic now) const {
 void Planner::uploaded(Trigger trigger, Monotonic now) {
   upload_failures_ = 0;
   upload_not_before_.reset();
+  arrived_.clear();
   if (trigger == Trigger::compaction) last_compaction_upload_ = now;
 }
 
 void Planner::upload_ended(std::vector<Trigger> const& left) {
   uploading_ = false;
   queue_ = left;
+  queue_.insert(queue_.end(), arrived_.begin(), arrived_.end());
+  arrived_.clear();
 }
 
 void Planner::upload_failed(Monotonic now, std::vector<Trigger> const& left) {

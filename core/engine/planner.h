@@ -54,9 +54,10 @@ class Planner {
   // Uploads.
   void queued(Trigger trigger);              // a capture is in the queue
   bool upload_due(Monotonic now) const;
-  void upload_begins() { uploading_ = true; }
+  void upload_begins() { uploading_ = true; arrived_.clear(); }
   void uploaded(Trigger trigger, Monotonic now);
-  // `left`: triggers of what still waits.
+  // `left`: triggers of what still waits, looked up after the last uploaded(). What is queued between that look and this call
+  // is not forgotten.
   void upload_ended(std::vector<Trigger> const& left);
   void upload_failed(Monotonic now, std::vector<Trigger> const& left);
   void try_uploads_now() { upload_not_before_.reset(); upload_failures_ = 0; }
@@ -74,6 +75,7 @@ class Planner {
   std::optional<Monotonic> capture_not_before_;
   bool uploading_ = false;
   std::vector<Trigger> queue_;               // triggers of what waits for its upload
+  std::vector<Trigger> arrived_;             // of those, what came since an upload began or the last one ended
   unsigned upload_failures_ = 0;
   std::optional<Monotonic> upload_not_before_;
   std::optional<Monotonic> last_compaction_upload_;

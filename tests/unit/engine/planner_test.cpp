@@ -49,6 +49,29 @@ TEST_CASE("planner: a compaction is captured at once, however soon after the las
   CHECK(planner.upload_due(200s));
 }
 
+TEST_CASE("planner: what is queued after the look at what is left is not forgotten") {
+  Planner planner(PlannerSettings{});
+  planner.queued(Trigger::manual);
+  planner.upload_begins();
+  planner.queued(Trigger::schedule);
+  planner.uploaded(Trigger::manual, 100s);
+  planner.uploaded(Trigger::schedule, 100s);
+  // Here the lane looks at the queue: it is empty. While it prunes, another capture ends.
+  planner.queued(Trigger::manual);
+  planner.upload_ended({});
+  CHECK(planner.upload_due(100s));
+  planner.upload_begins();
+  planner.uploaded(Trigger::manual, 101s);
+  planner.upload_ended({});
+  CHECK_FALSE(planner.next_upload());
+  planner.queued(Trigger::manual);
+  planner.upload_begins();
+  planner.queued(Trigger::schedule);
+  planner.upload_failed(200s, {Trigger::manual});
+  CHECK_FALSE(planner.upload_due(200s));
+  CHECK(planner.next_upload());
+}
+
 TEST_CASE("planner: uploads that fail wait longer each time, and start over after one that worked") {
   PlannerSettings settings;
   Planner planner(settings);
