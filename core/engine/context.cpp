@@ -15,23 +15,40 @@ constexpr std::string_view file_scheme = "file://";
 Result<std::string> discovered_endpoint(Config const& config, Index* index, Clock& clock, std::stop_token const& stop) {
   std::string const record_key = "endpoint:" + to_hex(sha256(config.key_id.reveal())).substr(0, 16);
   auto const now_seconds = std::chrono::duration_cast<std::chrono::seconds>(clock.now().time_since_epoch()).count();
+  std::string remembered;
   if (index != nullptr) {
     B2B_ASSIGN(auto const record, index->value(record_key));
     if (record) {
       auto const space = record->find(' ');
       std::int64_t asked = 0;
+      if (space != std::string::npos) remembered = record->substr(space + 1);
       if (space != std::string::npos &&
           std::from_chars(record->data(), record->data() + space, asked).ec == std::errc() &&
           now_seconds >= asked && now_seconds - asked < 86'400)
         return record->substr(space + 1);
     }
   }
-  B2B_ASSIGN(auto const account, s3::discover(config.b2_api_url, config.key_id, config.application_key,
-                                              config.ca_file, clock, stop));
+  auto const asked_account = s3::discover(config.b2_api_url, config.key_id, config.application_key, config.ca_file, clock, stop);
+  if (!asked_account) {
+    // An old answer beats none: regions do not move.
+    bool const away = asked_account.error().condition == Condition::unreachable || asked_account.error().condition == Condition::throttled;
+    if (away && !remembered.empty()) return remembered;
+    return asked_account.error();
+  }
+  auto const& account = *asked_account;
   B2B_TRY(s3::check_account(account, config.bucket, config.prefix));
   if (index != nullptr)
     B2B_TRY(index->set_value(record_key, std::to_string(now_seconds) + " " + account.s3_endpoint));
   return account.s3_endpoint;
+}
+
+// The settings that decide which store it is, as one key of the index.
+std::string store_name_key(Config const& config) {
+  std::string settings;
+  for (std::string_view const part : {std::string_view(config.endpoint), std::string_view(config.bucket),
+                                      std::string_view(config.region), config.key_id.reveal()})
+    settings += std::string(part) + "\n";
+  return "store-name:" + to_hex(sha256(settings)).substr(0, 16);
 }
 
 Result<std::shared_ptr<Store>> open_store_with(Config const& config, Index* index, Clock& clock,
@@ -77,7 +94,19 @@ Result<EngineContext> open_engine(Config const& config, Clock& clock, std::stop_
   B2B_ASSIGN(context.instance, open_instance(config));
   B2B_ASSIGN(context.index, Index::open(context.instance.data_dir));
   context.keyring = std::make_shared<Keyring>(config.passphrases());
-  B2B_ASSIGN(context.store, open_store_with(config, context.index.get(), clock, context.stop));
+  // A store that is away keeps nobody from capturing: its name, which the records go by, is remembered.
+  std::string const name_key = store_name_key(config);
+  auto store = open_store_with(config, context.index.get(), clock, context.stop);
+  if (store) {
+    context.store = std::move(*store);
+    B2B_ASSIGN(auto const known, context.index->value(name_key));
+    if (known != context.store->traits().name) B2B_TRY(context.index->set_value(name_key, context.store->traits().name));
+    return context;
+  }
+  if (store.error().condition != Condition::unreachable) return store.error();
+  B2B_ASSIGN(auto const known, context.index->value(name_key));
+  if (!known) return store.error();
+  context.store = make_away_store(*known, store.error());
   return context;
 }
 

@@ -45,7 +45,7 @@ struct EngineContext {
 };
 
 // Opens all of it: instance, index, keyring, and the store that `endpoint` picks (with region discovery for B2 when there is
-// none). Makes no change in the store. bad_config, unreachable, permission, refused (we are not the owner of the state directory).
+// none). Makes no change in the store. A store that is away, and was opened before, is there by name only: its calls fail. bad_config, unreachable, permission, refused (we are not the owner of the state directory).
 Result<EngineContext> open_engine(Config const& config, Clock& clock, std::stop_token stop);
 
 // The store alone.

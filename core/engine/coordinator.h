@@ -37,7 +37,7 @@ struct CoordinatorOptions {
   // nothing is held at idle.
   std::function<Result<EngineContext>(std::stop_token)> open;
   Clock* clock = nullptr;
-  // What happens, for whoever listens ("job", "progress", "captured", "uploaded", "failed", …; docs/control-api.md).
+  // What happens, for whoever listens ("job", "captured", "uploaded", "failed", …; docs/control-api.md).
   std::function<void(std::string_view event, boost::json::object const& data)> event;
 };
 

@@ -123,6 +123,11 @@ Result<PushReport> Coordinator::Impl::push_at_once(EngineContext& context, Trigg
   how.trigger = trigger;
   auto pushed = b2b::push(context, how);
   if (pushed) push_succeeded(context, *pushed, began);
+  if (pushed && pushed->snapshot)
+    tell("uploaded", {{"snapshot", pushed->snapshot->text},
+                      {"bytes", pushed->bytes_uploaded},
+                      {"complete", pushed->complete},
+                      {"trigger", trigger_name(trigger)}});
   auto const left = look_at_queue(context);
   std::scoped_lock lock(mutex);
   uploads_held = false;
@@ -133,7 +138,7 @@ Result<PushReport> Coordinator::Impl::push_at_once(EngineContext& context, Trigg
 
 void Coordinator::Impl::capture_failed(std::vector<Planner::Served> const& batch, std::vector<JobPointer> const& served, Trigger trigger,
                     Error const& error) {
-  bool const passing = is_passing(error.condition);
+  bool const passing = is_passing(error.condition) || error.condition == Condition::no_space;
   std::vector<Planner::Served> again;
   std::vector<JobPointer> answered;
   {

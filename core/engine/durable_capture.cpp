@@ -8,6 +8,7 @@
 #include <limits>
 #include <mutex>
 
+#include "core/engine/bucket.h"
 #include "core/engine/capture_stage.h"
 #include "core/engine/lock.h"
 #include "core/engine/push_plan.h"
@@ -27,12 +28,13 @@ std::uint32_t number_of(PlanState state) { return static_cast<std::uint32_t>(sta
 // meanwhile: then the record of the last snapshot has its place.
 Result<std::optional<Base>> newest_record(EngineContext& context, std::vector<std::string>& warnings, bool& of_capture) {
   B2B_ASSIGN(auto const queue, list_queue(context));
-  if (!queue.empty()) {
-    std::string const path = join_path(queue.back().folder, "catalog.sqlite");
+  for (auto capture = queue.rbegin(); capture != queue.rend(); ++capture) {
+    if (capture->target != target_name(context)) continue;  // waits for another store
+    std::string const path = join_path(capture->folder, "catalog.sqlite");
     auto record = open_record(context, path, warnings);
     of_capture = record && *record;
     if (!record || *record) return record;
-    if (path_exists(path)) return std::optional<Base>();  // for another store: everything is needed again
+    if (path_exists(path)) return std::optional<Base>();  // another choice about secrets: everything is needed again
   }
   return open_record(context, context.index->base_catalog_path(), warnings);
 }
@@ -124,6 +126,7 @@ class DurableCapture {
     std::erase_if(report_.skipped, [](Skip const& skip) { return skip.reason == SkipReason::by_rule; });
     report_.files = plan_.files;
     report_.deleted = plan_.deleted;
+    B2B_TRY(check_not_emptied(plan_, context_.config.state_dir));
     B2B_TRY(check_room());
     context_.progress->phase = "capturing";
     context_.progress->files_total = plan_.to_capture;

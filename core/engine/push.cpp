@@ -85,6 +85,7 @@ Result<void> push_locked(EngineContext& context, PushOptions const& options, Pus
     return {};
   }
 
+  B2B_TRY(check_not_emptied(plan, context.config.state_dir));
   context.progress->files_total = plan.files;
   context.progress->bytes_total = plan.bytes;
   context.progress->phase = "uploading";

@@ -143,6 +143,14 @@ Result<void> compare_all(PushPlan& plan, Base* base) {
 
 }  // namespace
 
+Result<void> check_not_emptied(PushPlan const& plan, std::string const& state_dir) {
+  if (plan.files > 0 || plan.base_files == 0) return {};
+  return make_error(Condition::refused,
+                    "the state directory " + state_dir + " holds no file that would be backed up, and the last snapshot had " +
+                        std::to_string(plan.base_files) + ": no snapshot of nothing is made",
+                    "Is its disk mounted? daemonctl restore latest brings the last snapshot back", state_dir);
+}
+
 bool vanished_alarm(PushPlan const& plan) {
   // Fewer files than this vanish in ordinary use; the alarm is for states that were emptied.
   constexpr std::uint64_t alarm_files = 4;

@@ -70,6 +70,9 @@ Result<std::vector<CapturedFile>> take_captured(Entry const& scanned, CaptureRes
 // Scans and compares. `base` may be null.
 Result<PushPlan> make_push_plan(EngineContext& context, Base* base, std::string const& catalog_path);
 
+// Pure. refused: there is not one file, and the last snapshot had some. A snapshot of nothing would be the latest one.
+Result<void> check_not_emptied(PushPlan const& plan, std::string const& state_dir);
+
 // Pure. More than half of the files are gone: pruning waits for a person. And what to tell that person.
 bool vanished_alarm(PushPlan const& plan);
 std::string vanished_warning(PushPlan const& plan);

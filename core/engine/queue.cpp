@@ -6,9 +6,11 @@
 #include <boost/json.hpp>
 #include <cerrno>
 #include <charconv>
+#include <cstdio>
 #include <memory>
 
 #include "core/util/file.h"
+#include "core/util/log.h"
 
 namespace b2b {
 namespace {
@@ -57,6 +59,14 @@ SkipReason reason_of(std::string_view name) {
   for (SkipReason const reason : {SkipReason::by_rule, SkipReason::vanished, SkipReason::unstable, SkipReason::no_space, SkipReason::attributes})
     if (reason_name(reason) == name) return reason;
   return SkipReason::unreadable;
+}
+
+// One capture that cannot be read must not keep the others back. A newer program's stays where that program finds it.
+void set_aside(std::string const& folder, Error const& why) {
+  if (why.condition == Condition::unsupported) return log_warning(why.text());
+  std::string const aside = folder + ".damaged";
+  if (std::rename(folder.c_str(), aside.c_str()) == 0) return log_error(why.text() + ". It is kept as " + aside);
+  log_error(why.text());
 }
 
 }  // namespace
@@ -181,9 +191,13 @@ Result<std::vector<QueuedCapture>> list_queue(EngineContext const& context) {
     auto const text = read_file(join_path(folder, "capture.json"), record_limit_bytes);
     if (!text && text.error().condition == Condition::not_found) continue;  // uploaded and removed just now
     if (!text) return text.error();
-    B2B_ASSIGN(QueuedCapture capture, parse_capture_record(*text, folder));
-    capture.folder = folder;
-    out.push_back(std::move(capture));
+    auto capture = parse_capture_record(*text, folder);
+    if (!capture) {
+      set_aside(folder, capture.error());
+      continue;
+    }
+    capture->folder = folder;
+    out.push_back(std::move(*capture));
   }
   std::sort(out.begin(), out.end(), [](QueuedCapture const& a, QueuedCapture const& b) { return id_before(a.id, b.id); });
   return out;

@@ -42,7 +42,8 @@ struct QueuedCapture {
 
 std::string queue_folder(EngineContext const& context);
 
-// Oldest first. unsupported: a newer program wrote one of them; corrupt: its record cannot be read (both name the folder).
+// Oldest first. One whose record cannot be read is renamed to "….damaged", with an error in the log; one that a newer program made
+// is left out, with a warning.
 Result<std::vector<QueuedCapture>> list_queue(EngineContext const& context);
 
 // Removes what a crash left half-made. Call under the data lock.

@@ -1,5 +1,6 @@
 #include "core/engine/queue_upload.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -22,6 +23,18 @@ namespace b2b {
 namespace {
 
 std::uint32_t number_of(PlanState state) { return static_cast<std::uint32_t>(state); }
+
+Result<void> copy_catalog(std::string const& from, std::string const& to) {
+  if (::unlink(to.c_str()) != 0 && errno != ENOENT) return errno_error(errno, "replace", to);
+  B2B_ASSIGN(UniqueFd const source, open_file(from, O_RDONLY, "open the catalog of a waiting capture"));
+  B2B_ASSIGN(auto const sink, FileSink::create(to));
+  std::vector<std::uint8_t> buffer(64 << 10);
+  for (;;) {
+    B2B_ASSIGN(std::size_t const got, read_some(source.get(), buffer, from));
+    if (got == 0) return {};
+    B2B_TRY(sink->write({buffer.data(), got}));
+  }
+}
 
 class QueueUpload {
  public:
@@ -54,8 +67,7 @@ class QueueUpload {
     context_.progress->files_total = capture_.files;
     B2B_ASSIGN(base_, open_base(context_, report_.warnings));
     // A copy, since the next capture may be reading the one in the queue.
-    B2B_ASSIGN(std::string const bytes, read_file(join_path(capture_.folder, "catalog.sqlite"), std::uint64_t{1} << 40));
-    B2B_TRY(atomic_write_file(path_, bytes));
+    B2B_TRY(copy_catalog(join_path(capture_.folder, "catalog.sqlite"), path_));
     B2B_ASSIGN(catalog_, Catalog::open(path_));
     B2B_ASSIGN(std::string const check, key_check(context_));
     B2B_ASSIGN(ticket_, begin_or_resume_push(context_, check, capture_.id));

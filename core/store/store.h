@@ -140,6 +140,9 @@ Result<std::string> get_text(Store& store, std::string const& key, std::uint64_t
 // In memory, versioned when told so. For tests and simulations; thread-safe.
 std::unique_ptr<Store> make_memory_store(Clock& clock, bool versioned);
 
+// In place of a store that could not be opened: every call fails with `why`. What needs only the store's name goes on.
+std::unique_ptr<Store> make_away_store(std::string name, Error why);
+
 // A directory: object KEY of bucket BUCKET is the file PATH/BUCKET/KEY, nothing else is stored, so that any sync tool
 // moves it. Writes go to a temporary name in PATH/BUCKET/.b2backupd-tmp/, then rename (keys below that name are refused
 // with Condition::usage). Hide markers and versions do not exist. PATH must exist (a backup disk that is not mounted must

@@ -136,6 +136,10 @@ void notify(Service& service, Request const& request, Responder responder) {
   if (given->if_contains("deadlineMs") != nullptr)
     deadline_ms = static_cast<std::int64_t>(std::min<std::uint64_t>(reader.required_number("deadlineMs"), longest_notify_deadline_ms));
   if (auto const fine = reader.finish(); !fine) return responder.fail(fine.error());
+  bool const known = event == "before_compaction" || event == "after_compaction" || event == "gateway_start" || event == "gateway_stop";
+  if (!known)
+    return responder.fail(make_error(Condition::usage, "there is no event " + printable(event),
+                                     "Events are before_compaction, after_compaction, gateway_start and gateway_stop"));
   service.note_gateway(event);
   service.events().publish("notify", {{"event", event}});
   if (event == "before_compaction") return before_compaction(service, std::chrono::milliseconds(deadline_ms), std::move(responder));
@@ -145,9 +149,7 @@ void notify(Service& service, Request const& request, Responder responder) {
     service.gateway_stop().hint(text, service.config().service.gateway.stop_timeout);
     return responder.ok({{"accepted", true}});
   }
-  if (event == "gateway_start" || event == "after_compaction") return responder.ok({{"accepted", true}});
-  responder.fail(make_error(Condition::usage, "there is no event " + printable(event),
-                            "Events are before_compaction, after_compaction, gateway_start and gateway_stop"));
+  responder.ok({{"accepted", true}});
 }
 
 void cancel(Service& service, Request const& request, Responder responder) {

@@ -44,6 +44,7 @@ Service::Service(LoadedConfig loaded, ConfigSources sources, Clock& clock, Servi
       signals_(loop_, SIGTERM, SIGINT, SIGHUP),
       coordinator_timer_(loop_),
       watchdog_timer_(loop_),
+      starting_timer_(loop_),
       events_(run_name(started_)),
       shared_config_(std::make_shared<Config>(loaded_.config)) {}
 
@@ -65,7 +66,11 @@ Result<void> Service::take_lock() {
   std::string const directory = join_path(state_dir, "b2backupd");
   B2B_TRY(make_directories(directory, 0700));
   lock_ = UniqueFd();  // an old one: the directory was replaced
-  B2B_ASSIGN(lock_, lock_file(join_path(directory, "daemon.lock"), "b2backupd", "another b2backupd runs for " + state_dir));
+  auto locked = lock_file(join_path(directory, "daemon.lock"), "b2backupd", "another b2backupd runs for " + state_dir);
+  if (!locked && locked.error().condition == Condition::busy)
+    return make_error(Condition::refused, locked.error().message, "One is enough: daemonctl status asks it how it is", state_dir);
+  if (!locked) return locked.error();
+  lock_ = std::move(*locked);
   return {};
 }
 
@@ -159,7 +164,7 @@ void Service::begin() {
 }
 
 void Service::begin_auto_restore() {
-  if (manager_.present()) manager_.extend_timeout(std::chrono::minutes(10));
+  keep_starting();
   manager_.status("Looking for a snapshot to restore on this new machine");
   coordinator_->run(
       Lane::capture, "restore on a new machine", [](EngineContext& context) { return auto_restore(context); },
@@ -185,9 +190,20 @@ void Service::begin_auto_restore() {
       });
 }
 
+// A restore takes as long as it takes; the service manager is told so again and again.
+void Service::keep_starting() {
+  if (is_ready_ || !manager_.present()) return;
+  manager_.extend_timeout(std::chrono::minutes(2));
+  starting_timer_.expires_after(std::chrono::minutes(1));
+  starting_timer_.async_wait([this](boost::system::error_code code) {
+    if (!code) keep_starting();
+  });
+}
+
 void Service::ready() {
   if (is_ready_) return;
   is_ready_ = true;
+  starting_timer_.cancel();
   manager_.ready();
   update_status_line();
 }
@@ -254,6 +270,7 @@ void Service::push(PushJob job) {
     boost::asio::post(loop_, [this, ok = report.has_value(), bytes = report ? report->bytes_captured : 0] {
       if (ok) {
         clockwork_->push_done();
+        keep_schedule();
         clockwork_->copied_bytes(bytes);
       } else {
         clockwork_->push_failed();
@@ -273,15 +290,22 @@ void Service::look() {
     job.trigger = trigger;
     push(std::move(job));
   }
-  if (std::string const text = clockwork_->text(); text != scheduled_text_) {
-    if (auto const kept = index_->set_value("schedule-handled", text); !kept) log_warning(kept.error().text());
-    scheduled_text_ = text;
-  }
-  auto const set = due.look_again ? wall_timer_->set(*due.look_again) : wall_timer_->clear();
+  // A run that is due is handled when its capture is made: should we die before, it is caught up.
+  if (due.triggers.empty()) keep_schedule();
+  auto wake = due.look_again;
+  if (auto const stale = stale_time(); stale && !stale_told_ && (!wake || *stale < *wake)) wake = stale;
+  auto const set = wake ? wall_timer_->set(*wake) : wall_timer_->clear();
   if (!set) log_error(set.error().text());
   coordinator_->tick();
   check_stale();
   arm_coordinator();
+}
+
+void Service::keep_schedule() {
+  std::string const text = clockwork_->text();
+  if (text == scheduled_text_) return;
+  if (auto const kept = index_->set_value("schedule-handled", text); !kept) log_warning(kept.error().text());
+  scheduled_text_ = text;
 }
 
 void Service::arm_coordinator() {
@@ -304,7 +328,8 @@ void Service::on_event(std::string const& name, json::object const& data) {
     auto const* const value = data.if_contains(key);
     return value != nullptr && value->is_string() ? std::string(value->as_string()) : std::string();
   };
-  if (name == "uploaded" || (name == "job" && data.if_contains("unchanged") != nullptr && data.at("ok").as_bool())) {
+  auto const* const unchanged = data.if_contains("unchanged");
+  if (name == "uploaded" || (name == "job" && unchanged != nullptr && unchanged->as_bool())) {
     stale_told_ = false;
     follow_up_->succeeded(text("snapshot"), json::serialize(data));
   } else if (name == "failed") {
@@ -319,11 +344,17 @@ void Service::on_event(std::string const& name, json::object const& data) {
   write_metrics();
 }
 
-void Service::check_stale() {
+std::optional<TimePoint> Service::stale_time() const {
   auto const limit = clockwork_->stale_after(clock_.now());
+  if (!limit) return std::nullopt;
+  return coordinator_->status().last_good_time.value_or(started_) + *limit;
+}
+
+void Service::check_stale() {
+  auto const when = stale_time();
+  if (!when || clock_.now() < *when || stale_told_) return;
   auto const status = coordinator_->status();
   TimePoint const since = status.last_good_time.value_or(started_);
-  if (!limit || clock_.now() - since < *limit || stale_told_) return;
   stale_told_ = true;
   auto const hours = std::chrono::duration_cast<std::chrono::hours>(clock_.now() - since).count();
   std::string const what = "the last good backup is " + std::to_string(hours) + " hours old" +

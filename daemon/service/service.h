@@ -55,6 +55,8 @@ class Service {
   void begin();                                   // what happens first: restore on a new machine, or a push that is overdue
   void begin_auto_restore();
   void first_push();
+  void keep_starting();
+  void keep_schedule();                           // in the index: what the clockwork has handled
   void ready();
   void look();                                    // what the clockwork and the coordinator have to do now
   void arm_coordinator();
@@ -65,6 +67,7 @@ class Service {
   void reload();
   void stop();
   void watchdog();
+  std::optional<TimePoint> stale_time() const;    // when the last good backup is too old
   void check_stale();
   void update_status_line();
   void write_metrics();
@@ -80,6 +83,7 @@ class Service {
   boost::asio::signal_set signals_;
   boost::asio::steady_timer coordinator_timer_;
   boost::asio::steady_timer watchdog_timer_;
+  boost::asio::steady_timer starting_timer_;
   std::unique_ptr<WallTimer> wall_timer_;
   Instance instance_;
   std::shared_ptr<Index> index_;
