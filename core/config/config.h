@@ -31,7 +31,7 @@ struct Limits {
 };
 
 struct Config {
-  std::string state_dir;  // absolute
+  std::string state_dir;      // absolute
   std::string openclaw_json;  // OpenClaw's own configuration, there or not; empty: openclaw.json in state_dir
   Secret key_id;
   Secret application_key;

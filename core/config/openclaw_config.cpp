@@ -184,7 +184,8 @@ Result<std::string> OpenClawConfig::resolve_include(std::string_view name, Place
   return real;
 }
 
-std::optional<std::uint16_t> configured_gateway_port(std::string const& path, std::vector<std::string> include_roots) {
+std::optional<std::uint16_t> configured_gateway_port(std::string const& path,
+                                                     std::vector<std::string> include_roots) {
   auto config = OpenClawConfig::open(path, std::move(include_roots));
   if (!config) return std::nullopt;
   auto const value = config->at({"gateway", "port"});

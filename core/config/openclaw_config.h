@@ -76,7 +76,8 @@ class OpenClawConfig {
 };
 
 // `gateway.port`: where the gateway listens; nullopt when it is not set there, or cannot be known from it.
-std::optional<std::uint16_t> configured_gateway_port(std::string const& path, std::vector<std::string> include_roots = {});
+std::optional<std::uint16_t> configured_gateway_port(std::string const& path,
+                                                     std::vector<std::string> include_roots = {});
 
 // OpenClaw's merge: objects key by key, lists one after the other, otherwise `over` wins.
 boost::json::value merge_json(boost::json::value under, boost::json::value over);

@@ -1,9 +1,9 @@
-// The coordinator: everything the daemon does to data goes through here, in three lanes of one thread each that sleep
-// when there is nothing to do.
+// The coordinator: everything the daemon does to data goes through here, in three lanes whose threads sleep when there is
+// nothing to do.
 //
-//   capture lane   captures, one at a time, and restores in place: whatever holds the data lock
-//   upload lane    what waits in the queue, oldest first, then pruning: whatever holds the upload lock
-//   reading lane   lists, comparisons, verification, restores elsewhere: whatever holds no lock
+//   capture lane   one thread: captures, whatever holds the data lock from its beginning
+//   upload lane    one thread: what waits in the queue, oldest first, then pruning: whatever holds the upload lock
+//   reading lane   two threads: lists, comparisons, verification, and restores, which take the data lock for their end only
 //
 // An upload never makes a capture wait; the one exception is the first push of a state, which has to upload while it captures
 // because there may be no room for all of it. Time passes only in tick(): the owner calls it when next_wake() says, or when

@@ -105,7 +105,7 @@ class DurableCapture {
       error.retryable = true;
       return error;
     }
-    SnapshotId const id = new_snapshot_id(context_, SnapshotKind::regular);
+    B2B_ASSIGN(SnapshotId const id, new_snapshot_id(context_, SnapshotKind::regular));
     folder_ = join_path(queue_folder(context_), id.text + ".tmp");
     B2B_TRY(make_directories(folder_, 0700));
     auto const done = capture(id);

@@ -1,6 +1,6 @@
 // The restore job from its options to its report (DESIGN rule 3). The parts: restore_site (where),
-// restore_planning (what), restore_guard (databases), restore_stage (fetching), restore_commit and swap (putting
-// in place).
+// restore_planning (what), restore_guard (databases), restore_stage (fetching), restore_commit and swap
+// (putting in place).
 #include "core/engine/restore.h"
 
 #include <algorithm>
@@ -182,8 +182,8 @@ class RestoreJob {
     return {};
   }
 
-  // Fetching holds no lock, so the target may change meanwhile. In place the lock is taken then, and the plan made
-  // again; what it wants in addition is fetched after, without the lock. Ends with the lock held.
+  // Fetching holds no lock, so the target may change meanwhile. In place the lock is taken then, and the plan
+  // made again; what it wants in addition is fetched after, without the lock. Ends with the lock held.
   Result<void> stage_until_it_fits(BodyFetcher& fetcher) {
     B2B_TRY(refuse_names());
     for (int round = 1;; ++round) {
@@ -198,11 +198,12 @@ class RestoreJob {
       if (missing == 0) return confirm();
       data_lock_.reset();
       if (round == rounds_at_most)
-        return make_error(Condition::changed,
-                          "the state directory " + site_.target + " changes faster than it can be restored: " +
-                              count_of(missing, "file", "files") + " changed again while the restore was under way",
-                          "Stop what writes there (is an agent running?) and restore again. Nothing was changed",
-                          site_.target);
+        return make_error(
+            Condition::changed,
+            "the state directory " + site_.target + " changes faster than it can be restored: " +
+                count_of(missing, "file", "files") + " changed again while the restore was under way",
+            "Stop what writes there (is an agent running?) and restore again. Nothing was changed",
+            site_.target);
     }
   }
 
@@ -213,9 +214,10 @@ class RestoreJob {
     B2B_ASSIGN(auto const mounts, plan_->store.mounts());
     for (auto const& [top, needs] : mounts)
       if (!site_.folders.contains(top))
-        return make_error(Condition::changed,
-                          "a file system was mounted at " + site_.tree->absolute(top) + " while the restore was under way",
-                          "Restore again. Nothing was changed", top);
+        return make_error(
+            Condition::changed,
+            "a file system was mounted at " + site_.tree->absolute(top) + " while the restore was under way",
+            "Restore again. Nothing was changed", top);
     B2B_TRY(refuse_names());
     return count_unstaged(plan_->store, staging_failed_);
   }
@@ -282,10 +284,10 @@ class RestoreJob {
 
   // Nothing is there that could be mixed up: the operations are simply done, and one rename makes them count.
   Result<CommitReport> build_fresh(CommitRules const& rules) {
-    B2B_ASSIGN(CommitReport commit,
-               make_operations(site_, plan_->store, snapshot_->catalog, rules, [&](SwapOperation const& operation) {
-                 return do_operation(*site_.tree, operation, false);
-               }));
+    B2B_ASSIGN(CommitReport commit, make_operations(site_, plan_->store, snapshot_->catalog, rules,
+                                                    [&](SwapOperation const& operation) {
+                                                      return do_operation(*site_.tree, operation, false);
+                                                    }));
     B2B_TRY(site_.tree->sync_file_system(site_.staging));
     B2B_TRY(site_.tree->rename(join_path(site_.staging, "tree"), site_.name));
     B2B_TRY(site_.tree->sync_directory({}));

@@ -40,7 +40,9 @@ struct RestoreReport {
 
 // What a restore would overwrite, to ask about before confirming. (Same work as dry_run.)
 // refused: databases would change in place ("coordinated rollback" is needed), the gateway runs or may run,
-// not confirmed.
+// not confirmed. busy: another restore in place is at work, or a job holds the data lock when this one
+// begins; one that holds it when everything is fetched is waited for. changed: the state directory changes
+// faster than it is restored.
 Result<RestoreReport> restore(EngineContext& context, RestoreOptions const& options);
 
 // Finishes or undoes swaps that a crash interrupted, in the state directory and in foreign targets (their

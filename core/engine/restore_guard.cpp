@@ -53,7 +53,8 @@ Result<void> nobody_has_databases_open(RestoreSite const& site, PlanStore& plan)
   return paths.empty() ? Result<void>() : nobody_has_open(paths);
 }
 
-Result<void> gateway_is_stopped(std::string const& state_dir, std::string const& openclaw_json, std::string_view what) {
+Result<void> gateway_is_stopped(std::string const& state_dir, std::string const& openclaw_json,
+                                std::string_view what) {
   GatewayState const gateway = probe_gateway(state_dir, configured_gateway_port(openclaw_json));
   if (gateway.running == GatewayState::Running::stopped) return {};
   bool const known = gateway.running == GatewayState::Running::running;
@@ -76,7 +77,8 @@ Result<void> guard_databases(EngineContext& context, RestoreSite const& site, Pl
   if (site.kind == RestoreSite::Kind::existing) {
     if (!touches) return {};
     std::string const openclaw_json = site.tree->absolute("openclaw.json");
-    if (path_exists(openclaw_json)) B2B_TRY(gateway_is_stopped(site.target, openclaw_json, "replace databases"));
+    if (path_exists(openclaw_json))
+      B2B_TRY(gateway_is_stopped(site.target, openclaw_json, "replace databases"));
     return nobody_has_databases_open(site, plan);
   }
   if (touches) {
@@ -92,7 +94,8 @@ Result<void> guard_databases(EngineContext& context, RestoreSite const& site, Pl
   }
   if (!touches && !totals.makes_databases) return {};
   std::string const& configured = context.config.openclaw_json;
-  B2B_TRY(gateway_is_stopped(site.target, configured.empty() ? join_path(site.target, "openclaw.json") : configured,
+  B2B_TRY(gateway_is_stopped(site.target,
+                             configured.empty() ? join_path(site.target, "openclaw.json") : configured,
                              "write databases"));
   return nobody_has_databases_open(site, plan);
 }

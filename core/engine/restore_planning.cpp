@@ -13,17 +13,20 @@
 namespace b2b {
 namespace {
 
-constexpr std::int64_t settled_margin_ns = 2'000'000'000;  // DESIGN rule 1: a clock's grain may hide a second change
+constexpr std::int64_t settled_margin_ns =
+    2'000'000'000;  // DESIGN rule 1: a clock's grain may hide a second change
 
 std::string count_of(std::uint64_t n, std::string_view one, std::string_view many) {
   return std::to_string(n) + " " + std::string(n == 1 ? one : many);
 }
 
-bool is_held(PlanAction action) { return action == PlanAction::unchanged || action == PlanAction::set_metadata; }
+bool is_held(PlanAction action) {
+  return action == PlanAction::unchanged || action == PlanAction::set_metadata;
+}
 
 bool same_node(NodeStatus const& a, NodeStatus const& b) {
-  return a.type == b.type && a.inode == b.inode && a.mount == b.mount && a.size == b.size && a.mtime_ns == b.mtime_ns &&
-         a.ctime_ns == b.ctime_ns;
+  return a.type == b.type && a.inode == b.inode && a.mount == b.mount && a.size == b.size &&
+         a.mtime_ns == b.mtime_ns && a.ctime_ns == b.ctime_ns;
 }
 
 // The target, with what an earlier plan found out about the contents of files that did not change since.
@@ -98,10 +101,8 @@ class Planning {
     B2B_TRY(plan_restore(snapshot_.catalog, target, rules, take, context_.stop));
     if (items == 0 && !rules.paths.empty())
       return make_error(Condition::not_found,
-                        "snapshot " + id() + " holds nothing that --path " +
-                            paths_.front() + " matches",
-                        "daemonctl ls " + id() + " shows what it holds",
-                        paths_.front());
+                        "snapshot " + id() + " holds nothing that --path " + paths_.front() + " matches",
+                        "daemonctl ls " + id() + " shows what it holds", paths_.front());
     if (in_place()) B2B_TRY(plan_in_place(target, take));
     return {};
   }
@@ -120,9 +121,8 @@ class Planning {
     if (!paths_.empty() || !site_.tree) return {};
     SnapshotInfo const& info = snapshot_.manifest.info;
     if (info.skipped_total > info.skipped.size()) {
-      plan_.notes.push_back(
-          "files that the snapshot does not hold stay where they are: it could not take " +
-          count_of(info.skipped_total, "file", "files") + ", and does not name them all");
+      plan_.notes.push_back("files that the snapshot does not hold stay where they are: it could not take " +
+                            count_of(info.skipped_total, "file", "files") + ", and does not name them all");
       return {};
     }
     std::string const present_path = scratch_file(scratch_, "present");
@@ -141,8 +141,8 @@ class Planning {
     if (failure) return *failure;
     if (unreadable > 0)
       plan_.notes.push_back(count_of(unreadable, "place", "places") +
-                              " in the state directory cannot be read; what the snapshot "
-                              "does not hold stays there");
+                            " in the state directory cannot be read; what the snapshot "
+                            "does not hold stays there");
     RemovalRules rules;
     rules.scope = &scope;
     rules.files_only = !info.ours;
@@ -189,7 +189,8 @@ class Planning {
 };
 
 // Was it staged as a hard link to a file of the target that is no longer as it was then?
-Result<bool> linked_to_what_changed(PlanStore& before, PlanStore& now, Catalog& snapshot, std::string const& path) {
+Result<bool> linked_to_what_changed(PlanStore& before, PlanStore& now, Catalog& snapshot,
+                                    std::string const& path) {
   B2B_ASSIGN(auto const entry, snapshot.find(path));
   if (!entry || entry->entry.hard_link_of.empty()) return false;
   B2B_ASSIGN(auto const then, before.find(entry->entry.hard_link_of));
@@ -202,29 +203,31 @@ Result<bool> linked_to_what_changed(PlanStore& before, PlanStore& now, Catalog& 
 
 Result<RestorePlan> make_restore_plan(PlanningInput const& input, RestorePlan* before) {
   std::int64_t const began_ns = input.context.clock->now().time_since_epoch().count();
-  B2B_ASSIGN(PlanStore store, PlanStore::create(scratch_file(input.scratch, "plan"), before ? before->store.next_number() : 1));
+  B2B_ASSIGN(PlanStore store, PlanStore::create(scratch_file(input.scratch, "plan"),
+                                                before ? before->store.next_number() : 1));
   RestorePlan plan{std::move(store), {}, began_ns, {}, {}};
   B2B_TRY(Planning(input, before, plan).run());
   return plan;
 }
 
 Result<void> carry_staged(PlanStore& before, PlanStore& now, Catalog& snapshot) {
-  return before.for_each({PlanAction::write_file, PlanAction::make_symlink}, PlanStore::Order::ascending,
-                         [&](PlanRow&& row) -> Result<void> {
-                           if (!row.staged) return {};
-                           B2B_ASSIGN(auto const wanted, now.find(row.item.path));
-                           if (!wanted || wanted->item.action != row.item.action ||
-                               wanted->item.mount_top != row.item.mount_top)
-                             return {};
-                           B2B_ASSIGN(bool const spoilt, linked_to_what_changed(before, now, snapshot, row.item.path));
-                           if (spoilt) return {};
-                           return now.take_staged(row);
-                         });
+  return before.for_each(
+      {PlanAction::write_file, PlanAction::make_symlink}, PlanStore::Order::ascending,
+      [&](PlanRow&& row) -> Result<void> {
+        if (!row.staged) return {};
+        B2B_ASSIGN(auto const wanted, now.find(row.item.path));
+        if (!wanted || wanted->item.action != row.item.action || wanted->item.mount_top != row.item.mount_top)
+          return {};
+        B2B_ASSIGN(bool const spoilt, linked_to_what_changed(before, now, snapshot, row.item.path));
+        if (spoilt) return {};
+        return now.take_staged(row);
+      });
 }
 
 Result<std::uint64_t> count_unstaged(PlanStore& plan, std::vector<RestoreFailure> const& failed) {
   std::set<std::string_view> known;
-  for (RestoreFailure const& failure : failed) known.insert(failure.path);
+  for (RestoreFailure const& failure : failed)
+    known.insert(failure.path);
   std::uint64_t count = 0;
   B2B_TRY(plan.for_each({PlanAction::write_file, PlanAction::make_symlink}, PlanStore::Order::ascending,
                         [&](PlanRow&& row) -> Result<void> {

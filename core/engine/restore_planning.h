@@ -29,8 +29,9 @@ struct PlanningInput {
   std::string const& scratch;
 };
 
-// Compares the snapshot with the target. `before`: an earlier plan for the same; what it found out about a file is
-// taken over when the file is surely the same one still, so that its content is not read again. Errors: not_found
+// Compares the snapshot with the target. `before`: an earlier plan for the same; what it found out about a
+// file is taken over when the file is surely the same one still, so that its content is not read again.
+// Errors: not_found
 // (--path matches nothing), refused (the snapshot is none of a state directory), cancelled, and of reading.
 Result<RestorePlan> make_restore_plan(PlanningInput const& input, RestorePlan* before);
 

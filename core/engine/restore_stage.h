@@ -23,9 +23,9 @@ struct StageReport {
   std::string metadata_problem;  // the first of them
 };
 
-// Rows that were staged are marked so in the plan; failed ones are not. An error ends it all, and nothing has
-// changed at the target: cancelled, no_space, unreachable (and what else concerns the store as a whole), or
-// the first failure when not a single file could be fetched.
+// Rows that were staged are marked so in the plan, and left alone when they are already; failed ones are not.
+// An error ends it all, and nothing has changed at the target: cancelled, no_space, unreachable (and what
+// else concerns the store as a whole), or the first failure when not a single file could be fetched.
 Result<StageReport> stage_files(EngineContext& context, RestoreSite const& site, PlanStore& plan,
                                 Catalog& snapshot, BodyFetcher& fetcher, bool as_root);
 

@@ -106,7 +106,11 @@ Result<PushTicket> begin_or_resume_push(EngineContext& context, std::string_view
     B2B_TRY(context.index->end_push());
   }
   PushTicket ticket;
-  ticket.id = wanted ? *wanted : new_snapshot_id(context, SnapshotKind::regular);
+  if (wanted) {
+    ticket.id = *wanted;
+  } else {
+    B2B_ASSIGN(ticket.id, new_snapshot_id(context, SnapshotKind::regular));
+  }
   ticket.salt = fresh_salt();
   PendingPush fresh;
   fresh.id = ticket.id.text;

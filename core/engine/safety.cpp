@@ -156,7 +156,7 @@ Result<void> send_snapshot(EngineContext& context, Store& local, std::string con
 
 Result<SafetyReport> take_safety_snapshot(EngineContext& context) {
   SafetyReport report;
-  report.id = new_snapshot_id(context, SnapshotKind::safety);
+  B2B_ASSIGN(report.id, new_snapshot_id(context, SnapshotKind::safety));
   B2B_ASSIGN(auto local, open_local(context));
   {
     B2B_ASSIGN(PushPlan plan, make_push_plan(context, nullptr, join_path(context.instance.data_dir, "safety.sqlite")));

@@ -3,12 +3,15 @@
 #include <array>
 
 #include "core/config/json5.h"
+#include "core/engine/bucket.h"
+#include "core/engine/queue.h"
 #include "core/util/file.h"
 
 namespace b2b {
 namespace {
 
 constexpr std::size_t skipped_recorded = 1'000;
+constexpr std::chrono::hours future_tolerance{24};  // as retention and "latest" have it
 
 // The version that last wrote openclaw.json; empty when it does not say.
 std::string openclaw_version(std::string const& state_dir) {
@@ -48,12 +51,22 @@ Result<SnapshotInfo> describe_snapshot(EngineContext const& context, Trigger tri
   return info;
 }
 
-SnapshotId new_snapshot_id(EngineContext const& context, SnapshotKind kind) {
+Result<SnapshotId> new_snapshot_id(EngineContext const& context, SnapshotKind kind) {
+  TimePoint const now = context.clock->now();
+  TimePoint time = now;
+  auto const consider = [&](SnapshotId const& id) {
+    if (id.kind == kind && id.time >= time && id.time - now <= future_tolerance) time = id.time + std::chrono::milliseconds(1);
+  };
+  // The queue first: what leaves it meanwhile is remembered by then.
+  B2B_ASSIGN(auto const queue, list_queue(context));
+  for (QueuedCapture const& capture : queue) consider(capture.id);
+  B2B_ASSIGN(auto const remembered, context.index->remembered_snapshots(target_name(context)));
+  for (Index::Remembered const& snapshot : remembered) consider(snapshot.info.id);
   std::array<std::uint8_t, 4> bytes{};
   random_bytes(bytes);
   std::uint32_t number = 0;
   for (std::uint8_t const byte : bytes) number = number << 8 | byte;
-  return make_snapshot_id(kind, context.clock->now(), number);
+  return make_snapshot_id(kind, time, number);
 }
 
 }  // namespace b2b

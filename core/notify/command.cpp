@@ -117,7 +117,9 @@ class Running {
   }
 
   CommandOutcome finish() {
-    while (output_ && take_output()) {
+    // What was in the pipe when it ended. A child in the background may go on writing.
+    constexpr int pipe_pieces = 16;
+    for (int piece = 0; piece < pipe_pieces && output_ && take_output(); ++piece) {
     }
     reap();
     return std::move(outcome_);
@@ -202,6 +204,7 @@ Result<CommandOutcome> run_command(CommandArguments const& command, CommandEvent
   if (::fcntl(output.get(), F_SETFL, O_NONBLOCK) != 0)
     return errno_error(errno, "make a pipe for", command.front());
 
+  auto const until = clock.monotonic() + options.timeout;
   EnvironmentMap const theirs = command_environment(environment, event);
   Result<pid_t> pid = make_error(Condition::not_found, "not tried");
   ServiceManagerKind const manager =
@@ -217,7 +220,7 @@ Result<CommandOutcome> run_command(CommandArguments const& command, CommandEvent
   Running running(*pid, std::move(exited), std::move(output), options.output_bytes_max);
   if (no_pidfd != 0) return errno_error(no_pidfd, "watch the command", command.front());
 
-  if (running.wait_until(clock.monotonic() + options.timeout, stopped.fd(), clock)) return running.finish();
+  if (running.wait_until(until, stopped.fd(), clock)) return running.finish();
   running.signal_group(SIGTERM);
   if (!running.wait_until(clock.monotonic() + options.kill_after, -1, clock)) running.signal_group(SIGKILL);
   CommandOutcome outcome = running.finish();

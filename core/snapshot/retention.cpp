@@ -96,7 +96,8 @@ class Selection {
       if (kept_anyway) keep(i, reason);
     }
     // Whatever its age, nothing is as close to what is there now.
-    if (!order_.empty() && !verdicts_[order_.front()].keep) keep(order_.front(), "the newest snapshot, though incomplete");
+    if (!order_.empty() && !verdicts_[order_.front()].keep)
+      keep(order_.front(), "the newest snapshot, though incomplete");
   }
 
  private:

@@ -17,7 +17,7 @@ namespace {
 
 // How often a folder may vanish between its making and the rename into it. Each time somebody else must have
 // removed it in those microseconds, so this is far beyond bad luck.
-constexpr int max_install_attempts = 1000;
+constexpr int max_install_attempts = 50'000;
 
 std::string leaf_of(std::string const& key) {
   auto const slash = key.rfind('/');

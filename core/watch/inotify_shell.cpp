@@ -66,19 +66,21 @@ void InotifyShell::stop() {
   poll_timer_.cancel();
   // Not closed here: a callback may be stopping us, and what called it still uses the descriptor.
   boost::asio::post(executor_, [self = shared_from_this()] {
-    boost::system::error_code ignored;
-    self->descriptor_.close(ignored);
+    self->fd_.reset();
   });
-  boost::system::error_code ignored;
-  if (descriptor_.is_open()) descriptor_.cancel(ignored);
+  leave_reactor();
+}
+
+void InotifyShell::leave_reactor() {
+  if (descriptor_.is_open()) descriptor_.release();
 }
 
 void InotifyShell::attach(std::string reason) {
   ++generation_;
   rest_.cancel();
   poll_timer_.cancel();
-  boost::system::error_code failed;
-  descriptor_.close(failed);
+  leave_reactor();
+  fd_.reset();
   changes_.clear();  // the rescan finds them
   polling_ = false;
   polled_tops_ = 0;
@@ -91,14 +93,7 @@ void InotifyShell::attach(std::string reason) {
     blind_error_ = -fd;
     return poll();
   }
-  UniqueFd owner(fd);
-  descriptor_.assign(fd, failed);
-  if (failed) {
-    blind_ = true;
-    blind_error_ = failed.value();
-    return poll();
-  }
-  owner.release();
+  fd_ = UniqueFd(fd);
   gone_ = !tree_.attach(fd);
   if (!gone_) return boost::asio::post(executor_, handler(&InotifyShell::go_on));
   set_state({WatchState::Kind::gone, "there is no directory " + options_.root, {}});
@@ -108,10 +103,22 @@ void InotifyShell::attach(std::string reason) {
 }
 
 void InotifyShell::wait_for_events() {
+  boost::system::error_code failed;
+  descriptor_.assign(fd_.get(), failed);
+  if (failed) {
+    ++generation_;
+    fd_.reset();
+    gone_ = false;
+    blind_ = true;
+    blind_error_ = failed.value();
+    desynced_reason_ = "changes can no longer be waited for";
+    return poll();
+  }
   descriptor_.async_wait(boost::asio::posix::stream_descriptor::wait_read, handler(&InotifyShell::go_on));
 }
 
 void InotifyShell::go_on() {
+  leave_reactor();
   if (!read_events()) return;
   tree_.work(directories_at_once);
   flush_changes();
@@ -125,7 +132,7 @@ bool InotifyShell::read_events() {
   drained_ = false;
   buffer_.resize(read_bytes);
   for (int reads = 0; reads < reads_in_a_row && tree_.pending() < most_pending; ++reads) {
-    auto const count = ::read(descriptor_.native_handle(), buffer_.data(), buffer_.size());
+    auto const count = ::read(fd_.get(), buffer_.data(), buffer_.size());
     if (count < 0 && errno == EINTR) continue;
     if (count < 0 && errno == EAGAIN) {
       drained_ = true;

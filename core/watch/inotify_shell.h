@@ -14,6 +14,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "core/util/fd.h"
 #include "core/watch/inotify_tree.h"
 #include "core/watch/poll_scan.h"
 #include "core/watch/watch.h"
@@ -32,6 +33,7 @@ class InotifyShell : public std::enable_shared_from_this<InotifyShell> {
   auto handler(Member member);
   void attach(std::string reason);
   void wait_for_events();
+  void leave_reactor();
   void go_on();
   bool read_events();         // false: attached anew, or stopped
   bool look_at_root();        // same
@@ -49,6 +51,8 @@ class InotifyShell : public std::enable_shared_from_this<InotifyShell> {
   WatchOptions const options_;
   WatchCallbacks const callbacks_;
   WatchSystem& system_;
+  UniqueFd fd_;
+  // The same number, only while it is waited for: left in the reactor, every change would wake the thread, also in a rest.
   boost::asio::posix::stream_descriptor descriptor_;
   boost::asio::steady_timer rest_, poll_timer_;
   InotifyTree tree_;

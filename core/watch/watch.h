@@ -35,7 +35,7 @@ struct WatchState {
 struct WatchCallbacks {
   // `path` (bytes, relative to the root, "" is the root) was made, written, removed or moved, or got other metadata. For a
   // directory: its entries, too; one that was moved or removed stands for all that was below it, and a polled one for
-  // the files in it. Whether the path is of interest is the owner's to say: excluded files in watched directories are named.
+  // what is or was directly in it. Whether the path is of interest is the owner's to say: excluded files in watched directories are named.
   std::function<void(std::string const& path)> changed;
   // Changes may have been missed: rescan. Also comes once after start(), when everything is watched: what changed before is
   // found by the scan, what changes after it is reported.

@@ -1,5 +1,5 @@
 // The jobs that change something: push, restore, prune.
-#include "core/engine/lock.h"
+#include "core/engine/queue_upload.h"
 #include "core/engine/prune.h"
 #include "core/engine/push.h"
 #include "core/engine/restore.h"
@@ -43,7 +43,7 @@ Answer prune(EngineContext& context, boost::json::object const& given) {
     B2B_ASSIGN(PruneReport const report, b2b::prune(context, options));
     return prune_answer(report);
   }
-  B2B_ASSIGN(DataLock const lock, DataLock::acquire(context.config.state_dir, "prune"));
+  B2B_ASSIGN(UploadLock const lock, UploadLock::acquire(context, "prune"));
   B2B_TRY(recover_restores(context));
   B2B_ASSIGN(PruneReport const report, b2b::prune(context, options));
   return prune_answer(report);

@@ -97,9 +97,8 @@ void restore(Service& service, Request const& request, Responder responder) {
   if (!parameters) return responder.fail(parameters.error());
   auto const checked = jobs::restore_parameters(*parameters);
   if (!checked) return responder.fail(checked.error());
-  // In place it takes turns with captures; elsewhere, or when nothing is written, it disturbs nobody.
-  Lane const lane = checked->target.empty() && !checked->dry_run ? Lane::capture : Lane::reading;
-  run_job(service, lane, "restore", jobs::restore, std::move(*parameters), std::move(responder));
+  // In place too: it takes the data lock for its last steps only, and captures go on while it downloads.
+  run_job(service, Lane::reading, "restore", jobs::restore, std::move(*parameters), std::move(responder));
 }
 
 // The capture before a compaction: the answer is what the gateway waits for, so it comes by the deadline in any case.

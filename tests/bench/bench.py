@@ -24,17 +24,25 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 import harness  # noqa: E402
 from test_cycle import S3Admin  # noqa: E402
 
-TREES = {"461": (461, 62_000_000), "2000": (2000, 525_000_000), "10000": (10_000, 40_960_000)}
+TREES = {"461": (461, 62_000_000), "2000": (2000, 525_000_000), "10000": (10_000, 40_960_000),
+         "4gb": (1, 4_000_000_000)}
+
+
+PIECE = 64 << 20
 
 
 def make_tree(machine, name):
     files, total = TREES[name]
-    generator = random.Random(int(name))
+    generator = random.Random(name)
     size = total // files
     for i in range(files):
         # Sizes vary threefold around the mean except in the tree of equal small files.
         n = size if name == "10000" else max(1, int(size * generator.uniform(0.5, 1.5)))
-        machine.write(f"workspace/d{i % 50:02}/f{i:05}.bin", generator.randbytes(n))
+        path = f"workspace/d{i % 50:02}/f{i:05}.bin"
+        machine.write(path, generator.randbytes(min(n, PIECE)))
+        with open(machine.state / path, "ab") as file:
+            for done in range(PIECE, n, PIECE):
+                file.write(generator.randbytes(min(PIECE, n - done)))
     machine.write("openclaw.json", "{}")
     # Settled files, as in real life: the rule for "unchanged" distrusts what was written within the last seconds.
     past = time.time() - 3600
@@ -123,7 +131,7 @@ def median(values):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--stores", default="directory,fake,radosgw" if harness.radosgw() else "directory,fake")
-    parser.add_argument("--trees", default="461,2000,10000")
+    parser.add_argument("--trees", default="461,2000,10000", help="also 4gb: one file, for a directory store")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--markdown")
     arguments = parser.parse_args()

@@ -1,19 +1,24 @@
-"""What the end-to-end tests share: a machine with a state directory, stores, and daemonctl run as a person or script would.
+"""What the end-to-end tests share: a machine with a state directory, stores, daemonctl run as a person or script would, and a
+running b2backupd.
 
 Environment: B2B_BIN (folder of the programs), B2B_LONG=1 (full counts), B2B_RADOSGW_ENV (file written by
 scripts/lib/radosgw.sh), B2B_SHARED (folder of shared fixtures), B2B_SEED (for tests that draw numbers).
 """
 import hashlib
+import http.client
 import json
 import os
 import pathlib
 import random
 import shutil
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 import urllib.request
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
@@ -77,12 +82,69 @@ class FakeS3:
 
 def wait_for(condition, what, seconds=20):
     """Polls; for things outside our processes' reach that give no other sign."""
-    import time
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:
             raise AssertionError(f"{what} did not come within {seconds} s")
         time.sleep(0.02)
+
+
+class Gate:
+    """A way to a server that can be closed: "open", "refuse" (nobody listens), "hole" (takes connections, never answers)."""
+
+    def __init__(self, port):
+        self.server_port, self.connections, self.listener, self.mode = port, set(), None, "refuse"
+        self.lock = threading.Lock()
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.set("open")
+
+    def set(self, mode):
+        """Connections of the old mode end."""
+        with self.lock:
+            self.mode = mode
+            for connection in self.connections:
+                try:
+                    connection.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass
+        if mode == "refuse" and self.listener:
+            self.listener.shutdown(socket.SHUT_RDWR)
+            self.listener.close()
+            self.listener = None
+        elif mode != "refuse" and not self.listener:
+            self.listener = socket.create_server(("127.0.0.1", self.port))
+            threading.Thread(target=self._accept, args=(self.listener,), daemon=True).start()
+
+    def _accept(self, listener):
+        while True:
+            try:
+                near, _ = listener.accept()
+            except OSError:
+                return
+            with self.lock:
+                self.connections.add(near)
+                if self.mode != "open":
+                    continue
+                far = socket.create_connection(("127.0.0.1", self.server_port))
+                self.connections.add(far)
+            for one, other in ((near, far), (far, near)):
+                threading.Thread(target=self._copy, args=(one, other), daemon=True).start()
+
+    def _copy(self, one, other):
+        try:
+            while data := one.recv(1 << 16):
+                other.sendall(data)
+        except OSError:
+            pass
+        with self.lock:
+            for end in (one, other):
+                try:
+                    end.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass
 
 
 class Machine:
@@ -183,6 +245,129 @@ class Machine:
     def close(self):
         subprocess.run(["chmod", "-R", "u+rwx", self.root], check=False)
         shutil.rmtree(self.root, ignore_errors=True)
+
+
+class Connection(http.client.HTTPConnection):
+    """HTTP over a Unix socket."""
+
+    def __init__(self, path, timeout):
+        super().__init__("localhost", timeout=timeout)
+        self.path = str(path)
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.path)
+
+
+class Refusal(AssertionError):
+    """The daemon answered a request with an error."""
+
+    def __init__(self, status, answer):
+        super().__init__(f"{status}: {answer}")
+        self.status, self.code = status, answer.get("code") if isinstance(answer, dict) else None
+
+
+class Daemon:
+    """A b2backupd of a machine, and its control API."""
+
+    def __init__(self, machine, *arguments, state=None, env=None, wait=True):
+        self.machine, self.state = machine, pathlib.Path(state or machine.state)
+        self.socket = self.state / "b2backupd" / "daemon.sock"
+        descriptor, name = tempfile.mkstemp(prefix="daemon-", suffix=".log", dir=machine.root)
+        self.log_path = pathlib.Path(name)
+        self.process = subprocess.Popen([BIN / "b2backupd", "-v", *map(str, arguments)],
+                                        env={**machine.environment, **(env or {})}, stdin=subprocess.DEVNULL, stdout=descriptor,
+                                        stderr=descriptor)
+        os.close(descriptor)
+        if wait:
+            wait_for(lambda: self.answers() or self.process.poll() is not None, "the daemon")
+            assert self.process.poll() is None, f"the daemon ended with {self.process.returncode}: {self.log}"
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    @property
+    def log(self):
+        return self.log_path.read_text(errors="replace")
+
+    def answers(self):
+        try:
+            return self.request("GET", "/healthz")[1] == b"ok\n"
+        except (OSError, http.client.HTTPException):
+            return False
+
+    def request(self, method, path, body=None, timeout=120):
+        """Status and body."""
+        connection = Connection(self.socket, timeout)
+        try:
+            connection.request(method, path, None if body is None else json.dumps(body))
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        finally:
+            connection.close()
+
+    def ask(self, method, path, body=None, timeout=120):
+        """The answer's object; Refusal when it is an error."""
+        status, text = self.request(method, path, body, timeout)
+        answer = json.loads(text)
+        if status != 200:
+            raise Refusal(status, answer)
+        return answer
+
+    def get(self, path, **more):
+        return self.ask("GET", path, **more)
+
+    def post(self, path, body=None, **more):
+        return self.ask("POST", path, body or {}, **more)
+
+    def status(self):
+        return self.get("/v1/status")
+
+    def push(self):
+        return self.post("/v1/push")
+
+    def snapshots(self):
+        return self.get("/v1/snapshots")["snapshots"]
+
+    def notify(self, event, **more):
+        return self.post("/v1/notify", {"event": event, **more})
+
+    def until(self, condition, what, seconds=30):
+        """The first status that fulfils the condition."""
+        end = time.monotonic() + seconds
+        while True:
+            status = self.status()
+            if condition(status):
+                return status
+            if time.monotonic() > end:
+                raise AssertionError(f"{what} did not come within {seconds} s: {json.dumps(status, indent=1)}\n{self.log[-3000:]}")
+            time.sleep(0.05)
+
+    def until_backed_up(self, seconds=60):
+        """Everything that was captured is in the store, and nothing is under way."""
+        return self.until(lambda s: s["lastGood"] and not s["queue"] and not s["jobs"], "a good backup", seconds)
+
+    def send(self, number):
+        self.process.send_signal(number)
+
+    def terminate(self, seconds=30):
+        """Its exit code after SIGTERM."""
+        if self.process.poll() is None:
+            self.process.terminate()
+        return self.process.wait(seconds)
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def memory(self):
+        """VmRSS in bytes."""
+        for line in open(f"/proc/{self.pid}/status", encoding="ascii"):
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1]) * 1024
+        raise AssertionError("no VmRSS")
 
 
 def tree(path):

@@ -1,8 +1,10 @@
 """Install, install again, uninstall: what is there, what stays, and what systemd is asked to do."""
 import os
+import pty
+import subprocess
 import unittest
 
-from units import Installed
+from units import ROOT, Installed
 
 UNIT_FILES = ["b2backupd.service", "b2backupd@.service", "b2backupd.service.d/credentials.conf.example"]
 
@@ -185,6 +187,16 @@ esac''')
         self.assertEqual(asked[:2], ["systemctl --user daemon-reload", "systemctl --user enable --now b2backupd.service"])
         self.assertRegex(asked[2], "^loginctl enable-linger ")
         self.assertEqual(len(asked), 3)
+
+    def test_a_person_is_asked(self):
+        controller, terminal = pty.openpty()
+        self.addCleanup(os.close, controller)
+        os.write(controller, b"y\n\n")  # yes to the service, the default (no) to lingering
+        done = subprocess.run([ROOT / "scripts/install", "--user", "--prefix", self.installed.prefix, "--programs", self.installed.programs],
+                              env=self.installed.environment(), stdin=terminal, stdout=terminal, stderr=terminal, timeout=60)
+        os.close(terminal)
+        self.assertEqual(done.returncode, 0)
+        self.assertEqual(self.asked(), ["systemctl --user daemon-reload", "systemctl --user enable --now b2backupd.service"])
 
     def test_upgrade_of_a_running_service(self):
         self.active.write_text("b2backupd.service loaded active running x\nb2backupd@work.service loaded active running x\n")

@@ -157,8 +157,9 @@ TEST_CASE("the gateway's port") {
   Folder folder;
   std::string const file = folder.path("c/openclaw.json");
   CHECK_FALSE(configured_gateway_port(file));
-  for (char const* const none : {"{}", "{gateway: {}}", "{gateway: {port: '18789'}}", "{gateway: {port: 0}}",
-                                 "{gateway: {port: 65536}}", "{gateway: {port: ", "{gateway: {$include: 'none.json5'}}"}) {
+  for (char const* const none :
+       {"{}", "{gateway: {}}", "{gateway: {port: '18789'}}", "{gateway: {port: 0}}",
+        "{gateway: {port: 65536}}", "{gateway: {port: ", "{gateway: {$include: 'none.json5'}}"}) {
     CAPTURE(none);
     folder.write("c/openclaw.json", none);
     CHECK_FALSE(configured_gateway_port(file));

@@ -73,8 +73,8 @@ class Machine {
   }
 
   // Every file of a snapshot, fetched and decrypted: path → content.
-  std::map<std::string, std::string> contents(SnapshotId const& id) {
-    auto context = open();
+  std::map<std::string, std::string> contents(SnapshotId const& id, Store* store = nullptr) {
+    auto context = open(store);
     auto scratch = TemporaryDirectory::create("/tmp", "b2b-contents-").value();
     auto loaded = load_snapshot(context, id, scratch.path());
     INFO((loaded ? std::string() : loaded.error().text()));

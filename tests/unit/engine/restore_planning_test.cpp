@@ -23,7 +23,8 @@ struct Scene {
 
   Scene() {
     machine.clock.set_wall(system_clock().now() + std::chrono::hours(1));  // all files are settled
-    for (int i = 0; i < 9; ++i) machine.write("workspace/n" + std::to_string(i), "as in the snapshot");
+    for (int i = 0; i < 9; ++i)
+      machine.write("workspace/n" + std::to_string(i), "as in the snapshot");
     snapshot = machine.push_ok().snapshot->text;
     machine.write("workspace/MEMORY.md", "changed");
   }
@@ -31,7 +32,8 @@ struct Scene {
   Result<RestoreReport> run() {
     FaultPlan plan;
     plan.before = [this](std::uint64_t, std::string_view verb, std::string const& subject) -> Result<void> {
-      if (verb.starts_with("get") && subject.find("workspace/") != std::string::npos && !inside_.exchange(true)) {
+      if (verb.starts_with("get") && subject.find("workspace/") != std::string::npos &&
+          !inside_.exchange(true)) {
         ++fetched;
         if (while_fetching) while_fetching();
         inside_ = false;
@@ -86,7 +88,8 @@ TEST_CASE("what changes while a restore fetches is restored as well") {
   Scene scene;
   scene.while_fetching = [&] {
     if (scene.fetched > 1) return;
-    scene.machine.write("workspace/n0", "AS IN THE SNAPSHOT");  // was as it should be, and has the same size still
+    scene.machine.write("workspace/n0",
+                        "AS IN THE SNAPSHOT");  // was as it should be, and has the same size still
     scene.machine.remove("workspace/n1");
     scene.machine.write("workspace/appeared", "new");
   };
@@ -174,9 +177,11 @@ TEST_CASE("a restore waits for the job that holds the lock when everything is fe
   std::thread other;
   scene.while_fetching = [&] {
     if (other.joinable()) return;
-    auto lock = std::make_shared<DataLock>(DataLock::acquire(scene.machine.config.state_dir, "a test").value());
+    auto lock =
+        std::make_shared<DataLock>(DataLock::acquire(scene.machine.config.state_dir, "a test").value());
     other = std::thread([&scene, lock]() mutable {
-      while (std::string_view(scene.progress->phase.load()) != "waiting for another job") std::this_thread::yield();
+      while (std::string_view(scene.progress->phase.load()) != "waiting for another job")
+        std::this_thread::yield();
       scene.machine.write("workspace/n2", "by that job");
       lock.reset();
     });

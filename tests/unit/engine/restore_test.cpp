@@ -3,8 +3,8 @@
 
 #include <csignal>
 
-#include <boost/json.hpp>
 #include <arpa/inet.h>
+#include <boost/json.hpp>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/mount.h>
@@ -357,7 +357,9 @@ TEST_CASE("somebody on the gateway's configured port counts as a gateway") {
   std::string const configuration = "{gateway: {port: " + port + "}}";
   RestoreOptions options = in_place(snapshot);
   options.paths = {"agents/**"};
-  SECTION("in openclaw.json") { machine.write("openclaw.json", configuration); }
+  SECTION("in openclaw.json") {
+    machine.write("openclaw.json", configuration);
+  }
   SECTION("in the file that OPENCLAW_CONFIG_PATH names") {
     machine.config.openclaw_json = machine.root() + "/elsewhere.json";
     std::ofstream(machine.config.openclaw_json) << configuration;

@@ -60,7 +60,8 @@ TEST_CASE("incomplete ones are not counted and go with their neighbours") {
 TEST_CASE("incomplete ones have a bound of their own") {
   // A file that can never be read: none was ever complete.
   std::vector<RetentionItem> items;
-  for (int day = 10; day < 19; ++day) items.push_back(item("2026-02-" + std::to_string(day) + "T00-00-00Z", false));
+  for (int day = 10; day < 19; ++day)
+    items.push_back(item("2026-02-" + std::to_string(day) + "T00-00-00Z", false));
   CHECK(kept(items, {.keep_snapshots = 3}) == "------+++");
   CHECK(kept(items, {.keep_snapshots = 0}) == "--------+");
   // It could be read once: that snapshot stays, however many follow.
@@ -73,14 +74,17 @@ TEST_CASE("incomplete ones have a bound of their own") {
 
 TEST_CASE("incomplete changes are thinned like complete ones, apart from them") {
   auto const incomplete = [](std::string const& id) { return item(id, false, true); };
-  CHECK(kept({incomplete("2026-01-10T12-00-00Z"), incomplete("2026-02-10T12-00-00Z"), incomplete("2026-02-10T13-00-00Z"),
-              incomplete("2026-02-19T12-40-00Z"), change("2026-02-19T12-45-00Z"), incomplete("2026-02-19T12-50-00Z"),
+  CHECK(kept({incomplete("2026-01-10T12-00-00Z"), incomplete("2026-02-10T12-00-00Z"),
+              incomplete("2026-02-10T13-00-00Z"), incomplete("2026-02-19T12-40-00Z"),
+              change("2026-02-19T12-45-00Z"), incomplete("2026-02-19T12-50-00Z"),
               incomplete("2026-02-19T14-00-00Z"), incomplete("2026-02-19T14-10-00Z")},
              {.keep_snapshots = 1}) == "----++++");
-  CHECK(kept({incomplete("2026-01-10T12-00-00Z"), incomplete("2026-02-10T12-00-00Z"), incomplete("2026-02-10T13-00-00Z"),
-              incomplete("2026-02-19T12-40-00Z"), incomplete("2026-02-19T12-50-00Z"), incomplete("2026-02-19T14-00-00Z")},
+  CHECK(kept({incomplete("2026-01-10T12-00-00Z"), incomplete("2026-02-10T12-00-00Z"),
+              incomplete("2026-02-10T13-00-00Z"), incomplete("2026-02-19T12-40-00Z"),
+              incomplete("2026-02-19T12-50-00Z"), incomplete("2026-02-19T14-00-00Z")},
              {.keep_snapshots = 1}) == "--+-++");
-  CHECK(kept({incomplete("2025-01-10T12-00-00Z"), incomplete("2025-01-11T12-00-00Z")}) == "-+");  // the newest of all
+  CHECK(kept({incomplete("2025-01-10T12-00-00Z"), incomplete("2025-01-11T12-00-00Z")}) ==
+        "-+");  // the newest of all
 }
 
 TEST_CASE("changes: all of an hour, one an hour for a day, one a day for a month") {

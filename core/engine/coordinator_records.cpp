@@ -1,0 +1,101 @@
+#include "core/engine/coordinator_impl.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "core/engine/bucket.h"
+#include "core/util/log.h"
+
+namespace b2b {
+namespace {
+
+bool says_store_is_away(Condition condition) {
+  return condition == Condition::unreachable || condition == Condition::throttled;
+}
+
+}  // namespace
+
+void Coordinator::Impl::push_failed(Error const& error) {
+  {
+    std::scoped_lock lock(mutex);
+    known.last_error = error.text();
+    known.last_error_time = options.clock->now();
+    if (says_store_is_away(error.condition)) known.store_reachable = false;
+  }
+  tell("failed", {{"error", error.text()}, {"code", condition_name(error.condition)}});
+}
+
+void Coordinator::Impl::push_succeeded(EngineContext& context, PushReport const& report, std::int64_t captured_ns) {
+  {
+    std::scoped_lock lock(mutex);
+    known.last_error.reset();
+    known.last_error_time.reset();
+    known.store_reachable = true;
+    known.warnings = report.warnings;
+    if (report.complete && report.snapshot) {
+      known.last_good = report.snapshot->text;
+      known.last_good_time = TimePoint(std::chrono::nanoseconds(captured_ns));
+    } else if (report.complete) {
+      known.last_good_time = TimePoint(std::chrono::nanoseconds(captured_ns));
+    }
+  }
+  if (report.complete) {
+    // With every push, also one that found nothing to do: the state of then is in the store.
+    auto kept = context.index->set_value("last-good", std::to_string(captured_ns) +
+                                                          (report.snapshot ? " " + report.snapshot->text : last_good_suffix()));
+    if (!kept) log_warning("the time of the last good snapshot was not recorded: " + kept.error().text());
+  }
+  look_at_records(context);
+}
+
+std::string Coordinator::Impl::last_good_suffix() const {
+  std::scoped_lock lock(mutex);
+  return known.last_good ? " " + *known.last_good : std::string();
+}
+
+void Coordinator::Impl::read_last_good(EngineContext& context) {
+  auto const text = context.index->value("last-good");
+  if (!text || !*text) return;
+  std::scoped_lock lock(mutex);
+  auto const space = (*text)->find(' ');
+  known.last_good_time = TimePoint(std::chrono::nanoseconds(std::strtoll((*text)->c_str(), nullptr, 10)));
+  if (space != std::string::npos) known.last_good = (*text)->substr(space + 1);
+}
+
+void Coordinator::Impl::look_at_records(EngineContext& context) {
+  CoordinatorStatus::Bucket bucket;
+  bucket.store = target_name(context);
+  auto const remembered = context.index->remembered_snapshots(bucket.store);
+  auto const paused = context.index->value("prune-paused");
+  if (!remembered || !paused) return;
+  for (Index::Remembered const& snapshot : *remembered) {
+    ++bucket.snapshots;
+    bucket.bytes += snapshot.info.bytes;
+    auto const& host = snapshot.info.host;
+    bool const other = !snapshot.info.instance.empty() && snapshot.info.instance != context.instance.id;
+    if (other && std::find(bucket.other_instances.begin(), bucket.other_instances.end(), host) == bucket.other_instances.end())
+      bucket.other_instances.push_back(host);
+  }
+  std::scoped_lock lock(mutex);
+  known.bucket = std::move(bucket);
+  known.prune_paused = paused->has_value();
+}
+
+std::vector<Trigger> Coordinator::Impl::look_at_queue(EngineContext& context) {
+  std::vector<Trigger> triggers;
+  auto const listed = list_queue(context);
+  if (!listed) {
+    log_error(listed.error().text());
+    return triggers;
+  }
+  std::scoped_lock lock(mutex);
+  queue.clear();
+  for (QueuedCapture const& capture : *listed) {
+    queue.push_back({capture.id.text, capture.trigger, TimePoint(std::chrono::nanoseconds(capture.started_ns)), capture.bytes,
+                     capture.skipped.empty()});
+    if (capture.target == target_name(context)) triggers.push_back(capture.trigger);
+  }
+  return triggers;
+}
+
+}  // namespace b2b

@@ -1,0 +1,220 @@
+"""A daemon's life: start, pushes for every reason, a new configuration, a second one, its end, and a state directory that goes."""
+import shutil
+import signal
+import time
+import unittest
+
+import harness
+from harness import Daemon, FakeS3, Machine, Refusal
+
+
+class Life(unittest.TestCase):
+    def setUp(self):
+        self.machine = Machine().use_directory(schedule="off")
+        self.addCleanup(self.machine.close)
+        self.machine.populate()
+
+    def daemon(self, *arguments, **more):
+        daemon = Daemon(self.machine, *arguments, **more)
+        self.addCleanup(daemon.kill)
+        return daemon
+
+    def restored(self, snapshot):
+        target = self.machine.root / "restored"
+        shutil.rmtree(target, ignore_errors=True)
+        self.machine.ok("restore", snapshot, "--target", target, "--yes")
+        return harness.tree(target)
+
+    def test_the_first_push_and_what_the_daemon_says_of_itself(self):
+        daemon = self.daemon()
+        self.assertEqual(daemon.request("GET", "/healthz"), (200, b"ok\n"))
+        status = daemon.until_backed_up()
+        self.assertEqual((status["health"], status["stale"], status["watch"]["state"]), ("ok", False, "healthy"))
+        self.assertEqual((status["pid"], status["bucket"]["snapshots"]), (daemon.pid, 1))
+        snapshots = daemon.snapshots()
+        self.assertEqual([s["id"] for s in snapshots], [status["lastGood"]["snapshot"]])
+        metrics = daemon.request("GET", "/metrics")[1].decode()
+        values = dict(line.split(" ") for line in metrics.splitlines() if not line.startswith("#"))
+        self.assertEqual((values["b2backupd_up"], values["b2backupd_snapshots"], values["b2backupd_stale"]), ("1", "1", "0"))
+        self.assertLess(time.time() - float(values["b2backupd_last_good_snapshot_time_seconds"]), 60)
+        self.assertEqual(harness.without_databases(self.restored("latest")),
+                         harness.without_databases(harness.tree(self.machine.state)))
+        files = daemon.get(f"/v1/snapshots/{snapshots[0]['id']}/files")
+        self.assertIn("workspace/MEMORY.md", [entry["path"] for entry in files["entries"]])
+
+    def test_a_push_that_is_asked_for(self):
+        daemon = self.daemon()
+        first = daemon.until_backed_up()["lastGood"]["snapshot"]
+        self.machine.write("workspace/MEMORY.md", "a new thought\n")
+        answer = daemon.push()
+        self.assertNotEqual(answer["snapshot"], first)
+        self.assertTrue(answer["complete"])
+        self.assertEqual(self.restored(answer["snapshot"])[b"workspace/MEMORY.md"][2], b"a new thought\n")
+        self.assertEqual(daemon.status()["lastGood"]["snapshot"], answer["snapshot"])
+        with self.assertRaises(Refusal) as refused:
+            daemon.post("/v1/push", {"dry": True})
+        self.assertEqual((refused.exception.status, refused.exception.code), (400, "usage"))
+
+    def test_a_change_is_pushed_and_the_push_itself_is_no_change(self):
+        self.machine.configure(watch={"push": True, "quiet": "1s", "minInterval": "1s"})
+        daemon = self.daemon()
+        first = daemon.until_backed_up()["lastGood"]["snapshot"]
+        # Reading databases makes their sidecars come and go. That must not go on for ever.
+        daemon.until(lambda s: s["lastGood"]["ageSeconds"] > 4 and not s["jobs"], "rest after the first push")
+        first = daemon.status()["lastGood"]["snapshot"]
+        self.machine.write("workspace/MEMORY.md", "changed\n")
+        status = daemon.until(lambda s: s["lastGood"]["snapshot"] != first, "a push for the change")
+        newest = daemon.snapshots()[-1]
+        self.assertEqual((newest["id"], newest["trigger"]), (status["lastGood"]["snapshot"], "change"))
+        self.assertEqual(self.restored(newest["id"])[b"workspace/MEMORY.md"][2], b"changed\n")
+        self.machine.database("state/openclaw.sqlite", table="cron_jobs", rows=10)
+        status = daemon.until(lambda s: s["lastGood"]["snapshot"] != newest["id"], "a push for the database")
+        self.restored(status["lastGood"]["snapshot"])
+        self.assertEqual(len(harness.rows(self.machine.root / "restored/state/openclaw.sqlite", "cron_jobs")), 60)
+
+    def test_a_schedule(self):
+        self.machine.configure(schedule="*/2 * * * * *")
+        daemon = self.daemon()
+        first = daemon.until_backed_up()["lastGood"]["snapshot"]
+        self.machine.write("workspace/MEMORY.md", "scheduled\n")
+        status = daemon.until(lambda s: s["lastGood"]["snapshot"] != first, "a scheduled push")
+        self.assertEqual(daemon.snapshots()[-1]["trigger"], "schedule")
+        self.assertIsNotNone(status["schedule"]["next"])
+        self.assertEqual(self.restored("latest")[b"workspace/MEMORY.md"][2], b"scheduled\n")
+
+    def test_a_new_configuration(self):
+        daemon = self.daemon()
+        daemon.until_backed_up()
+        self.machine.configure(schedule="hourly", keepSnapshots=2)
+        daemon.send(signal.SIGHUP)
+        daemon.until(lambda s: s["schedule"]["text"] == "hourly", "the new schedule")
+        for broken, reason in (({"schedule": "every now and then"}, "schedule"), ({"dataDir": "/elsewhere"}, "dataDir"),
+                               ({"keepSnapshot": 3}, "keepSnapshots")):
+            kept = dict(self.machine.config)
+            self.machine.configure(**broken)
+            before = daemon.log.count("the new configuration is refused")
+            daemon.send(signal.SIGHUP)
+            harness.wait_for(lambda: daemon.log.count("the new configuration is refused") > before, "the refusal")
+            self.assertIn(reason, daemon.log.splitlines()[-1])
+            self.assertEqual(daemon.status()["schedule"]["text"], "hourly")
+            self.machine.config = kept
+        self.machine.config_path.write_text("{ not json5")
+        before = daemon.log.count("the new configuration is refused")
+        daemon.send(signal.SIGHUP)
+        harness.wait_for(lambda: daemon.log.count("the new configuration is refused") > before, "the refusal")
+        for version in range(4):  # it still works, with the last good one
+            self.machine.write("workspace/MEMORY.md", f"version {version}\n")
+            self.assertTrue(daemon.push()["snapshot"])
+        daemon.until(lambda s: not s["jobs"] and s["bucket"]["snapshots"] == 2, "pruning by the new number")
+        self.assertEqual(len(daemon.snapshots()), 2)
+
+    def test_a_second_one_is_refused(self):
+        first = self.daemon()
+        second = self.daemon(wait=False)
+        self.assertEqual(second.process.wait(10), 1)
+        self.assertIn(str(first.pid), second.log)
+        self.assertTrue(first.answers())
+
+    def test_its_end(self):
+        daemon = self.daemon()
+        daemon.until_backed_up()
+        began = time.monotonic()
+        self.assertEqual(daemon.terminate(), 0)
+        self.assertLess(time.monotonic() - began, 5)
+        self.assertFalse(daemon.socket.exists())
+        again = self.daemon()
+        self.assertEqual(again.status()["health"], "ok")  # it remembers
+        again.kill()
+        self.assertTrue(again.socket.exists())
+        self.assertEqual(self.daemon().status()["health"], "ok")  # the socket of a killed one is no obstacle
+
+    def test_a_change_right_before_its_end_is_captured(self):
+        self.machine.configure(watch={"push": True, "quiet": "1m", "minInterval": "5m"})
+        daemon = self.daemon()
+        first = daemon.until_backed_up()["lastGood"]["snapshot"]
+        self.machine.write("workspace/MEMORY.md", "last words\n")
+        daemon.until(lambda s: "workspace/MEMORY.md" in s["changes"]["paths"], "the change")
+        self.assertEqual(daemon.terminate(), 0)
+        self.machine.write("workspace/MEMORY.md", "written while no daemon ran\n")
+        again = self.daemon()
+        again.until(lambda s: s["lastGood"]["snapshot"] != first and not s["queue"], "the capture from before the end")
+        contents = [self.restored(s["id"])[b"workspace/MEMORY.md"][2] for s in again.snapshots()]
+        self.assertIn(b"last words\n", contents)
+
+    def test_a_state_directory_that_is_deleted_and_made_again(self):
+        daemon = self.daemon()
+        daemon.until_backed_up()
+        shutil.rmtree(self.machine.state)
+        harness.wait_for(lambda: not daemon.answers(), "the socket to be gone")
+        self.machine.state.mkdir(mode=0o700)
+        self.machine.populate()
+        harness.wait_for(daemon.answers, "the daemon in the new directory", 30)
+        self.machine.write("workspace/MEMORY.md", "made again\n")
+        answer = daemon.push()
+        self.assertEqual(self.restored(answer["snapshot"])[b"workspace/MEMORY.md"][2], b"made again\n")
+        second = self.daemon(wait=False)
+        self.assertEqual(second.process.wait(10), 1, "the lock of the new directory is held")
+        self.assertEqual(daemon.terminate(), 0)
+
+
+class Neighbours(unittest.TestCase):
+    """Two state directories in one bucket."""
+
+    def setUp(self):
+        self.fake = FakeS3()
+        self.addCleanup(self.fake.stop)
+
+    def start(self, machine, *arguments, **more):
+        daemon = Daemon(machine, *arguments, **more)
+        self.addCleanup(daemon.kill)
+        daemon.until_backed_up()
+        return daemon
+
+    def test_two_profiles_with_two_prefixes(self):
+        machine = Machine().use_fake(self.fake, schedule="off", prefix="one", keepSnapshots=2)
+        self.addCleanup(machine.close)
+        machine.populate()
+        profile = machine.home / ".openclaw-work"
+        shutil.copytree(machine.state, profile, symlinks=True)
+        (profile / "workspace/MEMORY.md").write_text("of the profile\n")
+        other_config = machine.config_path.with_name("config-work.json5")
+        other_config.write_text(machine.config_path.read_text().replace('"one"', '"two"'))
+        other_config.chmod(0o600)
+        first = self.start(machine)
+        second = self.start(machine, "--profile", "work", state=profile)
+        self.assertEqual(second.status()["profile"], "work")
+        for version in range(4):
+            machine.write("workspace/MEMORY.md", f"one {version}\n")
+            (profile / "workspace/MEMORY.md").write_text(f"two {version}\n")
+            first.push()
+            second.push()
+        for daemon, content in ((first, "one 3\n"), (second, "two 3\n")):
+            daemon.until(lambda s: not s["jobs"] and s["bucket"]["snapshots"] == 2, "pruning")
+            self.assertEqual(daemon.status()["bucket"]["otherInstances"], [])
+            target = machine.root / content.split()[0]
+            daemon.post("/v1/restore", {"snapshot": "latest", "target": str(target), "yes": True})
+            self.assertEqual((target / "workspace/MEMORY.md").read_text(), content)
+        self.assertEqual((first.terminate(), second.terminate()), (0, 0))
+
+    def test_one_prefix_for_two_prunes_neither(self):
+        machines = [Machine().use_fake(self.fake, schedule="off", keepSnapshots=1, autoRestore=False) for _ in range(2)]
+        daemons = []
+        for machine in machines:
+            self.addCleanup(machine.close)
+            machine.populate(files=5)
+            daemons.append(self.start(machine))
+        pushed = {s["id"] for s in daemons[0].snapshots()}
+        for version in range(3):
+            for number, daemon in enumerate(daemons):
+                machines[number].write("workspace/MEMORY.md", f"{number} {version}\n")
+                pushed.add(daemon.push()["snapshot"])
+        for number, daemon in enumerate(daemons):
+            status = daemon.until(lambda s: not s["jobs"] and not s["queue"], "rest")
+            self.assertEqual(len(status["bucket"]["otherInstances"]), 1, status)
+            self.assertTrue(any("also holds snapshots of" in warning for warning in status["warnings"]), status["warnings"])
+            self.assertLessEqual(pushed, {s["id"] for s in daemon.snapshots()})
+            self.assertGreaterEqual(len(pushed), 8)
+
+
+if __name__ == "__main__":
+    unittest.main()
