@@ -153,7 +153,7 @@ void add_bucket(std::string& out, json::object const& status) {
   if (!others.empty())
     add(out, "Shared", others + " back up to the same prefix, so nothing is pruned. Give each machine a prefix of its own, or "
                                 "say daemonctl prune --yes");
-  add(out, "Stored", count_of(bucket, "snapshots") + " snapshots, " + human_bytes(number_of(bucket, "bytes")));
+  add(out, "Stored", count_of(bucket, "snapshots") + (number_of(bucket, "snapshots") == 1 ? " snapshot, " : " snapshots, ") + human_bytes(number_of(bucket, "bytes")));
 }
 
 }  // namespace

@@ -51,6 +51,7 @@ int run_verb(Session& session, RestoreArguments const& arguments) {
       console.warn("nothing was changed");
       return exit_code_of(Condition::refused);
     }
+    parameters["snapshot"] = text_of(*preview, "snapshot");  // what was agreed to, though "latest" may be another by now
     parameters["dryRun"] = false;
     parameters["yes"] = true;
   }

@@ -102,6 +102,7 @@ TEST_CASE("status: lines about what matters") {
   CHECK(says(with(R"({"bucket":{"snapshots":2,"bytes":5,"otherInstances":["alpha","beta"]}})"),
              "Shared:    alpha, beta back up to the same prefix, so nothing is pruned. Give each machine a prefix of its own, or "
              "say daemonctl prune --yes"));
+  CHECK(says(with(R"({"bucket":{"snapshots":1,"bytes":5,"otherInstances":[]}})"), "Stored:    1 snapshot, 5 B"));
   CHECK_FALSE(says(with(R"({"watch":{"state":"off","reason":"","advice":""}})"), "Watching:  "));
 }
 
