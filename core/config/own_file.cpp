@@ -46,7 +46,7 @@ class FileReader {
         for (auto const& member : entry.value().get_object())
           B2B_TRY(read_key(name + "." + std::string(member.key()), member.value(), into));
       } else if (name.find('.') != std::string::npos) {
-        return unknown(name);  // members of an object are written inside it
+        return find_key(name) != nullptr ? written_flat(name) : unknown(name);
       } else {
         B2B_TRY(read_key(name, entry.value(), into));
       }
@@ -76,6 +76,13 @@ class FileReader {
     return problem(
         name, "unknown key '" + printable(name) + "'; the nearest known key is '" + nearest_key(name) + "'",
         "See docs/configuration.md for all keys");
+  }
+
+  // "limits.upload" as a key of the file itself: messages and the command line name it so, the file does not.
+  Error written_flat(std::string const& name) const {
+    std::size_t const dot = name.find('.');
+    return problem(
+        name, name + " must be written as " + name.substr(0, dot) + ": { " + name.substr(dot + 1) + ": … }");
   }
 
   Error problem(std::string const& key, std::string const& message, std::string advice = {}) const {

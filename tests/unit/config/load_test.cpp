@@ -136,8 +136,10 @@ TEST_CASE("load: errors in the file say where") {
   CHECK(message("{\n  buckt: 'abc',\n}") == ":2:3: unknown key 'buckt'; the nearest known key is 'bucket'");
   CHECK(message("{limits: {\n uplaod: 1}}") ==
         ":2:2: unknown key 'limits.uplaod'; the nearest known key is 'limits.upload'");
-  CHECK(message("{'limits.upload': 1}") ==
-        ":1:2: unknown key 'limits.upload'; the nearest known key is 'limits.upload'");
+  CHECK(message("{'limits.upload': '1M'}") == ":1:2: limits.upload must be written as limits: { upload: … }");
+  CHECK(message("{'watch.push': true}") == ":1:2: watch.push must be written as watch: { push: … }");
+  CHECK(message("{'limits.uplaod': 1}") ==
+        ":1:2: unknown key 'limits.uplaod'; the nearest known key is 'limits.upload'");
   CHECK(message("{limits: 5}") == ":1:2: limits must be an object");
   CHECK(message("{bucket: 5}") == ":1:2: bucket must be text, not a number");
   CHECK(message("{bucket: 'abc' prefix: 'x'}") == ":1:16: expected ',' or '}' after a value, found 'p'");
