@@ -2,8 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <filesystem>
+#include <optional>
 
 #include <boost/json/object.hpp>
+#include <sys/stat.h>
 
 #include "core/config/config_file.h"
 #include "core/config/json5.h"
@@ -97,6 +101,23 @@ class FileReader {
   std::string const& home_;
 };
 
+// A link whose file was moved away: the file is meant to be there, so it is neither passed over nor taken for
+// a failure that may pass. nullopt for anything else.
+std::optional<Error> broken_link(std::string const& path) {
+  std::error_code not_a_link;
+  std::string const target = std::filesystem::read_symlink(path, not_a_link).string();
+  struct stat status {};
+  if (not_a_link || ::stat(path.c_str(), &status) == 0) return std::nullopt;
+  std::string_view wrong;
+  if (errno == ENOENT || errno == ENOTDIR) wrong = ", which does not exist";
+  if (errno == ELOOP) wrong = ", which leads back to it";
+  if (wrong.empty()) return std::nullopt;
+  return make_error(
+      Condition::bad_config,
+      "the configuration file " + path + " is a symbolic link to " + printable(target) + std::string(wrong),
+      "Correct the link, or remove it", path);
+}
+
 bool holds_secrets(Layer const& layer) {
   auto const& values = layer.values();
   return std::any_of(values.begin(), values.end(), [](auto const& entry) {
@@ -167,6 +188,7 @@ Result<OwnFile> read_own_file(ConfigSources const& sources, std::string_view pro
     }
   }
   if (result.path.empty()) return result;
+  if (auto const broken = broken_link(result.path)) return *broken;
 
   B2B_ASSIGN(ConfigFile file, read_config_file(result.path, file_bytes_max, "read the configuration file"));
   Json5Positions positions;

@@ -164,6 +164,30 @@ TEST_CASE("load: --config") {
   CHECK(has(home.fail().message, "is not a regular file"));
 }
 
+TEST_CASE("load: a configuration file that is a symbolic link to nothing") {
+  test::ConfigHome home;
+  std::string const file = home.write_config("{}");
+  REQUIRE(::unlink(file.c_str()) == 0);
+  REQUIRE(::symlink("moved-away.json5", file.c_str()) == 0);
+  auto const refused = [&] {
+    Error const error = home.fail();
+    CHECK(exit_code_of(error.condition) == 65);
+    CHECK(error.subject == file);
+    return error.message;
+  };
+  std::string const expected =
+      "the configuration file " + file + " is a symbolic link to moved-away.json5, which does not exist";
+  CHECK(refused() == expected);  // it is not passed over for the next place
+  home.write("etc/config.json5", "{bucket: 'other'}");
+  CHECK(refused() == expected);
+  home.sources.config_file = file;
+  CHECK(refused() == expected);
+
+  REQUIRE(::unlink(file.c_str()) == 0);
+  REQUIRE(::symlink("config.json5", file.c_str()) == 0);  // to itself
+  CHECK(has(refused(), file));
+}
+
 TEST_CASE("load: a FIFO in place of the file does not block") {
   test::ConfigHome home;
   REQUIRE(::mkfifo(home.path("fifo").c_str(), 0600) == 0);
