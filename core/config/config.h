@@ -97,9 +97,9 @@ ConfigSources process_sources();
 
 // Reads and merges. Missing store fields are not an error here (config show works without): see
 // require_store(). bad_config: malformed JSON5 (file, line, column, what was expected), unknown key (with the
-// nearest known one), wrong type, value out of range, a file named by --config that does not exist, a
-// SecretRef of a needed secret that cannot be resolved. usage: a setting of the command line, or the
-// profile's name.
+// nearest known one), wrong type, value out of range, a file named by --config that does not exist, a file
+// that is a symbolic link to nothing, a SecretRef of a needed secret that cannot be resolved. usage: a
+// setting of the command line, or the profile's name.
 Result<LoadedConfig> load_config(ConfigSources const& sources);
 
 // What is missing to reach a store: bucket, keyId, applicationKey (not for file://), each by name and with

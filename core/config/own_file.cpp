@@ -2,8 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <filesystem>
+#include <optional>
 
 #include <boost/json/object.hpp>
+#include <sys/stat.h>
 
 #include "core/config/config_file.h"
 #include "core/config/json5.h"
@@ -46,7 +50,7 @@ class FileReader {
         for (auto const& member : entry.value().get_object())
           B2B_TRY(read_key(name + "." + std::string(member.key()), member.value(), into));
       } else if (name.find('.') != std::string::npos) {
-        return unknown(name);  // members of an object are written inside it
+        return find_key(name) != nullptr ? written_flat(name) : unknown(name);
       } else {
         B2B_TRY(read_key(name, entry.value(), into));
       }
@@ -78,6 +82,13 @@ class FileReader {
         "See docs/configuration.md for all keys");
   }
 
+  // "limits.upload" as a key of the file itself: messages and the command line name it so, the file does not.
+  Error written_flat(std::string const& name) const {
+    std::size_t const dot = name.find('.');
+    return problem(
+        name, name + " must be written as " + name.substr(0, dot) + ": { " + name.substr(dot + 1) + ": … }");
+  }
+
   Error problem(std::string const& key, std::string const& message, std::string advice = {}) const {
     std::string where = path_;
     if (auto const found = positions_.find(key); found != positions_.end())
@@ -89,6 +100,23 @@ class FileReader {
   Json5Positions const& positions_;
   std::string const& home_;
 };
+
+// A link whose file was moved away: the file is meant to be there, so it is neither passed over nor taken for
+// a failure that may pass. nullopt for anything else.
+std::optional<Error> broken_link(std::string const& path) {
+  std::error_code not_a_link;
+  std::string const target = std::filesystem::read_symlink(path, not_a_link).string();
+  struct stat status {};
+  if (not_a_link || ::stat(path.c_str(), &status) == 0) return std::nullopt;
+  std::string_view wrong;
+  if (errno == ENOENT || errno == ENOTDIR) wrong = ", which does not exist";
+  if (errno == ELOOP) wrong = ", which leads back to it";
+  if (wrong.empty()) return std::nullopt;
+  return make_error(
+      Condition::bad_config,
+      "the configuration file " + path + " is a symbolic link to " + printable(target) + std::string(wrong),
+      "Correct the link, or remove it", path);
+}
 
 bool holds_secrets(Layer const& layer) {
   auto const& values = layer.values();
@@ -160,6 +188,7 @@ Result<OwnFile> read_own_file(ConfigSources const& sources, std::string_view pro
     }
   }
   if (result.path.empty()) return result;
+  if (auto const broken = broken_link(result.path)) return *broken;
 
   B2B_ASSIGN(ConfigFile file, read_config_file(result.path, file_bytes_max, "read the configuration file"));
   Json5Positions positions;

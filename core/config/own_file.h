@@ -29,8 +29,8 @@ struct OwnFile {
 };
 
 // Reads sources.config_file, or the first place that has a file. Errors: bad_config for a malformed file, an
-// unknown key, a wrong value, or a file named by --config that does not exist; permission when it may not be
-// read.
+// unknown key, a wrong value, a file named by --config that does not exist, or a symbolic link to nothing;
+// permission when it may not be read.
 Result<OwnFile> read_own_file(ConfigSources const& sources, std::string_view profile);
 
 // Reads applicationKeyFile and encryptionKeyFile where a layer has them and no layer above has the key

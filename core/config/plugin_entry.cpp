@@ -5,9 +5,10 @@
 
 #include <boost/json/object.hpp>
 
+#include "core/config/agent_directories.h"
 #include "core/config/config_file.h"
-#include "core/config/dotenv.h"
 #include "core/config/openclaw_config.h"
+#include "core/config/openclaw_variables.h"
 #include "core/config/schema.h"
 #include "core/config/secret_ref.h"
 #include "core/config/sources.h"
@@ -19,74 +20,6 @@ namespace b2b {
 namespace {
 
 constexpr std::array<std::string_view, 2> plugin_ids{"b2-backup", "openclaw-b2-backup"};
-constexpr std::uint64_t dotenv_bytes_max = 1ull << 20;
-
-// OpenClaw's variables, highest first: the process environment, <stateDir>/.env, the `env` block of
-// openclaw.json. What is set is never overridden. Read when first asked for.
-// (https://docs.openclaw.ai/environment)
-class Variables {
- public:
-  Variables(ConfigSources const& sources, std::string const& state_dir, OpenClawConfig& config,
-            std::vector<std::string>& warnings)
-      : sources_(sources), dotenv_path_(join_path(state_dir, ".env")), config_(config), warnings_(warnings) {}
-
-  std::optional<std::string> find(std::string_view name) {
-    if (std::string_view const value = variable(sources_, name); !value.empty()) return std::string(value);
-    read_dotenv();
-    if (auto const found = dotenv_.values.find(name);
-        found != dotenv_.values.end() && !found->second.empty()) {
-      used_dotenv_ = true;
-      return found->second;
-    }
-    return from_env_block(name);
-  }
-
-  std::string const& dotenv_path() const { return dotenv_path_; }
-
-  // Once all is resolved: is the .env that gave us values open to others?
-  void warn_if_open() {
-    if (!used_dotenv_) return;
-    if (auto warning = open_secrets_warning(dotenv_path_, dotenv_mode_, "secrets"))
-      warnings_.push_back(*warning);
-  }
-
- private:
-  void read_dotenv() {
-    if (dotenv_read_) return;
-    dotenv_read_ = true;
-    auto const file = read_config_file(dotenv_path_, dotenv_bytes_max, "read OpenClaw's variables in");
-    if (!file && file.error().condition == Condition::not_found) return;
-    if (!file) {
-      warnings_.push_back(file.error().text());
-      return;
-    }
-    dotenv_ = parse_dotenv(file->text);
-    dotenv_mode_ = file->mode;
-  }
-
-  // env: {NAME: "value"} or env: {vars: {NAME: "value"}}
-  std::optional<std::string> from_env_block(std::string_view name) {
-    for (bool const in_vars : {true, false}) {
-      auto const value = in_vars ? config_.at({"env", "vars", name}) : config_.at({"env", name});
-      if (!value) {
-        warnings_.push_back(value.error().text());
-        return std::nullopt;
-      }
-      if (*value && (*value)->is_string() && !(*value)->get_string().empty())
-        return std::string((*value)->get_string());
-    }
-    return std::nullopt;
-  }
-
-  ConfigSources const& sources_;
-  std::string const dotenv_path_;
-  OpenClawConfig& config_;
-  std::vector<std::string>& warnings_;
-  Dotenv dotenv_;
-  unsigned dotenv_mode_ = 0;
-  bool dotenv_read_ = false;
-  bool used_dotenv_ = false;
-};
 
 // A variable that holds one of our secrets must not end up in a bucket's or a folder's name.
 bool is_secret_variable(std::string_view name) {
@@ -189,7 +122,7 @@ class EntryReader {
 
   OpenClawConfig& config_;
   PluginEntry& entry_;
-  Variables variables_;
+  OpenClawVariables variables_;
   std::string const home_;
   std::string const label_;
 };
@@ -252,6 +185,8 @@ PluginEntry read_plugin_entry(ConfigSources const& sources, std::string const& s
     }
     wipe_json(**settings);
   }
+  auto const outside = warn_of_outside_directories(sources, state_dir, *config);
+  entry.warnings.insert(entry.warnings.end(), outside.begin(), outside.end());
   for (OpenClawConfigFile const& file : config->files())
     entry.files.push_back(file.path);
   return entry;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cmath>
 #include <limits>
 #include <optional>
 #include <vector>
@@ -176,13 +177,36 @@ std::optional<std::int64_t> whole_number(boost::json::value const& value) {
   return whole;
 }
 
-Result<boost::json::value> within_bounds(KeySpec const& key, std::int64_t number) {
-  if (number >= key.minimum && number <= key.maximum) return boost::json::value(number);
+Error out_of_bounds(KeySpec const& key, std::string const& number) {
   std::string const bounds = key.maximum == unlimited ? "at least " + std::to_string(key.minimum)
                                                       : "between " + std::to_string(key.minimum) + " and " +
                                                             std::to_string(key.maximum);
+  return make_error(Condition::bad_config, std::string(key.name) + " must be " + bounds + ", not " + number,
+                    {}, std::string(key.name));
+}
+
+Result<boost::json::value> within_bounds(KeySpec const& key, std::int64_t number) {
+  if (number >= key.minimum && number <= key.maximum) return boost::json::value(number);
+  return out_of_bounds(key, std::to_string(number));
+}
+
+// The error for a value that whole_number() does not take. Keys with numbers hold no secrets, so it is shown.
+Error not_whole(KeySpec const& key, std::string_view wanted, boost::json::value const& value) {
+  std::string number;
+  bool too_large = value.is_uint64();
+  if (too_large) {
+    number = std::to_string(value.get_uint64());
+  } else if (value.is_double()) {
+    char text[32];
+    auto const end = std::to_chars(text, text + sizeof text, value.get_double()).ptr;
+    number.assign(text, end);
+    too_large = std::trunc(value.get_double()) == value.get_double();
+  } else {
+    return must_be(key, wanted, value);
+  }
+  if (too_large && key.type == KeyType::integer) return out_of_bounds(key, number);
   return make_error(Condition::bad_config,
-                    std::string(key.name) + " must be " + bounds + ", not " + std::to_string(number), {},
+                    std::string(key.name) + " must be " + std::string(wanted) + ", not " + number, {},
                     std::string(key.name));
 }
 
@@ -194,7 +218,7 @@ Result<boost::json::value> check_size(KeySpec const& key, boost::json::value con
     return within_bounds(key, static_cast<std::int64_t>(*parsed));
   }
   auto const number = whole_number(value);
-  if (!number) return must_be(key, "a whole number of bytes or text like \"10MB\"", value);
+  if (!number) return not_whole(key, "a whole number of bytes or text like \"10MB\"", value);
   return within_bounds(key, *number);
 }
 
@@ -205,7 +229,7 @@ Result<boost::json::value> check_duration(KeySpec const& key, boost::json::value
   } else if (auto const seconds = whole_number(value)) {
     text = std::to_string(*seconds);
   } else {
-    return must_be(key, "a whole number of seconds or text like \"5m\"", value);
+    return not_whole(key, "a whole number of seconds or text like \"5m\"", value);
   }
   auto const parsed = parse_duration(text);
   if (!parsed) return named(key, parsed.error());
@@ -261,7 +285,7 @@ Result<boost::json::value> check_type(KeySpec const& key, boost::json::value con
       return value;
     case KeyType::integer: {
       auto const number = whole_number(value);
-      if (!number) return must_be(key, "a whole number", value);
+      if (!number) return not_whole(key, "a whole number", value);
       return within_bounds(key, *number);
     }
     case KeyType::size:

@@ -106,11 +106,14 @@ Result<Layer> credentials_layer(ConfigSources const& sources) {
   return layer;
 }
 
+std::string openclaw_home(ConfigSources const& sources) {
+  std::string home = expand_path(variable(sources, "OPENCLAW_HOME"), sources.working_directory, sources.home);
+  return home.empty() ? sources.home : home;
+}
+
 Layer defaults_layer(ConfigSources const& sources, std::string_view profile) {
   Layer layer;
-  std::string home = expand_path(variable(sources, "OPENCLAW_HOME"), sources.working_directory, sources.home);
-  if (home.empty()) home = sources.home;
-  std::string const state_dir = home + "/.openclaw";
+  std::string const state_dir = openclaw_home(sources) + "/.openclaw";
   if (profile.empty()) {
     layer.set("stateDir", boost::json::value(state_dir), "default");
   } else {

@@ -136,8 +136,10 @@ TEST_CASE("load: errors in the file say where") {
   CHECK(message("{\n  buckt: 'abc',\n}") == ":2:3: unknown key 'buckt'; the nearest known key is 'bucket'");
   CHECK(message("{limits: {\n uplaod: 1}}") ==
         ":2:2: unknown key 'limits.uplaod'; the nearest known key is 'limits.upload'");
-  CHECK(message("{'limits.upload': 1}") ==
-        ":1:2: unknown key 'limits.upload'; the nearest known key is 'limits.upload'");
+  CHECK(message("{'limits.upload': '1M'}") == ":1:2: limits.upload must be written as limits: { upload: … }");
+  CHECK(message("{'watch.push': true}") == ":1:2: watch.push must be written as watch: { push: … }");
+  CHECK(message("{'limits.uplaod': 1}") ==
+        ":1:2: unknown key 'limits.uplaod'; the nearest known key is 'limits.upload'");
   CHECK(message("{limits: 5}") == ":1:2: limits must be an object");
   CHECK(message("{bucket: 5}") == ":1:2: bucket must be text, not a number");
   CHECK(message("{bucket: 'abc' prefix: 'x'}") == ":1:16: expected ',' or '}' after a value, found 'p'");
@@ -160,6 +162,30 @@ TEST_CASE("load: --config") {
   CHECK(home.load().config.bucket == "other");
   home.sources.config_file = home.path(".config");
   CHECK(has(home.fail().message, "is not a regular file"));
+}
+
+TEST_CASE("load: a configuration file that is a symbolic link to nothing") {
+  test::ConfigHome home;
+  std::string const file = home.write_config("{}");
+  REQUIRE(::unlink(file.c_str()) == 0);
+  REQUIRE(::symlink("moved-away.json5", file.c_str()) == 0);
+  auto const refused = [&] {
+    Error const error = home.fail();
+    CHECK(exit_code_of(error.condition) == 65);
+    CHECK(error.subject == file);
+    return error.message;
+  };
+  std::string const expected =
+      "the configuration file " + file + " is a symbolic link to moved-away.json5, which does not exist";
+  CHECK(refused() == expected);  // it is not passed over for the next place
+  home.write("etc/config.json5", "{bucket: 'other'}");
+  CHECK(refused() == expected);
+  home.sources.config_file = file;
+  CHECK(refused() == expected);
+
+  REQUIRE(::unlink(file.c_str()) == 0);
+  REQUIRE(::symlink("config.json5", file.c_str()) == 0);  // to itself
+  CHECK(has(refused(), file));
 }
 
 TEST_CASE("load: a FIFO in place of the file does not block") {

@@ -89,7 +89,13 @@ TEST_CASE("schema: types") {
   CHECK(refused("bucket", nullptr) == "bucket must be text, not null");
   CHECK(refused("encrypt", "true") == "encrypt must be true or false, not text");
   CHECK(refused("keepSnapshots", "10") == "keepSnapshots must be a whole number, not text");
-  CHECK(refused("keepSnapshots", 1.5) == "keepSnapshots must be a whole number, not a number");
+  CHECK(refused("keepSnapshots", 1.5) == "keepSnapshots must be a whole number, not 1.5");
+  CHECK(refused("keepSnapshots", -0.25) == "keepSnapshots must be a whole number, not -0.25");
+  CHECK(refused("keepSnapshots", 1e20) == "keepSnapshots must be between 1 and 1000000, not 1e+20");
+  CHECK(refused("keepSnapshots", std::uint64_t{1} << 63) ==
+        "keepSnapshots must be between 1 and 1000000, not 9223372036854775808");
+  CHECK(refused("limits.upload", 0.5) ==
+        "limits.upload must be a whole number of bytes or text like \"10MB\", not 0.5");
   CHECK(refused("keepSnapshots", 0) == "keepSnapshots must be between 1 and 1000000, not 0");
   CHECK(refused("limits.transfers", 65) == "limits.transfers must be between 1 and 64, not 65");
   CHECK(refused("limits.upload", -1) == "limits.upload must be at least 0, not -1");
@@ -107,7 +113,7 @@ TEST_CASE("schema: types") {
   CHECK(refused("watch.quiet", true) ==
         "watch.quiet must be a whole number of seconds or text like \"5m\", not true or false");
   CHECK(refused("watch.quiet", 1.5) ==
-        "watch.quiet must be a whole number of seconds or text like \"5m\", not a number");
+        "watch.quiet must be a whole number of seconds or text like \"5m\", not 1.5");
   CHECK(refused("watch.quiet", -1).starts_with("watch.quiet \"-1\" is no length of time"));
   CHECK(refused("watch.quiet", "2d") == "watch.quiet must be between 0s and 1d, not 2d");
   CHECK(refused("stopTimeout", "500ms") == "stopTimeout must be between 1s and 1d, not 500ms");

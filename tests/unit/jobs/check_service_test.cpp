@@ -1,0 +1,52 @@
+#include "daemon/jobs/check_service.h"
+
+#include "tests/support/catch.h"
+
+using namespace b2b;
+using namespace b2b::jobs;
+
+namespace {
+
+Config with(std::string schedule, std::string timezone = {}) {
+  Config config;
+  config.service.schedule = std::move(schedule);
+  config.service.timezone = std::move(timezone);
+  return config;
+}
+
+// What is said about settings that are refused.
+std::string refused(Config const& config) {
+  auto const checked = check_service(config);
+  REQUIRE_FALSE(checked);
+  CHECK(checked.error().condition == Condition::bad_config);
+  CHECK(exit_code_of(checked.error().condition) == 65);
+  return checked.error().subject + ": " + checked.error().text();
+}
+
+bool has(std::string const& text, std::string_view part) { return text.find(part) != std::string::npos; }
+
+}  // namespace
+
+TEST_CASE("check_service: what is right") {
+  CHECK(check_service(Config{}));
+  for (char const* const schedule : {"", "off", "hourly", "daily", "@monthly", "30 3 * * *", "0 0 29 2 *"}) {
+    CAPTURE(schedule);
+    CHECK(check_service(with(schedule)));
+  }
+  CHECK(check_service(with("daily", "UTC")));
+}
+
+TEST_CASE("check_service: schedules that are none") {
+  std::string const nonsense = refused(with("nonsense"));
+  CHECK(nonsense.starts_with("schedule: "));
+  CHECK(has(nonsense, "\"nonsense\""));
+  CHECK(has(refused(with("61 * * * *")), "61"));
+  CHECK(has(refused(with("0 0 30 2 *")), "never fires"));
+}
+
+TEST_CASE("check_service: time zones that are none") {
+  std::string const nowhere = refused(with("daily", "Nowhere"));
+  CHECK(nowhere.starts_with("timezone: "));
+  CHECK(has(nowhere, "\"Nowhere\""));
+  CHECK(has(refused(with("off", "../../etc/passwd")), "there is no time zone"));
+}
