@@ -43,6 +43,12 @@ std::string ChangeSet::count_text() const {
   return not_kept_ == 0 ? count : count + " and more";
 }
 
+void ChangeSet::clock_is(TimePoint now) {
+  if (empty()) return;
+  first_change_ = std::min(*first_change_, now);
+  last_change_ = std::min(*last_change_, now);
+}
+
 ChangeSet ChangeSet::take() { return std::exchange(*this, ChangeSet()); }
 
 void ChangeSet::clear() { *this = ChangeSet(); }

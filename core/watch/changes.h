@@ -35,6 +35,7 @@ class ChangeSet {
   // For a person: "nothing", "3 files", "4096 files and more", "an unknown number of files".
   std::string count_text() const;
 
+  void clock_is(TimePoint now);  // times after it, from before the clock was set back, become it
   ChangeSet take();  // returns all and is empty then
   void clear();
 

@@ -28,7 +28,9 @@ std::chrono::seconds push_interval(QuietRule const& rule, std::uint64_t bytes_to
 
 // When to push; a time that is not after `now` means at once, nullopt means never (nothing changed). `last_push` is the start
 // of the last push, whatever caused it and however it ended; nullopt: none yet. `changes` are those since its start.
-// Ask again when any of the arguments changes. A wall clock that is set back delays a push by one interval at most.
+// Ask again when any of the arguments changes. Times after `now` are from before the clock was set back and count as now: who keeps
+// them must make them so as well (ChangeSet::clock_is), or each question starts the wait anew. Then the push is late by one interval
+// at most.
 std::optional<TimePoint> next_push(ChangeSet const& changes, QuietRule const& rule, std::uint64_t bytes_to_copy,
                                    std::optional<TimePoint> last_push, TimePoint now);
 

@@ -54,6 +54,9 @@ Clockwork::Due Clockwork::look(TimePoint now) {
   if (scheduled.remember) handled_ = scheduled.remember;
   if (scheduled.due_now) out.triggers.push_back(Trigger::schedule);
   out.look_again = scheduled.next;
+  // Times of before the clock was set back would hold changes until it has come that far again.
+  changes_.clock_is(now);
+  if (last_push_ && *last_push_ > now) last_push_ = now;
   if (!config_.watch.push) return out;
   QuietRule const rule{whole_seconds(config_.watch.quiet), whole_seconds(config_.watch.min_interval)};
   auto const change = next_push(changes_, rule, bytes_to_copy_, last_push_, now);

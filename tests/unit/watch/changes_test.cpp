@@ -86,3 +86,19 @@ TEST_CASE("what is taken is gone, and can be given back") {
   changes.add_all(unknown);
   CHECK(changes.unknown());
 }
+
+TEST_CASE("times of before the clock was set back become the present") {
+  ChangeSet changes;
+  changes.clock_is(noon);
+  CHECK(changes.empty());
+  changes.add("a", noon);
+  changes.add("b", noon + 1h);
+  changes.clock_is(noon + 2h);
+  CHECK(changes.last_change() == noon + 1h);
+  changes.clock_is(noon + 30min);
+  CHECK(changes.first_change() == noon);
+  CHECK(changes.last_change() == noon + 30min);
+  changes.clock_is(noon - 24h);
+  CHECK(changes.first_change() == noon - 24h);
+  CHECK(changes.last_change() == noon - 24h);
+}
