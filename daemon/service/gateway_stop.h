@@ -24,18 +24,22 @@ class GatewayStop {
     dropped,   // it was no stop after all
   };
   using Probe = std::function<GatewayState()>;
-  GatewayStop(boost::asio::any_io_executor executor, Probe probe, std::function<void(End)> ended);
+  // `interval`: between two looks; tests make it short.
+  GatewayStop(boost::asio::any_io_executor executor, Probe probe, std::function<void(End)> ended,
+              std::chrono::milliseconds interval = std::chrono::seconds(1));
 
   // A new hint while one is waited for prolongs it.
   void hint(std::string_view reason, std::chrono::milliseconds longest);
-  void cancel();
+  void cancel();                                  // nothing ends any more
   bool waiting() const { return waiting_; }
 
  private:
   void look();
+  void look_later();
   boost::asio::steady_timer timer_;
   Probe probe_;
   std::function<void(End)> ended_;
+  std::chrono::milliseconds interval_;
   bool waiting_ = false;
   bool real_ = false;
   std::optional<int> pid_;
