@@ -387,3 +387,27 @@ TEST_CASE("a file with too many extended attributes is backed up without some of
   CHECK(slim.complete);
   CHECK(slim.snapshot);
 }
+
+TEST_CASE("push: what is captured later has the later id, also after the clock was set back") {
+  using namespace std::chrono_literals;
+  Machine machine;
+  use_present_time(machine);
+  auto const first = machine.push_ok();
+  TimePoint const now = machine.clock.now();
+  auto const pushed_at = [&](TimePoint when, std::string const& text) {
+    machine.clock.set_wall(when);
+    machine.write("workspace/MEMORY.md", text);
+    auto const report = machine.push_ok();
+    REQUIRE(report.snapshot);
+    CHECK(machine.contents(*report.snapshot).at("workspace/MEMORY.md") == text);
+    return *report.snapshot;
+  };
+  auto const milliseconds = [&] { return std::chrono::floor<std::chrono::milliseconds>(machine.clock.now()); };
+  auto const back = pushed_at(now - 3h, "three hours back\n");
+  CHECK(back.time == first.snapshot->time + 1ms);
+  auto const right = pushed_at(now + 1h, "right again\n");
+  CHECK(right.time == milliseconds());
+  // Further than a day the ids do not follow: the ones that lie so far ahead were the mistake.
+  auto const far_back = pushed_at(now - 48h, "two days back\n");
+  CHECK(far_back.time == milliseconds());
+}

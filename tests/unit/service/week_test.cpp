@@ -2,7 +2,7 @@
 // state of its moment.
 #include <algorithm>
 
-#include "tests/unit/service/week.h"
+#include "tests/unit/service/week_story.h"
 
 using namespace b2b;
 using namespace std::chrono_literals;
@@ -56,7 +56,7 @@ TEST_CASE("week: schedules in Europe/Berlin over both changes of the clocks") {
   INFO(row.schedule << " from " << row.from);
   Week week({.start = utc(row.from), .schedule = row.schedule, .zone = "Europe/Berlin"});
   agent_at_work(week, utc(row.from), utc(row.until));
-  week.run_until(utc(row.until) - 31min);
+  week.run_until(utc(row.until) - 1min);
   auto const expected = of_trigger(row.expected, "schedule");
   CHECK(Week::texts(week.captured) == expected);
   CHECK(Week::texts(week.uploaded) == expected);
@@ -229,3 +229,20 @@ TEST_CASE("week: retention keeps ten and thins what changes caused") {
     CHECK(std::count(kept_times.begin(), kept_times.end(), thinned) == 0);
   week.check_that_all_restores();
 }
+
+TEST_CASE("week: changes go on being pushed while the clock is set back by a day") {
+  Week week({.start = utc("2026-03-25 09:00:00"), .schedule = "daily", .watch = true});
+  auto const write = [&week] { week.change(log_file); };
+  week.at(utc("2026-03-25 10:00:00"), write);
+  week.at(utc("2026-03-25 10:00:30"), write);   // would be pushed at 10:05:20
+  week.at(utc("2026-03-25 10:01:00"), [&] { week.set_wall_off_by(-23h); });
+  week.at(utc("2026-03-25 12:00:00"), write);
+  week.at(utc("2026-03-25 13:00:00"), [&] { week.set_wall_off_by(0s); });
+  week.at(utc("2026-03-25 13:10:00"), write);
+  week.run_until(utc("2026-03-25 14:00:00"));
+  CHECK(Week::texts(week.captured) ==
+        of_trigger({"03-25 10:00:20", "03-25 10:06:00", "03-25 12:00:20", "03-25 13:10:20"}, "change"));
+  week.check_that_all_restores();
+}
+
+TEST_CASE("week: a few days with everything in them") { b2b::test::tell_story(utc("2026-03-24 00:00:00")); }

@@ -1,0 +1,101 @@
+#include "daemon/service/auto_restore.h"
+
+#include <boost/json.hpp>
+
+#include "tests/unit/engine/push_fixture.h"
+
+using namespace b2b;
+using namespace b2b::service;
+using b2b::test::Machine;
+
+namespace {
+
+boost::json::value kept(std::string_view local, std::string_view restored) {
+  auto const text = keep_plugin_entry(local, restored);
+  REQUIRE(text);
+  CHECK(text->ends_with("\n"));
+  return boost::json::parse(*text);
+}
+
+AutoRestoreWish wish_of(Machine& machine) {
+  auto const context = machine.open();
+  auto const wish = wants_auto_restore(machine.config, *context.index, {});
+  REQUIRE(wish);
+  return *wish;
+}
+
+void empty_state(Machine& machine) {
+  machine.remove("workspace");
+  machine.remove("agents");
+}
+
+}  // namespace
+
+TEST_CASE("auto-restore: this machine's B2 fields stay, all else is the restored one's") {
+  auto const result = kept(R"(// as the installer wrote it
+    {plugins: {entries: {"b2-backup": {config: {bucket: "here"}}, other: {enabled: true}}}, port: 1})",
+                           R"({"port":2,"plugins":{"deny":["x"],"entries":{"b2-backup":{"config":{"bucket":"there"}},"mine":{}}}})");
+  CHECK(result == boost::json::parse(
+                      R"({"port":2,"plugins":{"deny":["x"],"entries":{"b2-backup":{"config":{"bucket":"here"}},"mine":{}}}})"));
+}
+
+TEST_CASE("auto-restore: the entry is added where the restored one has no place for it") {
+  auto const local = R"({"plugins":{"entries":{"openclaw-b2-backup":{"config":{"bucket":"here"}}}}})";
+  for (char const* restored : {"{}", R"({"plugins":{}})", R"({"plugins":null})", R"({"plugins":{"entries":null}})"}) {
+    INFO(restored);
+    auto const result = kept(local, restored);
+    CHECK(result.at("plugins").at("entries").at("openclaw-b2-backup").at("config").at("bucket") == "here");
+  }
+}
+
+TEST_CASE("auto-restore: what has no entry, or cannot be read, is left as it was restored") {
+  auto const entry = R"({"plugins":{"entries":{"b2-backup":{}}}})";
+  CHECK_FALSE(keep_plugin_entry("{}", entry));
+  CHECK_FALSE(keep_plugin_entry(R"({"plugins":{"entries":{"other":{}}}})", entry));
+  CHECK_FALSE(keep_plugin_entry(R"({"plugins":[]})", entry));
+  CHECK_FALSE(keep_plugin_entry("[]", entry));
+  CHECK_FALSE(keep_plugin_entry("{", entry));
+  CHECK_FALSE(keep_plugin_entry(entry, "{"));
+  CHECK_FALSE(keep_plugin_entry(entry, "[]"));
+  CHECK_FALSE(keep_plugin_entry(entry, R"({"plugins":[]})"));
+  CHECK_FALSE(keep_plugin_entry(entry, R"({"plugins":{"entries":"none"}})"));
+}
+
+TEST_CASE("auto-restore: wanted on a machine that is new, and only there") {
+  Machine machine;
+  SECTION("a state in use") {
+    auto const wish = wish_of(machine);
+    CHECK_FALSE(wish.wanted);
+    CHECK(wish.alarm.empty());
+  }
+  SECTION("as a new installation leaves it") {
+    empty_state(machine);
+    auto const wish = wish_of(machine);
+    CHECK(wish.wanted);
+    CHECK(wish.alarm.empty());
+  }
+  SECTION("no state directory at all") {
+    std::filesystem::remove_all(machine.config.state_dir);
+    CHECK(wish_of(machine).wanted);
+  }
+  SECTION("new, and it is switched off") {
+    empty_state(machine);
+    machine.config.service.auto_restore = false;
+    auto const wish = wish_of(machine);
+    CHECK_FALSE(wish.wanted);
+    CHECK(wish.alarm.empty());
+  }
+}
+
+TEST_CASE("auto-restore: an empty state that was backed up before is an alarm, never a restore") {
+  Machine machine;
+  SECTION("a snapshot was made") { machine.push_ok(); }
+  SECTION("the daemon remembers one") { REQUIRE(machine.open().index->set_value("last-good", "1 2026-02-19T12-00-00-000Z-1a2b3c4d")); }
+  CHECK_FALSE(wish_of(machine).wanted);
+  CHECK(wish_of(machine).alarm.empty());           // in use: all is well
+  empty_state(machine);
+  auto const wish = wish_of(machine);
+  CHECK_FALSE(wish.wanted);
+  CHECK(wish.alarm.find(machine.config.state_dir) != std::string::npos);
+  CHECK(wish.alarm.find("daemonctl restore latest") != std::string::npos);
+}
