@@ -34,8 +34,9 @@ struct WatchState {
 // A callback may stop or destroy the watcher. All must be set.
 struct WatchCallbacks {
   // `path` (bytes, relative to the root, "" is the root) was made, written, removed or moved, or got other metadata. For a
-  // directory: its entries, too; one that was moved or removed stands for all that was below it, and a polled one for
-  // what is or was directly in it. Whether the path is of interest is the owner's to say: excluded files in watched directories are named.
+  // directory: its entries, too; one that came, moved or was removed stands for all that is or was below it, also if it is
+  // back where it was; and a polled one for what is or was directly in it, unless that is now as it was at the last look.
+  // Whether the path is of interest is the owner's to say: excluded files in watched directories are named.
   std::function<void(std::string const& path)> changed;
   // Changes may have been missed: rescan. Also comes once after start(), when everything is watched: what changed before is
   // found by the scan, what changes after it is reported.

@@ -101,6 +101,24 @@ TEST_CASE("a renamed directory is watched under its new name, with what is in it
   CHECK_FALSE(w.changed.contains("a/x/y/file"));
 }
 
+TEST_CASE("a directory that moves away and back stands for what changed in it meanwhile") {
+  Watched w;
+  w.make("a/deep");
+  w.write("a/deep/file");
+  w.start();
+  w.move("a", "b");
+  w.remove("b/deep/file");
+  w.move("b", "a");
+  w.settle();
+  // The same directory as before, and the file is not named: its event came from a watch that the move had ended.
+  CHECK(w.changed == std::set<std::string>{"a", "a/deep", "b", "settle-1"});
+  w.changed.clear();
+  w.write("a/deep/file");
+  w.settle();
+  CHECK(w.changed.contains("a/deep/file"));
+  CHECK(w.desynced.empty());
+}
+
 TEST_CASE("a directory that moves out of the tree is no longer watched, one that moves in is") {
   Watched w;
   w.make("leaves/deep");

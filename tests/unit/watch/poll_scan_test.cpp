@@ -74,6 +74,16 @@ TEST_CASE("a change is reported as its directory, once") {
   CHECK(s.round() == Paths{"", "d", "d/new"});
 }
 
+TEST_CASE("a directory that moves away and back between two rounds has not changed") {
+  Scanned s;
+  s.round(true);
+  REQUIRE(::rename((s.root + "/c").c_str(), (s.root + "/d").c_str()) == 0);
+  REQUIRE(::rename((s.root + "/d").c_str(), (s.root + "/c").c_str()) == 0);
+  CHECK(s.round().empty());
+  REQUIRE(::rename((s.root + "/c").c_str(), (s.root + "/d").c_str()) == 0);
+  CHECK(s.round() == Paths{"", "d"});
+}
+
 TEST_CASE("a file that keeps its size and its mtime is found by its ctime") {
   Scanned s;
   s.round(true);
