@@ -399,7 +399,7 @@ struct Coordinator::Impl {
       }
       changed.notify_all();
     }
-    if (done.empty()) return;
+    if (done.empty()) return tell("queued", {});  // next_wake() may be another one now
     if (!in_store) nothing_changed(report);
     for (JobPointer const& job : done) end_push(job, report);
   }
@@ -454,7 +454,7 @@ struct Coordinator::Impl {
       }
       changed.notify_all();
     }
-    if (done) return;
+    if (done) return tell("uploads-ended", {});  // next_wake() may be another one now
     Error error = done.error();
     if (error.condition != Condition::cancelled) push_failed(error);
     error.message = "it is captured and waits on this machine, but could not be uploaded yet: " + error.message;
