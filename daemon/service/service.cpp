@@ -7,6 +7,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/json.hpp>
 #include <thread>
+#include <utility>
 
 #include "core/config/changes.h"
 #include "core/engine/lock.h"
@@ -277,10 +278,13 @@ void Service::look() {
     if (auto const kept = index_->set_value("schedule-handled", text); !kept) log_warning(kept.error().text());
     scheduled_text_ = text;
   }
-  auto const set = due.look_again ? wall_timer_->set(*due.look_again) : wall_timer_->clear();
+  check_stale();
+  // A backup grows stale by time alone, also when nothing is scheduled.
+  auto look_again = due.look_again;
+  if (auto const stale = stale_at(); stale && !stale_told_ && (!look_again || *stale < *look_again)) look_again = stale;
+  auto const set = look_again ? wall_timer_->set(*look_again) : wall_timer_->clear();
   if (!set) log_error(set.error().text());
   coordinator_->tick();
-  check_stale();
   arm_coordinator();
 }
 
@@ -305,7 +309,7 @@ void Service::on_event(std::string const& name, json::object const& data) {
     return value != nullptr && value->is_string() ? std::string(value->as_string()) : std::string();
   };
   if (name == "uploaded" || (name == "job" && data.if_contains("unchanged") != nullptr && data.at("ok").as_bool())) {
-    stale_told_ = false;
+    if (std::exchange(stale_told_, false)) look();  // the next alarm has its time
     follow_up_->succeeded(text("snapshot"), json::serialize(data));
   } else if (name == "failed") {
     log_warning("a backup failed: " + text("error"));
@@ -319,11 +323,17 @@ void Service::on_event(std::string const& name, json::object const& data) {
   write_metrics();
 }
 
-void Service::check_stale() {
+std::optional<TimePoint> Service::stale_at() const {
   auto const limit = clockwork_->stale_after(clock_.now());
+  if (!limit) return std::nullopt;
+  return coordinator_->status().last_good_time.value_or(started_) + *limit;
+}
+
+void Service::check_stale() {
+  auto const limit = stale_at();
+  if (!limit || clock_.now() < *limit || stale_told_) return;
   auto const status = coordinator_->status();
   TimePoint const since = status.last_good_time.value_or(started_);
-  if (!limit || clock_.now() - since < *limit || stale_told_) return;
   stale_told_ = true;
   auto const hours = std::chrono::duration_cast<std::chrono::hours>(clock_.now() - since).count();
   std::string const what = "the last good backup is " + std::to_string(hours) + " hours old" +

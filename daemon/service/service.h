@@ -65,6 +65,7 @@ class Service {
   void reload();
   void stop();
   void watchdog();
+  std::optional<TimePoint> stale_at() const;  // nullopt: nothing says how old is too old
   void check_stale();
   void update_status_line();
   void write_metrics();
