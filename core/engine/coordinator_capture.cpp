@@ -193,7 +193,7 @@ void Coordinator::Impl::settle(std::vector<JobPointer> const& served, Trigger tr
     }
     changed.notify_all();
   }
-  if (done.empty()) return;
+  if (done.empty()) return tell("queued", {});  // next_wake() may be another one now
   if (!in_store) nothing_changed(report);
   for (JobPointer const& job : done) end_push(job, report);
 }

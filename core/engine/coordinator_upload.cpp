@@ -48,7 +48,7 @@ void Coordinator::Impl::upload() {
     }
     changed.notify_all();
   }
-  if (done) return;
+  if (done) return tell("uploads-ended", {});  // next_wake() may be another one now
   Error error = done.error();
   if (error.condition != Condition::cancelled) push_failed(error);
   error.message = "it is captured and waits on this machine, but could not be uploaded yet: " + error.message;

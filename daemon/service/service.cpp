@@ -7,6 +7,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/json.hpp>
 #include <thread>
+#include <utility>
 
 #include "core/config/changes.h"
 #include "core/engine/lock.h"
@@ -292,12 +293,12 @@ void Service::look() {
   }
   // A run that is due is handled when its capture is made: should we die before, it is caught up.
   if (due.triggers.empty()) keep_schedule();
+  check_stale();
   auto wake = due.look_again;
   if (auto const stale = stale_time(); stale && !stale_told_ && (!wake || *stale < *wake)) wake = stale;
   auto const set = wake ? wall_timer_->set(*wake) : wall_timer_->clear();
   if (!set) log_error(set.error().text());
   coordinator_->tick();
-  check_stale();
   arm_coordinator();
 }
 
@@ -330,7 +331,7 @@ void Service::on_event(std::string const& name, json::object const& data) {
   };
   auto const* const unchanged = data.if_contains("unchanged");
   if (name == "uploaded" || (name == "job" && unchanged != nullptr && unchanged->as_bool())) {
-    stale_told_ = false;
+    if (std::exchange(stale_told_, false)) look();  // the next alarm has its time
     follow_up_->succeeded(text("snapshot"), json::serialize(data));
   } else if (name == "failed") {
     log_warning("a backup failed: " + text("error"));

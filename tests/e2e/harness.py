@@ -118,33 +118,48 @@ class Gate:
             self.listener = socket.create_server(("127.0.0.1", self.port))
             threading.Thread(target=self._accept, args=(self.listener,), daemon=True).start()
 
+    def close(self):
+        self.set("refuse")
+
     def _accept(self, listener):
         while True:
             try:
                 near, _ = listener.accept()
             except OSError:
                 return
-            with self.lock:
-                self.connections.add(near)
-                if self.mode != "open":
-                    continue
-                far = socket.create_connection(("127.0.0.1", self.server_port))
-                self.connections.add(far)
-            for one, other in ((near, far), (far, near)):
-                threading.Thread(target=self._copy, args=(one, other), daemon=True).start()
+            threading.Thread(target=self._serve, args=(near,), daemon=True).start()
 
-    def _copy(self, one, other):
+    def _serve(self, near):
+        with near, socket.socket() as far:
+            with self.lock:
+                ends = {near, far} if self.mode == "open" else {near}
+                self.connections |= ends
+            try:
+                if far in ends:
+                    far.connect(("127.0.0.1", self.server_port))
+                    back = threading.Thread(target=self._copy, args=(far, near), daemon=True)
+                    back.start()
+                    self._copy(near, far)
+                    back.join()
+                else:
+                    while near.recv(1 << 16):
+                        pass
+            except OSError:
+                pass
+            with self.lock:
+                self.connections -= ends
+
+    def _copy(self, source, sink):
         try:
-            while data := one.recv(1 << 16):
-                other.sendall(data)
+            while data := source.recv(1 << 16):
+                sink.sendall(data)
         except OSError:
             pass
-        with self.lock:
-            for end in (one, other):
-                try:
-                    end.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    pass
+        for end in (source, sink):
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
 
 
 class Machine:
@@ -364,7 +379,7 @@ class Daemon:
 
     def memory(self):
         """VmRSS in bytes."""
-        for line in open(f"/proc/{self.pid}/status", encoding="ascii"):
+        for line in pathlib.Path(f"/proc/{self.pid}/status").read_text().splitlines():
             if line.startswith("VmRSS:"):
                 return int(line.split()[1]) * 1024
         raise AssertionError("no VmRSS")

@@ -55,6 +55,31 @@ class Life(unittest.TestCase):
             daemon.post("/v1/push", {"dry": True})
         self.assertEqual((refused.exception.status, refused.exception.code), (400, "usage"))
 
+    def test_pushes_without_a_pause(self):
+        """A capture that ends while the one before is pruned is uploaded too, and its caller hears of it."""
+        self.machine.configure(keepSnapshots=1)
+        daemon = self.daemon()
+        daemon.until_backed_up()
+        for version in range(20):
+            self.machine.write("workspace/MEMORY.md", f"version {version}\n")
+            self.assertTrue(daemon.post("/v1/push", timeout=30)["snapshot"])
+        daemon.until(lambda s: not s["jobs"] and not s["queue"] and s["bucket"]["snapshots"] == 1, "pruning")
+
+    def test_a_compaction_while_the_daemon_prunes(self):
+        """Its upload waits for the interval, and then begins although nothing else happens."""
+        fake = FakeS3("--latency-ms", 300)
+        self.addCleanup(fake.stop)
+        self.machine.configure(endpoint=None, encryptionKey=None)
+        self.machine.use_fake(fake, compactionUploadInterval="4s")
+        daemon = self.daemon()
+        daemon.until_backed_up()
+        self.machine.write("workspace/MEMORY.md", "one\n")
+        first = daemon.notify("before_compaction")["snapshot"]
+        daemon.until(lambda s: s["lastGood"]["snapshot"] == first, "the first upload")
+        self.machine.write("workspace/MEMORY.md", "two\n")
+        second = daemon.notify("before_compaction")["snapshot"]
+        daemon.until(lambda s: s["lastGood"]["snapshot"] == second, "the second upload", 30)
+
     def test_a_change_is_pushed_and_the_push_itself_is_no_change(self):
         self.machine.configure(watch={"push": True, "quiet": "1s", "minInterval": "1s"})
         daemon = self.daemon()

@@ -16,6 +16,7 @@ class StoreAway(unittest.TestCase):
         self.fake = FakeS3()
         self.addCleanup(self.fake.stop)
         self.gate = Gate(self.fake.port)
+        self.addCleanup(self.gate.close)
         self.machine = Machine().use_s3(self.gate.url, self.fake.key_id, self.fake.key, self.fake.bucket, region="us-west-004",
                                         schedule="off", compactionUploadInterval="0s", keepSnapshots=1000,
                                         limits={"retrySeconds": RETRY_SECONDS})
