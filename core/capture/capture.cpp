@@ -47,14 +47,6 @@ Skip skip_for(std::string const& path, Error const& error) {
   }
 }
 
-// The name of the database whose sidecar this would be; empty: the name is no sidecar's.
-std::string database_of_sidecar(std::string const& path) {
-  for (auto const suffix : sidecar_suffixes)
-    if (path.ends_with(suffix) && path.size() > suffix.size() && path[path.size() - suffix.size() - 1] != '/')
-      return path.substr(0, path.size() - suffix.size());
-  return {};
-}
-
 class Capture {
  public:
   Capture(ScanItem const& item, std::shared_ptr<Spool> const& spool, CaptureOptions const& options, Clock& clock,
@@ -226,7 +218,7 @@ class Capture {
       if (attempt > 1) wait_for_writer(attempt - 1, stop_);
       B2B_ASSIGN(bool const kept, try_raw());
       if (!kept) continue;
-      warn("failed its check (" + copied.problem + "); kept as it is");
+      skip(damaged_skip(item_.entry.path, copied.problem));
       return {};
     }
     return make_error(Condition::changed, "is damaged (" + copied.problem + "), and changed each time it was being copied");
@@ -314,6 +306,18 @@ Result<CaptureResult> capture_file(ScanItem const& item, std::shared_ptr<Spool> 
                                    Clock& clock, std::stop_token const& stop) {
   B2B_ASSERT(item.entry.type == EntryType::file);
   return Capture(item, spool, options, clock, stop).run();
+}
+
+std::string database_of_sidecar(std::string const& path) {
+  for (auto const suffix : sidecar_suffixes)
+    if (path.ends_with(suffix) && path.size() > suffix.size() && path[path.size() - suffix.size() - 1] != '/')
+      return path.substr(0, path.size() - suffix.size());
+  return {};
+}
+
+Skip damaged_skip(std::string const& path, std::string_view problem) {
+  std::string const why = problem.empty() ? std::string() : " (" + std::string(problem) + ")";
+  return {path, SkipReason::damaged, "is damaged" + why + "; kept as it is"};
 }
 
 bool unchanged_since(Entry const& previous, StatKey const& now) {

@@ -33,8 +33,8 @@ struct CapturedFile {
 
 struct CaptureResult {
   std::vector<CapturedFile> files;   // usually one; a damaged database comes with its raw sidecars ("…-wal", "…-journal")
-  std::vector<Skip> skips;           // why there is none
-  std::vector<std::string> warnings; // "agents/a/agent/x.sqlite: failed its check (…); kept as it is"
+  std::vector<Skip> skips;           // why there is none; or what is wrong with it (SkipReason::damaged, attributes)
+  std::vector<std::string> warnings; // "agents/a/agent/x.sqlite: could not be checked in full (…)"
 };
 
 // Captures a regular file. May be called from many threads. Database files are known by their header
@@ -43,7 +43,7 @@ struct CaptureResult {
 // means another try; a file that only grew during every try is cut at the length it had (Entry::cut).
 // Databases: read-only connection, sqlite3_backup in one step(-1) inside a read transaction; the copy is made a single
 // file (journal_mode=DELETE), checked with quick_check, scrubbed; a copy that fails the check, or a source that SQLite
-// cannot read, is kept raw with its sidecars, `damaged`. A copy that cannot be scrubbed is skipped as unreadable.
+// cannot read, is kept raw with its sidecars, `damaged`, and comes with a skip that says so. A copy that cannot be scrubbed is skipped as unreadable.
 // A database's "-wal", "-shm" or "-journal" is never taken for itself: by_rule.
 // A file that alone does not fit on the spool's disk is skipped as no_space.
 // Only a stop (cancelled) or a spool disk that is full for small files too (no_space, Spool::is_full()) is an Error;
@@ -52,8 +52,8 @@ Result<CaptureResult> capture_file(ScanItem const& item, std::shared_ptr<Spool> 
                                    Clock& clock, std::stop_token const& stop);
 
 // The rest for a database that was captured with check_later: checks the copy at `path`, takes the secrets out (`path` is
-// replaced) and completes `entry`. A copy that fails its check is kept as it is, `damaged`; one that may not be kept
-// (scrub_secrets, see CaptureOptions) is answered with a skip and must be removed by the caller. May be called again after
+// replaced) and completes `entry`. A copy that fails its check stays as it is, `damaged`, and the skip says so; any other
+// skip means that it may not be kept (scrub_secrets, see CaptureOptions) and must be removed by the caller. May be called again after
 // a crash. Errors: cancelled, no_space, io.
 struct FinishedDatabase {
   std::optional<Skip> skip;
@@ -61,6 +61,12 @@ struct FinishedDatabase {
 };
 Result<FinishedDatabase> finish_database(std::string const& path, Entry& entry, CaptureOptions const& options,
                                          std::stop_token const& stop);
+
+// The name of the database whose sidecar ("…-wal", "-shm", "-journal") this would be; empty: the name is no sidecar's.
+std::string database_of_sidecar(std::string const& path);
+
+// What a database that failed its check is reported with.
+Skip damaged_skip(std::string const& path, std::string_view problem);
 
 // Is this entry unchanged since `previous` was captured? Pure. True only when the stat keys are equal and known, and the
 // file's times lie more than 2 s before that capture began (so that a second change within the clock's grain is not

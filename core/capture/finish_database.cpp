@@ -38,7 +38,7 @@ Result<FinishedDatabase> finish_database(std::string const& path, Entry& entry, 
       return out;
     }
     entry.damaged = true;
-    out.warning = what_of(entry, "failed its check (" + checked.problem + "); kept as it is");
+    out.skip = damaged_skip(entry.path, checked.problem);
     B2B_TRY(complete(path, entry, stop));
     return out;
   }

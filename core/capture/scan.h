@@ -25,6 +25,7 @@ enum class SkipReason {
   unstable,      // changed during every try
   no_space,      // alone too large for the spool's disk
   attributes,    // it is there, but some of its extended attributes are not: they are over the limit
+  damaged,       // a database that failed its check: it is there as it is, with its sidecars
 };
 
 struct Skip {

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <limits>
@@ -132,6 +133,8 @@ class DurableCapture {
     context_.progress->files_total = plan_.to_capture;
     context_.progress->bytes_total = plan_.to_capture_bytes;
     B2B_TRY(capture_bodies());
+    B2B_TRY(count_gone_sidecars(plan_));
+    report_.deleted = plan_.deleted;
     report_.complete = report_.skipped.empty();
     bool const same = stored_ == 0 && plan_.deleted == 0 && !plan_.metadata_changed;
     B2B_ASSIGN(auto const base_complete, base_->catalog.meta("complete"));
@@ -273,7 +276,14 @@ Result<void> finish_one(EngineContext& context, QueuedCapture capture) {
   CaptureOptions const options = capture_options(context.config);
   std::vector<CatalogEntry> rows;
   B2B_TRY(catalog.for_each([&](CatalogEntry&& row) -> Result<void> {
-    if (row.state == number_of(PlanState::unchecked)) rows.push_back(std::move(row));
+    if (row.state == number_of(PlanState::unchecked)) {
+      rows.push_back(std::move(row));
+    } else if (row.entry.damaged && row.entry.database) {
+      // Checked before a crash that came between the catalog and the record; or named already.
+      bool const named = std::any_of(capture.skipped.begin(), capture.skipped.end(),
+                                     [&](Skip const& skip) { return skip.path == row.entry.path; });
+      if (!named) capture.skipped.push_back(damaged_skip(row.entry.path, {}));
+    }
     return {};
   }));
   for (CatalogEntry& row : rows) {
@@ -283,8 +293,9 @@ Result<void> finish_one(EngineContext& context, QueuedCapture capture) {
     std::string const path = join_path(join_path(capture.folder, "bodies"), place->file);
     B2B_ASSIGN(auto finished, finish_database(path, row.entry, options, context.stop));
     if (!finished.warning.empty()) capture.warnings.push_back(std::move(finished.warning));
-    if (finished.skip) {
-      capture.skipped.push_back(std::move(*finished.skip));
+    bool const left_out = finished.skip && finished.skip->reason != SkipReason::damaged;
+    if (finished.skip) capture.skipped.push_back(std::move(*finished.skip));
+    if (left_out) {
       if (::unlink(path.c_str()) != 0 && errno != ENOENT) return errno_error(errno, "remove", path);
       B2B_TRY(catalog.erase(row.entry.path));
       continue;

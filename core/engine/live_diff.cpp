@@ -94,8 +94,8 @@ class LiveState {
   }
 
   Result<void> skipped(Skip const& skip) {
-    if (skip.reason == SkipReason::attributes) {
-      notes_.push_back(printable(skip.path) + ": " + skip.detail);
+    if (skip.reason == SkipReason::attributes || skip.reason == SkipReason::damaged) {
+      notes_.push_back(printable(skip.path) + (skip.reason == SkipReason::damaged ? " " : ": ") + skip.detail);
       return {};  // itself it is compared
     }
     if (++skips_ <= skips_named) notes_.push_back(printable(skip.path) + " could not be compared: " + skip.detail);

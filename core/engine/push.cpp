@@ -91,6 +91,8 @@ Result<void> push_locked(EngineContext& context, PushOptions const& options, Pus
   context.progress->phase = "uploading";
   PushRun run(context, plan, base ? &*base : nullptr, report);
   B2B_TRY(run.capture_changes());
+  B2B_TRY(count_gone_sidecars(plan));
+  report.deleted = plan.deleted;
   bool const complete_again = !base_complete && report.skipped.empty();
   if (!run.anything_changed() && !complete_again) {
     report.unchanged = true;
@@ -113,6 +115,7 @@ Result<void> push_locked(EngineContext& context, PushOptions const& options, Pus
   B2B_ASSIGN(SnapshotInfo const info, run.commit(options.trigger));
   report.snapshot = info.id;
   report.files = info.files;
+  report.complete = info.complete;
   base.reset();
   B2B_TRY(keep_as_base(context, plan, info));
   if (alarm) {

@@ -135,6 +135,10 @@ Result<void> compare_all(PushPlan& plan, Base* base) {
     if (old.entry.type == EntryType::file) ++plan.base_files;
     B2B_ASSIGN(auto const now, plan.catalog->find(old.entry.path));
     bool const gone = !now || now->entry.type != old.entry.type;
+    if (!now && old.entry.damaged) {
+      plan.base_sidecars.push_back(old.entry.path);
+      return {};
+    }
     if (gone && old.entry.type == EntryType::file) ++plan.deleted;
     if (gone && old.entry.type != EntryType::file) plan.metadata_changed = true;
     return {};
@@ -149,6 +153,15 @@ Result<void> check_not_emptied(PushPlan const& plan, std::string const& state_di
                     "the state directory " + state_dir + " holds no file that would be backed up, and the last snapshot had " +
                         std::to_string(plan.base_files) + ": no snapshot of nothing is made",
                     "Is its disk mounted? daemonctl restore latest brings the last snapshot back", state_dir);
+}
+
+Result<void> count_gone_sidecars(PushPlan& plan) {
+  for (std::string const& path : plan.base_sidecars) {
+    B2B_ASSIGN(auto const now, plan.catalog->find(path));
+    if (!now) ++plan.deleted;
+  }
+  plan.base_sidecars.clear();
+  return {};
 }
 
 bool vanished_alarm(PushPlan const& plan) {
@@ -237,12 +250,29 @@ bool same_as_before(Entry const& a, CatalogEntry const& before) {
          a.hard_link_of == b.hard_link_of && same_time;
 }
 
+namespace {
+
+// Unchanged bodies may be captured a second time, to be sent again.
+bool named_damaged(PushReport const& report, Skip const& skip) {
+  return skip.reason == SkipReason::damaged &&
+         std::any_of(report.skipped.begin(), report.skipped.end(), [&](Skip const& known) {
+           return known.reason == SkipReason::damaged && known.path == skip.path;
+         });
+}
+
+bool untouched_since(Entry before, StatKey const& now) {
+  before.damaged = false;  // for the pages that SQLite reads the stat keys say enough
+  return unchanged_since(before, now);
+}
+
+}  // namespace
+
 Result<std::vector<CapturedFile>> take_captured(Entry const& scanned, CaptureResult&& result, Base* base, Catalog& now,
                                                 bool only_changes, PushReport& report) {
   std::vector<CapturedFile> to_store;
   for (std::string& warning : result.warnings) report.warnings.push_back(std::move(warning));
   for (Skip& skip : result.skips) {
-    if (skip.reason != SkipReason::by_rule) report.skipped.push_back(std::move(skip));
+    if (skip.reason != SkipReason::by_rule && !named_damaged(report, skip)) report.skipped.push_back(std::move(skip));
   }
   if (result.files.empty()) {
     B2B_TRY(now.erase(scanned.path));
@@ -254,7 +284,11 @@ Result<std::vector<CapturedFile>> take_captured(Entry const& scanned, CaptureRes
     if (base != nullptr) {
       B2B_ASSIGN(before, base->catalog.find(file.entry.path));
     }
-    if (before && !file.unchecked && same_as_before(file.entry, *before)) {
+    // A copy of a database that was found damaged before, and was not touched since, need not be checked again for that.
+    bool const damaged_still = file.unchecked && only_changes && before && before->entry.damaged && before->entry.database &&
+                               !before->stored_name.empty() && untouched_since(before->entry, file.entry.stat);
+    if (damaged_still) report.skipped.push_back(damaged_skip(file.entry.path, {}));
+    if (before && (damaged_still || (!file.unchecked && same_as_before(file.entry, *before)))) {
       if (only_changes) {
         before->entry.stat = file.entry.stat;
         before->entry.captured_at_ns = file.entry.captured_at_ns;

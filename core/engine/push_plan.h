@@ -45,6 +45,7 @@ struct PushPlan {
   std::uint64_t to_capture_bytes = 0;
   std::uint64_t deleted = 0;         // files of the base that are gone
   std::uint64_t base_files = 0;
+  std::vector<std::string> base_sidecars;  // of damaged databases in the base: no scan finds them, a capture may
   bool metadata_changed = false;     // a directory or symlink is new, gone or different
   std::int64_t started_ns = 0;       // wall clock when the scan began
 };
@@ -72,6 +73,9 @@ Result<PushPlan> make_push_plan(EngineContext& context, Base* base, std::string 
 
 // Pure. refused: there is not one file, and the last snapshot had some. A snapshot of nothing would be the latest one.
 Result<void> check_not_emptied(PushPlan const& plan, std::string const& state_dir);
+
+// After the capture: sidecars of the base that did not come again are gone.
+Result<void> count_gone_sidecars(PushPlan& plan);
 
 // Pure. More than half of the files are gone: pruning waits for a person. And what to tell that person.
 bool vanished_alarm(PushPlan const& plan);

@@ -1,5 +1,8 @@
 #include "core/engine/push_run.h"
 
+#include <algorithm>
+
+#include "core/capture/capture.h"
 #include "core/engine/bucket.h"
 #include "core/engine/snapshot_info.h"
 #include "core/snapshot/layout.h"
@@ -124,15 +127,42 @@ bool PushRun::anything_changed() const {
   return base_ == nullptr || !base_->same_key || writer_ != nullptr || plan_.deleted > 0 || plan_.metadata_changed;
 }
 
+// A damaged database and its sidecars go together, whatever their sizes.
+bool PushRun::can_copy(CatalogEntry const& row) const {
+  return base_ != nullptr && base_->same_key &&
+         (row.entry.damaged || (row.stored_size > 0 && row.entry.size >= copy_from_bytes_));
+}
+
+// Sidecars are never captured for themselves: they come (or do not) with the capture of their database.
+Result<void> PushRun::forget_uncopied_sidecars() {
+  std::vector<std::string> forgotten;
+  B2B_TRY(for_each_in_state(PlanState::unchanged, [&](CatalogEntry&& row) -> Result<void> {
+    if (row.entry.damaged && !can_copy(row) && !database_of_sidecar(row.entry.path).empty())
+      forgotten.push_back(std::move(row.entry.path));
+    return {};
+  }));
+  return forget_sidecars(forgotten);
+}
+
+Result<void> PushRun::forget_sidecars(std::vector<std::string> const& paths) {
+  std::scoped_lock lock(mutex_);
+  for (std::string const& path : paths) {
+    B2B_ASSIGN(auto const database, plan_.catalog->find(database_of_sidecar(path)));
+    if (database && database->entry.damaged) B2B_TRY(plan_.catalog->erase(path));
+  }
+  return {};
+}
+
 Result<void> PushRun::bring_unchanged() {
   {
     std::scoped_lock lock(mutex_);
     B2B_TRY(begin());
   }
   only_changes_ = false;
+  B2B_TRY(forget_uncopied_sidecars());
   B2B_TRY(for_each_in_state(PlanState::unchanged, [&](CatalogEntry&& row) -> Result<void> {
     if (stage_->failed() || writer_->failed()) return {};
-    bool const copy = base_ != nullptr && base_->same_key && row.entry.size >= copy_from_bytes_ && row.stored_size > 0;
+    bool const copy = can_copy(row);
     if (!copy) {
       stage_->add(std::move(row.entry));
       return {};
@@ -154,6 +184,15 @@ Result<void> PushRun::bring_unchanged() {
   report_.warnings.push_back("objects of the last snapshot are missing or damaged in the store (" +
                              std::to_string(failed.size()) + "); they are uploaded again");
   base_->same_key = false;  // in doubt: nothing of it is copied any more
+  // A lost sidecar comes again with its database.
+  std::sort(failed.begin(), failed.end());
+  std::vector<std::string> databases;
+  for (std::string const& path : failed) {
+    std::string database = database_of_sidecar(path);
+    if (!database.empty() && !std::binary_search(failed.begin(), failed.end(), database)) databases.push_back(std::move(database));
+  }
+  B2B_TRY(forget_sidecars(failed));
+  failed.insert(failed.end(), databases.begin(), databases.end());
   return capture_all(failed);
 }
 

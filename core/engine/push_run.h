@@ -39,6 +39,9 @@ class PushRun {
   Result<void> begin();                         // makes ticket and writer, once; callers hold mutex_
   Result<void> upload_or_copy(CapturedFile&& file);
   Result<void> for_each_in_state(PlanState state, std::function<Result<void>(CatalogEntry&&)> const& visit);
+  bool can_copy(CatalogEntry const& row) const; // from the last snapshot, inside the store
+  Result<void> forget_uncopied_sidecars();
+  Result<void> forget_sidecars(std::vector<std::string> const& paths);  // those of damaged databases
   Result<void> capture_all(std::vector<std::string> const& paths);
 
   EngineContext& context_;

@@ -51,12 +51,14 @@ std::string_view reason_name(SkipReason reason) {
     case SkipReason::unstable: return "unstable";
     case SkipReason::no_space: return "no-space";
     case SkipReason::attributes: return "attributes";
+    case SkipReason::damaged: return "damaged";
   }
   return "unreadable";
 }
 
 SkipReason reason_of(std::string_view name) {
-  for (SkipReason const reason : {SkipReason::by_rule, SkipReason::vanished, SkipReason::unstable, SkipReason::no_space, SkipReason::attributes})
+  for (SkipReason const reason : {SkipReason::by_rule, SkipReason::vanished, SkipReason::unstable, SkipReason::no_space,
+                                  SkipReason::attributes, SkipReason::damaged})
     if (reason_name(reason) == name) return reason;
   return SkipReason::unreadable;
 }

@@ -142,7 +142,7 @@ class QueueUpload {
 
   Result<void> bring_along(CatalogEntry&& row) {
     B2B_ASSIGN(auto const holder, holder_of(row.entry));
-    if (holder && (row.entry.database || row.entry.size >= copy_from_bytes_)) {
+    if (holder && (row.entry.database || row.entry.damaged || row.entry.size >= copy_from_bytes_)) {
       copy_from(*holder, std::move(row.entry));
       return {};
     }
@@ -173,6 +173,8 @@ class QueueUpload {
         return;
       }
       ++newer_;
+      for (Skip& skip : result.skips)
+        if (skip.reason == SkipReason::damaged) report_.skipped.push_back(std::move(skip));
     }
     for (CapturedFile& file : result.files) writer_->upload(std::move(file));
   }

@@ -91,7 +91,7 @@ class RestoreJob {
     if (!info.complete)
       report_.notes.push_back(
           "this snapshot is incomplete: " + count_of(info.skipped_total, "file", "files") +
-          " could not be read, or not with all its attributes, when it was taken");
+          " could not be read, or not whole (damaged databases, attributes), when it was taken");
     if (in_place() && info.ours && !info.instance.empty() && info.instance != context_.instance.id)
       report_.notes.push_back("this snapshot was taken from another place: " + printable(info.state_dir) +
                               " on " + printable(info.host));

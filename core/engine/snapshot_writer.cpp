@@ -239,6 +239,7 @@ Result<SnapshotInfo> SnapshotWriter::commit(SnapshotInfo info, Catalog& catalog,
     if (stored_file(e)) {
       ++info.files;
       info.bytes += e.entry.size;
+      info.complete = info.complete && !e.entry.damaged;
     }
     return {};
   }));

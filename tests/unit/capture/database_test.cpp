@@ -167,9 +167,11 @@ TEST_CASE("a damaged database is kept as it is, with its sidecars") {
   place.write("state/openclaw.sqlite", bytes);
 
   auto const result = test::capture(place, "state/openclaw.sqlite");
-  REQUIRE(result.skips.empty());
   REQUIRE(result.files.size() == 2);
-  CHECK(result.warnings.size() == 1);
+  CHECK(result.warnings.empty());
+  REQUIRE(result.skips.size() == 1);
+  CHECK(result.skips[0].path == "state/openclaw.sqlite");
+  CHECK(result.skips[0].reason == SkipReason::damaged);
   CHECK(result.files[0].entry.path == "state/openclaw.sqlite");
   CHECK(result.files[1].entry.path == "state/openclaw.sqlite-wal");
   for (auto const& file : result.files) {

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "core/sqlite/sqlite.h"
 #include "tests/unit/engine/push_fixture.h"
 
 using namespace b2b;
@@ -317,6 +318,73 @@ TEST_CASE("push: stopped half-way it says so and the next one completes") {
   REQUIRE_FALSE(stopped);
   CHECK(stopped.error().condition == Condition::cancelled);
   CHECK(machine.contents(*machine.push_ok().snapshot).size() == 53);
+}
+
+namespace {
+
+// A database in WAL mode with some pages, of which the middle ones are overwritten.
+void make_damaged_database(Machine& machine, std::string const& name) {
+  machine.write(name, "");
+  machine.remove(name);
+  {
+    auto database = sqlite::Database::open(machine.path(name), sqlite::OpenMode::create).value();
+    REQUIRE(database.execute("CREATE TABLE t(id INTEGER PRIMARY KEY, text);"
+                             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 400)"
+                             "INSERT INTO t SELECT i, hex(randomblob(100)) FROM n;"));
+  }
+  std::string bytes = read_file(machine.path(name), 10 << 20).value();
+  REQUIRE(bytes.size() > 12 * 4096);
+  for (std::size_t page = 3; page < 12; ++page) bytes[page * 4096] ^= 0x5a;
+  machine.write(name, bytes);
+}
+
+}  // namespace
+
+TEST_CASE("push: a damaged database makes a snapshot incomplete, and an idle push after it is idle") {
+  Machine machine;
+  machine.clock.set_wall(system_clock().now() + std::chrono::seconds(30));
+  auto const whole = machine.push_ok();
+  CHECK(whole.complete);
+  std::string const name = "agents/main/agent/openclaw-agent.sqlite";
+  make_damaged_database(machine, name);
+  bool const with_wal = GENERATE(false, true);
+  if (with_wal) machine.write(name + "-wal", "");
+  CAPTURE(with_wal);
+
+  auto const hurt = machine.push_ok();
+  REQUIRE(hurt.snapshot);
+  CHECK_FALSE(hurt.complete);
+  REQUIRE(hurt.skipped.size() == 1);
+  CHECK(hurt.skipped[0].path == name);
+  CHECK(hurt.skipped[0].detail.find("is damaged") != std::string::npos);
+  {
+    auto context = machine.open();
+    std::vector<std::string> notes;
+    auto const latest = resolve_snapshot(context, "latest", notes);
+    REQUIRE(latest);
+    CHECK(latest->text == whole.snapshot->text);
+  }
+
+  auto const idle = machine.push_ok();
+  CHECK(idle.unchanged);
+  CHECK(idle.deleted == 0);
+  CHECK_FALSE(idle.complete);
+
+  // Its body comes along from the last snapshot, and the snapshot is as incomplete as that.
+  machine.write("workspace/MEMORY.md", "# more\n");
+  auto const next = machine.push_ok();
+  REQUIRE(next.snapshot);
+  CHECK_FALSE(next.complete);
+  CHECK(next.skipped.size() == 1);
+  auto const contents = machine.contents(*next.snapshot);
+  CHECK(contents.at(name) == read_file(machine.path(name), 10 << 20).value());
+  CHECK(contents.contains(name + "-wal") == with_wal);
+
+  machine.remove(name);
+  machine.remove(name + "-wal");
+  auto const healed = machine.push_ok();
+  CHECK(healed.complete);
+  CHECK(healed.deleted == (with_wal ? 2 : 1));
 }
 
 TEST_CASE("safety: captured here first, uploaded now or with the next push") {

@@ -74,6 +74,35 @@ void make_database(std::string const& path, std::string const& more) {
 
 }  // namespace
 
+TEST_CASE("queue: a damaged database makes the snapshot incomplete, and is captured once") {
+  Prepared machine;
+  std::string const name = "agents/main/agent/openclaw-agent.sqlite";
+  make_database(machine.path(name),
+                "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000)"
+                "INSERT INTO session(text) SELECT hex(randomblob(100)) FROM n;");
+  std::string bytes = read_file(machine.path(name), 10 << 20).value();
+  for (std::size_t page = 5; page < 40; ++page) bytes[page * 4096] ^= 0x5a;
+  machine.write(name, bytes);
+
+  machine.capture_ok(Trigger::compaction, [](PushReport const&) {});
+  REQUIRE(machine.queue().size() == 1);
+  REQUIRE(machine.queue()[0].skipped.size() == 1);
+  CHECK(machine.queue()[0].skipped[0].reason == SkipReason::damaged);
+  auto const idle = machine.capture_ok(Trigger::compaction, [](PushReport const&) {});
+  CHECK(idle.unchanged);
+  CHECK(machine.queue().size() == 1);
+
+  machine.write("workspace/MEMORY.md", "# more\n");
+  machine.capture_ok(Trigger::compaction, [](PushReport const&) {});
+  for (int upload = 0; upload < 2; ++upload) {
+    auto const report = machine.upload_ok();
+    CHECK_FALSE(report.complete);
+    REQUIRE(report.skipped.size() == 1);
+    CHECK(report.skipped[0].path == name);
+    CHECK(machine.contents(*report.snapshot).contains(name));
+  }
+}
+
 TEST_CASE("queue: a snapshot is what was captured, whatever happens to the files before its upload") {
   Prepared machine;
   machine.write("workspace/MEMORY.md", "version 1\n");
