@@ -4,7 +4,7 @@
 // inode; size, mtime and ctime of files). So 100,000 directories take 1.6 MB, and twice that during a round, however many
 // files they hold. Past max_directories, the rest shares one hash, and a change there is reported as one of the root. A write
 // that keeps size, mtime and ctime is not seen. A change of the same file twice between rounds is one change, and what was
-// undone before the next round is none: a directory that moved away and back, whoever saw it while it was away.
+// undone before the next round is none: a directory that moved away and back, even if a scan met it elsewhere meanwhile.
 #pragma once
 
 #include <cstddef>
