@@ -58,7 +58,8 @@ class StoreAway(unittest.TestCase):
         self.daemon.send(1)
 
     def check_all(self):
-        self.daemon.until(lambda s: not s["queue"] and not s["jobs"], "all uploads", 60)
+        last = list(self.expected)[-1]
+        self.daemon.until(lambda s: s["lastGood"] and s["lastGood"]["snapshot"] == last and not s["jobs"], "all uploads", 60)
         self.assertTrue(self.daemon.status()["storeReachable"])
         self.assertEqual(self.daemon.status()["health"], "ok")
         listed = [s["id"] for s in self.daemon.snapshots()]
