@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -23,6 +24,25 @@ struct flock whole_file(short type) {
   lock.l_type = type;
   lock.l_whence = SEEK_SET;
   return lock;
+}
+
+// Our folder in the state directory. Agents write there: what is no real directory, or somebody else's, was planted.
+Result<void> make_own_folder(std::string const& folder, std::string const& state_dir) {
+  if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST && !path_exists(folder))
+    return errno_error(errno, "create the directory", folder);
+  auto const refused = [&](std::string_view what) {
+    return make_error(Condition::refused, folder + " " + std::string(what) + ", so nothing is written there",
+                      "This program keeps its lock and restored files in it. Look who made it, and remove it", folder);
+  };
+  UniqueFd const fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!fd && (errno == ELOOP || errno == ENOTDIR)) return refused("is not a directory of its own (a link, or a file)");
+  if (!fd) return errno_error(errno, "open the directory", folder);
+  struct stat own {};
+  struct stat state {};
+  if (::fstat(fd.get(), &own) != 0) return errno_error(errno, "look at", folder);
+  if (::stat(state_dir.c_str(), &state) != 0) return errno_error(errno, "look at", state_dir);
+  if (own.st_uid != ::geteuid() && own.st_uid != state.st_uid && own.st_uid != 0) return refused("belongs to another user");
+  return {};
 }
 
 }  // namespace
@@ -51,7 +71,7 @@ Result<DataLock> DataLock::acquire(std::string const& state_dir, std::string_vie
     return make_error(Condition::not_found, "the state directory " + state_dir + " does not exist",
                       "Set stateDir (or OPENCLAW_STATE_DIR) to the directory that holds openclaw.json", state_dir);
   std::string const directory = join_path(state_dir, "b2backupd");
-  B2B_TRY(make_directories(directory, 0700));
+  B2B_TRY(make_own_folder(directory, state_dir));
   B2B_ASSIGN(UniqueFd fd, lock_file(join_path(directory, "lock"), purpose, "another b2backupd job is at work on " + state_dir));
   return DataLock(std::move(fd));
 }

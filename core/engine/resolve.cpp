@@ -32,13 +32,21 @@ std::string flaw(ListedSnapshot const& listed) {
 
 struct Latest {
   ListedSnapshot const* chosen = nullptr;
+  ListedSnapshot const* incomplete = nullptr;  // the newest that is nothing worse
   std::vector<std::string> unsigned_ids;   // newer than the chosen one
   std::vector<std::string> notes;
 };
 
-Latest find_latest(Config const& config, Snapshots const& snapshots, TimePoint now) {
+// Of another machine or state directory that shares the prefix.
+bool is_foreign(ListedSnapshot const& listed, std::string const& instance) {
+  return listed.info.ours && !listed.info.instance.empty() && listed.info.instance != instance;
+}
+
+// `own`: of this instance (or without one, like the plugin's), whatever newer ones others took.
+Latest find_latest(Config const& config, Snapshots const& snapshots, TimePoint now, std::optional<std::string> const& own) {
   Latest latest;
   for (auto at = snapshots.rbegin(); at != snapshots.rend() && latest.chosen == nullptr; ++at) {
+    if (own && is_foreign(*at, *own)) continue;
     SnapshotId const& id = at->info.id;
     if (id.kind != SnapshotKind::regular) continue;
     if (id.time > now + future_allowance) {
@@ -46,6 +54,7 @@ Latest find_latest(Config const& config, Snapshots const& snapshots, TimePoint n
                              ") and was not chosen; name it to use it");
     } else if (std::string const wrong = flaw(*at); !wrong.empty()) {
       latest.notes.push_back("the newer snapshot " + id.text + " was not chosen: " + wrong);
+      if (is_readable(*at) && latest.incomplete == nullptr) latest.incomplete = &*at;
     } else if (!restores_unasked(config, at->info, at->signature)) {
       latest.unsigned_ids.push_back(id.text);
     } else {
@@ -57,7 +66,17 @@ Latest find_latest(Config const& config, Snapshots const& snapshots, TimePoint n
 
 Result<SnapshotId> resolve_latest(EngineContext& context, Snapshots const& snapshots, std::vector<std::string>& notes) {
   B2B_ASSIGN(TimePoint const now, context.store->now(context.stop));
-  Latest latest = find_latest(context.config, snapshots, now);
+  Latest latest = find_latest(context.config, snapshots, now, std::nullopt);
+  if (latest.chosen != nullptr && is_foreign(*latest.chosen, context.instance.id)) {
+    Latest own = find_latest(context.config, snapshots, now, context.instance.id);
+    if (own.chosen != nullptr) {
+      SnapshotInfo const& newer = latest.chosen->info;
+      own.notes.push_back("the newer snapshot " + newer.id.text + " was not chosen: it was taken on " +
+                          (newer.host.empty() ? "another machine" : newer.host) + " from " + newer.state_dir +
+                          "; name it to use it");
+      latest = std::move(own);
+    }
+  }
   std::move(latest.notes.begin(), latest.notes.end(), std::back_inserter(notes));
   if (latest.chosen != nullptr) {
     if (!latest.unsigned_ids.empty())
@@ -74,6 +93,11 @@ Result<SnapshotId> resolve_latest(EngineContext& context, Snapshots const& snaps
                       "no snapshot in " + target_name(context) + " carries our signature, so none is chosen by itself while "
                       "encryption is on (the plugin writes such snapshots: anyone with access to the bucket could have)",
                       "Name the one you trust: " + counted_names(latest.unsigned_ids), "latest");
+  if (latest.incomplete != nullptr)
+    return make_error(Condition::not_found,
+                      "there is no complete snapshot in " + target_name(context) + "; the newest is " +
+                          latest.incomplete->info.id.text + ", and " + flaw(*latest.incomplete),
+                      "Name it to restore it all the same: " + latest.incomplete->info.id.text, "latest");
   return make_error(Condition::not_found, "there is no complete snapshot in " + target_name(context),
                     snapshots.empty() ? "Take one with: daemonctl push; or check bucket and prefix"
                                       : "See what is there with: daemonctl snapshots --all",

@@ -76,6 +76,10 @@ class RestoreJob {
     return {};
   }
 
+  bool from_elsewhere() const {
+    SnapshotInfo const& info = snapshot_->manifest.info;
+    return in_place() && info.ours && !info.instance.empty() && info.instance != context_.instance.id;
+  }
   bool in_place() const { return site_.kind == RestoreSite::Kind::in_place; }
 
   Result<void> open_snapshot() {
@@ -92,7 +96,7 @@ class RestoreJob {
       report_.notes.push_back(
           "this snapshot is incomplete: " + count_of(info.skipped_total, "file", "files") +
           " could not be read, or not whole (damaged databases, attributes), when it was taken");
-    if (in_place() && info.ours && !info.instance.empty() && info.instance != context_.instance.id)
+    if (from_elsewhere())
       report_.notes.push_back("this snapshot was taken from another place: " + printable(info.state_dir) +
                               " on " + printable(info.host));
     return {};
@@ -106,6 +110,10 @@ class RestoreJob {
     if (totals().moved_away > 0)
       message += " and move " + count_of(totals().moved_away, "file", "files") +
                  " that the snapshot does not hold into a quarantine folder";
+    SnapshotInfo const& info = snapshot_->manifest.info;
+    if (from_elsewhere())
+      message += ", with snapshot " + info.id.text + " of another place: " + printable(info.state_dir) + " on " +
+                 printable(info.host);
     return make_error(
         Condition::refused, message + "; nothing was changed",
         "Add --yes to do it, --dry-run to look first, or --target DIR to restore somewhere else");
@@ -157,6 +165,7 @@ class RestoreJob {
     CommitRules rules;
     rules.as_root = as_root();
     rules.stamp = format_basic8601(context_.clock->now());
+    B2B_TRY(rehearse(rules));
     B2B_TRY(take_safety(rules));
     // A gateway may have been started meanwhile.
     B2B_TRY(guard_databases(context_, site_, plan_->store, totals()));
@@ -180,6 +189,16 @@ class RestoreJob {
       }
     }
     return {};
+  }
+
+  // What would keep the swap from being written down is found before a safety snapshot is taken for nothing.
+  Result<void> rehearse(CommitRules rules) {
+    if (!in_place()) return {};
+    B2B_TRY(guard_databases(context_, site_, plan_->store, totals()));
+    rules.may_be_dropped = [](std::string_view) { return true; };
+    auto const made = make_operations(site_, plan_->store, snapshot_->catalog, rules,
+                                      [](SwapOperation const&) { return Result<void>(); });
+    return made ? Result<void>() : made.error();
   }
 
   // Fetching holds no lock, so the target may change meanwhile. In place the lock is taken then, and the plan

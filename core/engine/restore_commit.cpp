@@ -112,14 +112,25 @@ class OperationMaker {
           bool const written = row.staged || row.item.action == PlanAction::make_directory;
           if (!away && !(row.item.displaces && written)) return {};
           B2B_TRY(move_to_kept(row.item, row.item.path));
+          if (row.item.action == PlanAction::make_directory) displaced_.insert(row.item.path);
           if (!away) return {};
           ++report_.moved_away;
           return row.item.touches_database ? move_sidecars(row.item) : Result<void>();
         });
   }
 
+  // Below something that is no directory now (a symbolic link, say) and has made room for one by then: whatever
+  // is found through it is not what will be there.
+  bool is_below_displaced(std::string const& path) const {
+    if (displaced_.empty()) return false;
+    for (std::string above = parent_path(path); !above.empty(); above = parent_path(above))
+      if (displaced_.contains(above)) return true;
+    return false;
+  }
+
   // Of a database that goes or comes: an old "-wal" would be replayed into whatever has its name.
   Result<void> move_sidecars(PlanItem const& item) {
+    if (is_below_displaced(item.path)) return {};
     for (std::string_view const suffix : sidecar_suffixes) {
       std::string const path = item.path + std::string(suffix);
       B2B_ASSIGN(auto const there, tree_.status(site_.in_tree(path)));
@@ -161,7 +172,7 @@ class OperationMaker {
   }
 
   Result<void> keep_what_is_there(PlanRow const& row, SwapOperation& place) {
-    if (row.item.displaces || site_.kind == RestoreSite::Kind::fresh) return {};
+    if (row.item.displaces || site_.kind == RestoreSite::Kind::fresh || is_below_displaced(row.item.path)) return {};
     B2B_ASSIGN(auto const there, tree_.status(place.path));
     if (!there) return {};
     bool const as_planned = row.item.existing && same_file(*row.item.existing, *there);
@@ -285,6 +296,7 @@ class OperationMaker {
   CommitReport report_;
   std::set<std::string> kept_on_;
   std::set<std::string> opened_;  // directories that we gave ourselves the right to: few
+  std::set<std::string, std::less<>> displaced_;  // other things that make room for directories
   std::string last_kept_parent_;
 };
 

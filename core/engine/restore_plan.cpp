@@ -204,6 +204,7 @@ class Planner {
   Result<void> file_item(PlanItem&& item, CatalogEntry const& entry) {
     item.action = PlanAction::write_file;
     item.bytes = entry.entry.size;
+    item.damaged = entry.entry.damaged;
     item.makes_database = entry.entry.database || named_like_a_database(item.path);
     if (item.existing && item.existing->type == NodeType::file) {
       B2B_ASSIGN(bool const holds, target_.holds(entry, *item.existing));

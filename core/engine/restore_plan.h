@@ -40,6 +40,7 @@ struct PlanItem {
   bool displaces = false;              // `existing` is of a kind that must be moved away first, as a whole
   bool touches_database = false;       // a database that is there is replaced or moved
   bool makes_database = false;         // what is written is (or is named like) a database
+  bool damaged = false;                // a database that was damaged when the snapshot was taken; not kept in the store
   bool changes_mode = false;           // keep_directory: its mode or owner will differ
   bool only_if_emptied = false;        // remove_directory: only when this restore moves something out of it
   std::string mount_top;  // the directory where the path's file system begins; "" is the target's own

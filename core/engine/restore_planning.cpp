@@ -5,6 +5,7 @@
 
 #include <unistd.h>
 
+#include "core/capture/capture.h"
 #include "core/capture/scan.h"
 #include "core/engine/objects.h"
 #include "core/engine/restore_target.h"
@@ -96,6 +97,10 @@ class Planning {
       count_item(plan_.totals, item);
       if (item.action == PlanAction::refused)
         plan_.refused.push_back({item.path, "refused: " + item.problem});
+      if (item.damaged && item.action == PlanAction::write_file && database_of_sidecar(item.path).empty())
+        plan_.notes.push_back(printable(item.path) +
+                              " was a damaged database already when the snapshot was taken, and comes back as that: "
+                              "restore it from an older snapshot if you need it whole");
       return plan_.store.put(item);
     };
     B2B_TRY(plan_restore(snapshot_.catalog, target, rules, take, context_.stop));

@@ -35,7 +35,10 @@ LiveTarget::LiveTarget(EngineContext& context, TargetTree const* tree, std::stri
 
 Result<std::optional<NodeStatus>> LiveTarget::status(std::string_view path) {
   if (tree_ == nullptr) return std::optional<NodeStatus>();
-  return tree_->status(path);
+  auto found = tree_->status(path);
+  // Behind a symbolic link there is nothing of the target's.
+  if (!found && found.error().condition == Condition::refused) return std::optional<NodeStatus>();
+  return found;
 }
 
 Result<std::string> LiveTarget::link_target(std::string_view path) {

@@ -12,6 +12,14 @@ Result<void> step(SwapHook const& hook, std::string_view what, std::string_view 
   return hook(std::string(what) + " " + std::string(path));
 }
 
+// What is at the path. Behind a symbolic link there is nothing of ours: one that was set aside for a directory is back
+// already when undoing is gone through again.
+Result<std::optional<NodeStatus>> what_is_at(TargetTree const& tree, std::string_view path) {
+  auto found = tree.status(path);
+  if (!found && found.error().condition == Condition::refused) return std::optional<NodeStatus>();
+  return found;
+}
+
 Error changed_meanwhile(TargetTree const& tree, std::string_view path, std::string_view what) {
   return make_error(Condition::changed,
                     tree.absolute(path) + " " + std::string(what) + " while the restore was under way",
@@ -32,7 +40,7 @@ Result<void> do_place(TargetTree const& tree, SwapOperation const& operation, bo
                       SwapHook const& hook) {
   B2B_ASSIGN(auto const staged, tree.status(operation.other));
   if (!staged) return {};
-  B2B_ASSIGN(auto const there, tree.status(operation.path));
+  B2B_ASSIGN(auto const there, what_is_at(tree, operation.path));
   if (operation.kept.empty()) {
     if (there) return changed_meanwhile(tree, operation.path, "appeared");
   } else {
@@ -45,7 +53,7 @@ Result<void> do_place(TargetTree const& tree, SwapOperation const& operation, bo
 }
 
 Result<void> undo_place(TargetTree const& tree, SwapOperation const& operation, SwapHook const& hook) {
-  B2B_ASSIGN(auto const there, tree.status(operation.path));
+  B2B_ASSIGN(auto const there, what_is_at(tree, operation.path));
   if (operation.kept.empty()) {
     B2B_ASSIGN(auto const staged, tree.status(operation.other));
     if (staged || !there) return {};
@@ -86,7 +94,7 @@ Result<void> do_operation(TargetTree const& tree, SwapOperation const& operation
     case SwapOperation::Kind::publish: {
       B2B_ASSIGN(auto const moved, tree.status(operation.other));
       if (moved) return {};
-      B2B_ASSIGN(auto const there, tree.status(operation.path));
+      B2B_ASSIGN(auto const there, what_is_at(tree, operation.path));
       if (!there) return {};
       B2B_TRY(step(hook, "move", operation.path));
       return tree.rename(operation.path, operation.other);
@@ -127,7 +135,7 @@ Result<void> undo_operation(TargetTree const& tree, SwapOperation const& operati
       if (!moved) return {};
       // Something that others made there meanwhile (in a directory that could not be unmade for it) makes
       // room, beside it.
-      B2B_ASSIGN(auto const there, tree.status(operation.path));
+      B2B_ASSIGN(auto const there, what_is_at(tree, operation.path));
       if (there) {
         B2B_TRY(step(hook, "make room for", operation.path));
         B2B_TRY(tree.rename(operation.path, operation.path + ".appeared-during-restore"));
@@ -136,7 +144,7 @@ Result<void> undo_operation(TargetTree const& tree, SwapOperation const& operati
       return tree.rename(operation.other, operation.path);
     }
     case SwapOperation::Kind::make_directory: {
-      B2B_ASSIGN(auto const there, tree.status(operation.path));
+      B2B_ASSIGN(auto const there, what_is_at(tree, operation.path));
       if (!there || there->type != NodeType::directory) return {};
       B2B_TRY(step(hook, "unmake", operation.path));
       auto const removed = tree.remove_directory(operation.path);
@@ -147,12 +155,12 @@ Result<void> undo_operation(TargetTree const& tree, SwapOperation const& operati
     case SwapOperation::Kind::place:
       return undo_place(tree, operation, hook);
     case SwapOperation::Kind::metadata: {
-      B2B_ASSIGN(auto const there, tree.status(operation.path));
+      B2B_ASSIGN(auto const there, what_is_at(tree, operation.path));
       if (!there) return {};
       return set_metadata(tree, operation.path, operation.before, hook);
     }
     case SwapOperation::Kind::remove_directory: {
-      B2B_ASSIGN(auto const there, tree.status(operation.path));
+      B2B_ASSIGN(auto const there, what_is_at(tree, operation.path));
       if (there) return {};
       B2B_TRY(step(hook, "make again", operation.path));
       B2B_ASSIGN(bool const made, tree.make_directory(operation.path, operation.before.mode.value_or(0700)));

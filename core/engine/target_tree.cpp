@@ -192,7 +192,8 @@ Result<std::optional<NodeStatus>> TargetTree::status(std::string_view path) cons
   }
   NodeStatus out;
   int const failed = look(place->directory, place->name.c_str(), AT_SYMLINK_NOFOLLOW, out);
-  if (failed == ENOENT || failed == ENOTDIR) return std::optional<NodeStatus>();
+  // A name longer than the file system takes is nobody's: asked for where a long name gets a suffix ("-wal").
+  if (failed == ENOENT || failed == ENOTDIR || failed == ENAMETOOLONG) return std::optional<NodeStatus>();
   if (failed != 0) return errno_error(failed, "look at", absolute(path));
   return std::optional<NodeStatus>(out);
 }

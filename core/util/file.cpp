@@ -88,11 +88,15 @@ Result<std::size_t> read_some(int fd, std::span<std::uint8_t> buffer, std::strin
 }
 
 Result<std::string> read_file(std::string const& path, std::uint64_t max_bytes) {
-  B2B_ASSIGN(UniqueFd const fd, open_file(path, O_RDONLY, "open"));
+  // A pipe would keep us waiting for whoever might write to it.
+  B2B_ASSIGN(UniqueFd const fd, open_file(path, O_RDONLY | O_NONBLOCK, "open"));
   std::string content;
   struct stat status {};
-  if (::fstat(fd.get(), &status) == 0 && S_ISREG(status.st_mode))  // a pipe or a file of /proc has no size to tell
-    content.reserve(static_cast<std::size_t>(std::min(static_cast<std::uint64_t>(status.st_size), max_bytes)));
+  if (::fstat(fd.get(), &status) != 0) return errno_error(errno, "look at", path);
+  if (S_ISDIR(status.st_mode)) return errno_error(EISDIR, "read", path);
+  if (!S_ISREG(status.st_mode))
+    return make_error(Condition::unsupported, path + " is not a regular file", "Check that it is the right file", path);
+  content.reserve(static_cast<std::size_t>(std::min(static_cast<std::uint64_t>(status.st_size), max_bytes)));
   std::vector<std::uint8_t> buffer(64 * 1024);
   for (;;) {
     B2B_ASSIGN(std::size_t const got, read_some(fd.get(), buffer, path));

@@ -32,7 +32,7 @@ void print(Console& console, json::object const& answer, bool dry_run) {
                  human_bytes(number_of(answer, "bytesUploaded")) + " uploaded in " + seconds_text(real_of(answer, "seconds")) +
                  ", " + count_of(answer, "requests") + " requests");
   }
-  warn_of_each(console, list_of(answer, "skipped"), "files could not be backed up", "reason");
+  warn_of_each(console, list_of(answer, "skipped"), "files could not be backed up, or not whole", "reason");
   if (!console.json()) warn_all(console, list_of(answer, "warnings"));
 }
 

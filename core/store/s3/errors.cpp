@@ -122,6 +122,12 @@ Meaning meaning_of(unsigned status, RemoteError const& remote) {
             "bucket."};
   for (auto const& [code, meaning] : code_meanings)
     if (remote.code == code) return meaning;
+  // The answer to a HEAD has no body that could say why; a wrong region is what is told in this way.
+  if (status == 400 && remote.code.empty())
+    return {Condition::bad_config, false, "the store does not accept the request and does not say why; most often it "
+                                          "expects another region in the signature",
+            "Set region to the one in the endpoint's name. When it is not set, it is taken from an endpoint of the form "
+            "s3.<region>.backblazeb2.com, and is us-east-1 for any other."};
   return meaning_of_status(status);
 }
 

@@ -1,6 +1,7 @@
 // Restores end to end: a machine, a push, changes, and back.
 #include "core/engine/restore.h"
 
+#include <algorithm>
 #include <csignal>
 
 #include <arpa/inet.h>
@@ -505,6 +506,119 @@ TEST_CASE("nothing is written through a symbolic link at the target") {
   CHECK(report.failed.front().error.find("symbolic link") != std::string::npos);
   CHECK(report.restored == 1);
   CHECK(fs::is_empty(outside));
+}
+
+TEST_CASE("in place a link where a directory was is set aside, and comes back with the safety snapshot") {
+  Machine machine;
+  furnish(machine);
+  auto const snapshot = machine.push_ok().snapshot->text;
+  auto const before = tree_of(machine.config.state_dir);
+  std::string const outside = machine.root() + "/outside";
+  fs::create_directories(outside + "/er");
+  std::ofstream(outside + "/er/file.txt") << "precious";
+  machine.remove("workspace/deep");
+  fs::create_symlink(outside, machine.path("workspace/deep"));
+  auto const linked = tree_of(machine.config.state_dir);
+  use_present_time(machine, std::chrono::seconds(60));
+
+  RestoreOptions look = in_place(snapshot);
+  look.dry_run = true;
+  CHECK(run_ok(machine, look).failed.empty());
+  auto const report = run_ok(machine, in_place(snapshot));
+  CHECK(report.failed.empty());
+  CHECK(tree_of(machine.config.state_dir) == before);
+  REQUIRE_FALSE(report.quarantine.empty());
+  CHECK(fs::read_symlink(report.quarantine + "/workspace/deep") == outside);
+  CHECK(read_file(outside + "/er/file.txt", 100).value() == "precious");
+  REQUIRE(report.safety);
+
+  use_present_time(machine, std::chrono::seconds(90));
+  CHECK(run_ok(machine, in_place(report.safety->text)).failed.empty());
+  CHECK(tree_of(machine.config.state_dir, false).at("workspace/deep") == linked.at("workspace/deep").substr(0, linked.at("workspace/deep").rfind(' ')));
+  CHECK(read_file(outside + "/er/file.txt", 100).value() == "precious");
+  // And the directory once more, over the link that a restore made.
+  use_present_time(machine, std::chrono::seconds(120));
+  CHECK(run_ok(machine, in_place(snapshot)).failed.empty());
+  CHECK(tree_of(machine.config.state_dir) == before);
+}
+
+TEST_CASE("a name as long as the file system takes is restored over itself") {
+  Machine machine;
+  use_present_time(machine);
+  std::string const name = "workspace/" + std::string(255, 'n');
+  machine.write(name, "as it was");
+  machine.push_ok();
+  machine.write(name, "otherwise");
+  auto const report = run_ok(machine, in_place());
+  CHECK(report.failed.empty());
+  CHECK(read_file(machine.path(name), 100).value() == "as it was");
+}
+
+TEST_CASE("a damaged database comes back with a note that names it") {
+  Machine machine;
+  use_present_time(machine);
+  machine.write("workspace/broken.sqlite", std::string("SQLite format 3\0", 16) + std::string(5000, 'z'));
+  auto const pushed = machine.push_ok();
+  CHECK_FALSE(pushed.complete);
+  auto const report = run_ok(machine, to(machine.root() + "/there", pushed.snapshot->text));
+  CHECK(std::any_of(report.notes.begin(), report.notes.end(), [](std::string const& note) {
+    return note.find("workspace/broken.sqlite was a damaged database already") != std::string::npos;
+  }));
+  // Nothing else is there, so "latest" says which one could be named.
+  auto const latest = run(machine, to(machine.root() + "/elsewhere"));
+  REQUIRE_FALSE(latest);
+  CHECK(latest.error().condition == Condition::not_found);
+  CHECK(latest.error().advice.find(pushed.snapshot->text) != std::string::npos);
+  CHECK(latest.error().message.find("incomplete") != std::string::npos);
+}
+
+TEST_CASE("latest is this machine's own where others share the prefix") {
+  Machine machine;
+  use_present_time(machine);
+  auto const own = machine.push_ok().snapshot->text;
+  auto const here = machine.config;
+  machine.config.state_dir = machine.root() + "/other-state";
+  machine.config.data_dir = machine.root() + "/other-data";
+  fs::create_directories(machine.config.state_dir);
+  machine.write("openclaw.json", "{\"other\":true}");
+  use_present_time(machine, std::chrono::seconds(60));
+  auto const other = machine.push_ok().snapshot->text;
+  CHECK(run_ok(machine, to(machine.root() + "/a")).snapshot.text == other);
+  machine.config = here;
+  auto const report = run_ok(machine, to(machine.root() + "/b"));
+  CHECK(report.snapshot.text == own);
+  CHECK(std::any_of(report.notes.begin(), report.notes.end(),
+                    [&](std::string const& note) { return note.find(other) != std::string::npos; }));
+  machine.write("openclaw.json", "changed");
+  RestoreOptions options = in_place(other);
+  options.confirmed = false;
+  auto const refused = run(machine, options);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().message.find("of another place: " + machine.root() + "/other-state") != std::string::npos);
+  // A machine that has none of its own takes what is there.
+  machine.config.state_dir = machine.root() + "/new-state";
+  machine.config.data_dir = machine.root() + "/new-data";
+  CHECK(run_ok(machine, to(machine.root() + "/c")).snapshot.text == other);
+}
+
+TEST_CASE("a link in the place of our own folder, and a pipe in the place of the configuration") {
+  Machine machine;
+  use_present_time(machine);
+  std::string const elsewhere = machine.root() + "/elsewhere";
+  fs::create_directories(elsewhere);
+  fs::create_symlink(elsewhere, machine.path("b2backupd"));
+  auto context = machine.open();
+  auto const planted = push(context, {});
+  REQUIRE_FALSE(planted);
+  CHECK(planted.error().condition == Condition::refused);
+  CHECK(planted.error().message.find("b2backupd is not a directory of its own") != std::string::npos);
+  CHECK(fs::is_empty(elsewhere));
+  fs::remove(machine.path("b2backupd"));
+
+  machine.remove("openclaw.json");
+  REQUIRE(::mkfifo(machine.path("openclaw.json").c_str(), 0600) == 0);
+  CHECK(machine.push_ok().snapshot);  // and does not wait for somebody to write into it
+  CHECK(read_file(machine.path("openclaw.json"), 10).error().condition == Condition::unsupported);
 }
 
 TEST_CASE("targets that make no sense are refused") {

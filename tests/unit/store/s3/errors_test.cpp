@@ -34,6 +34,7 @@ TEST_CASE("statuses and codes become conditions") {
                         Case{408, "", Condition::unreachable, true},
                         Case{400, "RequestTimeout", Condition::unreachable, true},
                         Case{400, "BadDigest", Condition::transit, true},
+                        Case{400, "", Condition::bad_config, false},
                         Case{400, "InvalidArgument", Condition::unsupported, false},
                         Case{412, "PreconditionFailed", Condition::changed, false},
                         Case{301, "PermanentRedirect", Condition::bad_config, false},
