@@ -3,6 +3,7 @@
 #include "core/config/show.h"
 #include "core/engine/bucket.h"
 #include "daemon/control/verbs.h"
+#include "daemon/jobs/check_service.h"
 #include "daemon/jobs/answers.h"
 #include "daemon/jobs/jobs.h"
 
@@ -34,6 +35,7 @@ int run_verb(Session& session, ConfigShowArguments const&) {
 int run_verb(Session& session, ConfigCheckArguments const& arguments) {
   Console& console = session.console;
   if (auto complete = require_store(session.loaded.config); !complete) return console.fail(complete.error());
+  if (auto fine = jobs::check_service(session.loaded.config); !fine) return console.fail(fine.error());
   std::vector<std::string> warnings = session.loaded.warnings;
   std::string store = "not asked";
   if (!arguments.offline) {

@@ -109,6 +109,9 @@ class Service {
   std::string scheduled_text_;                    // as kept in the index
 };
 
+// What of the configuration is the planner's.
+PlannerSettings planner_settings(Config const& config);
+
 // Registers every route of the API on `server` (docs/control-api.md).
 void add_routes(control::Server& server, Service& service);
 

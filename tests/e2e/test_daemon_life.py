@@ -136,7 +136,7 @@ class Life(unittest.TestCase):
     def test_a_second_one_is_refused(self):
         first = self.daemon()
         second = self.daemon(wait=False)
-        self.assertEqual(second.process.wait(10), 1)
+        self.assertEqual(second.process.wait(10), 77)
         self.assertIn(str(first.pid), second.log)
         self.assertTrue(first.answers())
 
@@ -178,7 +178,7 @@ class Life(unittest.TestCase):
         answer = daemon.push()
         self.assertEqual(self.restored(answer["snapshot"])[b"workspace/MEMORY.md"][2], b"made again\n")
         second = self.daemon(wait=False)
-        self.assertEqual(second.process.wait(10), 1, "the lock of the new directory is held")
+        self.assertEqual(second.process.wait(10), 77, "the lock of the new directory is held")
         self.assertEqual(daemon.terminate(), 0)
 
 

@@ -1,0 +1,89 @@
+// How the daemon reads its configuration again, and how it ends.
+#include <signal.h>
+#include <unistd.h>
+
+#include <boost/asio/post.hpp>
+#include <thread>
+
+#include "core/config/changes.h"
+#include "core/util/log.h"
+#include "daemon/service/service.h"
+
+namespace b2b::service {
+
+void Service::reload() {
+  manager_.reloading(std::chrono::duration_cast<std::chrono::microseconds>(clock_.monotonic()));
+  auto const changed = [&]() -> Result<std::string> {
+    B2B_ASSIGN(LoadedConfig loaded, load_config(sources_));
+    B2B_TRY(require_store(loaded.config));
+    B2B_ASSIGN(Clockwork clockwork, Clockwork::create(loaded.config.service, instance_.id));
+    B2B_ASSIGN(Scope scope, Scope::build(loaded.config.include, loaded.config.exclude));
+    std::string what, later;
+    for (ConfigChange const& change : describe_changes(loaded_.config, loaded.config))
+      (change.needs_restart ? later : what) += ((change.needs_restart ? later : what).empty() ? "" : ", ") + std::string(change.key);
+    if (!later.empty())
+      return make_error(Condition::bad_config, "a change of " + later + " needs a restart of the daemon", "Restart it, or take the change back");
+    clockwork.restore(scheduled_text_);
+    for (std::string const& path : clockwork_->changes().paths()) clockwork.changed(path, clock_.now());
+    if (!clockwork_->changes().complete()) clockwork.changed_unknown(clock_.now());
+    clockwork_ = std::move(clockwork);
+    scope_ = std::move(scope);
+    loaded_ = std::move(loaded);
+    {
+      std::scoped_lock lock(*config_mutex_);
+      shared_config_ = std::make_shared<Config>(loaded_.config);
+    }
+    follow_up_->configure(loaded_.config);
+    coordinator_->configure(planner_settings(loaded_.config));
+    coordinator_->try_uploads_now();
+    return what.empty() ? std::string("nothing changed") : "changed: " + what;
+  }();
+  if (changed) {
+    log_info("the configuration was read again, " + *changed);
+    events_.publish("reloaded", {{"what", *changed}});
+  } else {
+    log_error("the new configuration is refused and the old one stays: " + changed.error().text());
+    events_.publish("reload-refused", {{"error", changed.error().text()}});
+  }
+  manager_.ready();
+  look();
+}
+
+// In order: what was triggered is captured, uploads are left to be taken up again, the socket goes. A thread of its own waits for the
+// lanes, so that the loop can go on answering.
+void Service::stop() {
+  if (stopping_) {
+    log_warning("asked to stop again: ending at once");
+    ::_exit(130);
+  }
+  auto const limit = loaded_.config.service.stop_timeout;
+  manager_.stopping();
+  manager_.extend_timeout(std::chrono::duration_cast<std::chrono::microseconds>(limit) + std::chrono::seconds(10));
+  bool const last_words = loaded_.config.service.watch.push && !clockwork_->changes().empty();
+  if (last_words) {
+    PushJob job;
+    job.trigger = Trigger::change;
+    push(std::move(job));
+  }
+  stopping_ = true;
+  gateway_stop_->cancel();
+  watcher_->stop();
+  if (auto const cleared = wall_timer_->clear(); !cleared) log_warning(cleared.error().text());
+  auto const out_of_time = std::make_shared<std::stop_source>();
+  auto const bound = std::make_shared<boost::asio::steady_timer>(loop_, limit);
+  bound->async_wait([out_of_time](boost::system::error_code code) {
+    if (!code) out_of_time->request_stop();
+  });
+  std::thread([this, out_of_time, bound] {
+    coordinator_->stop(out_of_time->get_token());
+    boost::asio::post(loop_, [this, bound] {
+      bound->cancel();
+      coordinator_timer_.cancel();
+      watchdog_timer_.cancel();
+      follow_up_.reset();
+      server_->stop([this] { loop_.stop(); });
+    });
+  }).detach();
+}
+
+}  // namespace b2b::service
