@@ -97,7 +97,7 @@ Router::Decision Router::route(Request& request) const {
   }
   if (allowed.empty()) return not_found(request);
   std::ranges::sort(allowed);
-  allowed.erase(std::ranges::unique(allowed).begin(), allowed.end());
+  allowed.erase(std::unique(allowed.begin(), allowed.end()), allowed.end());
   return wrong_method(request, std::move(allowed));
 }
 

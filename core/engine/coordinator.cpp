@@ -233,12 +233,14 @@ CoordinatorStatus Coordinator::status() const {
   Impl const& impl = *impl_;
   std::scoped_lock lock(impl.mutex);
   CoordinatorStatus out = impl.known;
-  for (auto const& [id, job] : impl.jobs) {
+  for (auto const& item : impl.jobs) {
+    JobId const id = item.first;
+    auto const& job = item.second;
     CoordinatorStatus::Running running;
     running.id = id;
     running.what = job->what;
-    bool const waits_for_upload = std::any_of(impl.awaiting_upload.begin(), impl.awaiting_upload.end(), [&](auto const& item) {
-      return std::find(item.second.begin(), item.second.end(), job) != item.second.end();
+    bool const waits_for_upload = std::any_of(impl.awaiting_upload.begin(), impl.awaiting_upload.end(), [&](auto const& waiting) {
+      return std::find(waiting.second.begin(), waiting.second.end(), job) != waiting.second.end();
     });
     Progress const& progress = waits_for_upload && impl.uploading ? *impl.uploading : *job->progress;
     running.phase = !job->started ? "waiting" : waits_for_upload && !impl.uploading ? "waiting for its upload" : progress.phase.load();

@@ -93,7 +93,8 @@ bool InotifyTree::root_is_the_same() {
 
 void InotifyTree::work(std::size_t count) {
   for (; count > 0 && !pending_.empty(); --count) {
-    auto const [path, report] = *pending_.begin();
+    std::string const path = pending_.begin()->first;
+    bool const report = pending_.begin()->second;
     pending_.erase(pending_.begin());
     bool const was_refused = unwatched_.contains(path);
     auto const added = add(path);
