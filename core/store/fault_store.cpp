@@ -57,7 +57,8 @@ struct FaultStore::State {
   FaultPlan plan;
   std::atomic<std::uint64_t> calls{0};
   std::atomic<std::uint64_t> injected{0};
-  std::atomic<std::uint64_t> puts{0};
+  std::atomic<std::uint64_t> puts{0};       // that succeeded
+  std::atomic<std::uint64_t> admitted{0};   // and those under way
 
   std::uint64_t random(std::uint64_t number, Decision decision) const {
     return mix(mix(plan.seed ^ mix(number)) + static_cast<std::uint64_t>(decision));
@@ -128,9 +129,19 @@ StoreCounters FaultStore::counters() const {
 
 Result<ObjectInfo> FaultStore::put(std::string const& key, ByteSource const& body,
                                    std::stop_token const& stop) {
-  return state_->run<ObjectInfo>("put", key, true, [&](std::uint64_t) {
-    auto result = state_->inner->put(key, body, stop);
-    if (result) ++state_->puts;
+  return state_->run<ObjectInfo>("put", key, true, [&](std::uint64_t number) -> Result<ObjectInfo> {
+    State& state = *state_;
+    // Admitted one by one, so that as many succeed as the plan says however many come at once.
+    if (state.plan.vanish_after_puts && ++state.admitted > *state.plan.vanish_after_puts) {
+      --state.admitted;
+      return state.fault(Condition::unreachable, number, "put", key, "the store is gone");
+    }
+    auto result = state.inner->put(key, body, stop);
+    if (result) {
+      ++state.puts;
+    } else {
+      --state.admitted;
+    }
     return result;
   });
 }
