@@ -136,7 +136,8 @@ json::object entry_answer(CatalogEntry const& row) {
   Entry const& entry = row.entry;
   json::object out;
   out["path"] = printable(entry.path);
-  if (!is_valid_utf8(entry.path)) out["path64"] = to_base64(as_bytes(entry.path));
+  // What is shown is not what it is called: control characters, or bytes that are not UTF-8.
+  if (printable(entry.path) != entry.path) out["path64"] = to_base64(as_bytes(entry.path));
   out["type"] = entry.type == EntryType::file ? "file" : entry.type == EntryType::directory ? "directory" : "symlink";
   if (entry.type == EntryType::file) {
     out["size"] = entry.size;

@@ -69,6 +69,8 @@ TEST_CASE("answers: names that are not UTF-8 come with their exact bytes") {
   CHECK(answer.at("path64").as_string() == "Yf8=");
   row.entry.path = "a";
   CHECK_FALSE(entry_answer(row).contains("path64"));
+  row.entry.path = "a\nb";  // shown as a\\nb, which is not its name
+  CHECK(entry_answer(row).at("path64").as_string() == "YQpi");
 }
 
 TEST_CASE("answers: a list of snapshots says what is wrong with each") {
