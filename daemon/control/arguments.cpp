@@ -26,6 +26,7 @@ struct Options {
   ConfigCheckArguments check;
   StatusArguments status;
   NotifyArguments notify;
+  SetupArguments setup;
 };
 
 void add_common(CLI::App& app, Options& options) {
@@ -50,6 +51,20 @@ struct VerbEntry {
   std::function<Verb()> make;
 };
 
+void add_setup_options(CLI::App& setup, SetupArguments& o) {
+  setup.add_flag("--yes,-y", o.yes, "Ask nothing: values come from these options, the environment, the configuration and openclaw.json");
+  setup.add_option("--key-id", o.key_id, "The application key's keyID")->type_name("ID");
+  setup.add_option("--key-file", o.key_file, "A file that holds the application key (or give it as B2_APPLICATION_KEY)")->type_name("FILE");
+  setup.add_option("--bucket", o.bucket, "The bucket's name")->type_name("NAME");
+  setup.add_option("--endpoint", o.endpoint, "Another S3 store (https://HOST), a directory (file:///PATH), or b2")->type_name("ADDRESS");
+  setup.add_option("--prefix", o.prefix, "The folder in the bucket")->type_name("FOLDER");
+  CLI::Option* const on = setup.add_flag("--encrypt", o.encrypt, "Encrypt with the passphrase that is there, or a new one");
+  setup.add_flag("--no-encrypt", o.no_encrypt, "Do not encrypt the backups")->excludes(on);
+  setup.add_flag("--no-test", o.no_test, "Do not make and restore a backup as a test");
+  setup.add_flag("--no-service", o.no_service, "Leave the service alone");
+  setup.add_flag("--no-linger", o.no_linger, "Do not let it run while you are not logged in");
+}
+
 std::vector<VerbEntry> add_verbs(CLI::App& app, Options& o) {
   std::vector<VerbEntry> verbs;
   auto add = [&](CLI::App* parent, std::string const& name, std::string const& help, std::function<Verb()> make) {
@@ -58,6 +73,8 @@ std::vector<VerbEntry> add_verbs(CLI::App& app, Options& o) {
     verbs.push_back({verb, name, std::move(make)});
     return verb;
   };
+  add_setup_options(*add(&app, "setup", "Set up the backup, step by step, and test it", [&] { return Verb(o.setup); }), o.setup);
+
   CLI::App* push = add(&app, "push", "Back up now", [&] { return Verb(o.push); });
   push->add_flag("--dry-run", o.push.dry_run, "Only say what would be backed up");
   push->add_flag("--no-wait", o.push.no_wait, "Ask the daemon and do not wait for the end");

@@ -53,6 +53,19 @@ struct StatusArguments {
 };
 struct EventsArguments {};
 struct MetricsArguments {};
+struct SetupArguments {
+  bool yes = false;
+  std::string key_id;
+  std::string key_file;    // a file with the application key: never on the command line itself
+  std::string bucket;
+  std::string endpoint;    // "b2": Backblaze, whatever is configured
+  std::string prefix;
+  bool encrypt = false;
+  bool no_encrypt = false;
+  bool no_test = false;
+  bool no_service = false;
+  bool no_linger = false;
+};
 struct NotifyArguments {
   std::string event;
   std::string data;  // a JSON object as text; empty: none
@@ -60,7 +73,8 @@ struct NotifyArguments {
 
 using Verb = std::variant<PushArguments, SnapshotsArguments, LsArguments, CatArguments, RestoreArguments, DiffArguments,
                           VerifyArguments, PruneArguments, ConfigCheckArguments, ConfigShowArguments,
-                          AcknowledgeKeyArguments, StatusArguments, EventsArguments, MetricsArguments, NotifyArguments>;
+                          AcknowledgeKeyArguments, StatusArguments, EventsArguments, MetricsArguments, NotifyArguments,
+                          SetupArguments>;
 
 struct Arguments {
   std::string socket;

@@ -1,10 +1,12 @@
 // daemonctl: the remote control of b2backupd, and with --direct its jobs in a process of their own.
 #include <algorithm>
 #include <cstdio>
+#include <type_traits>
 
 #include "core/util/log.h"
 #include "daemon/control/process.h"
 #include "daemon/control/verbs.h"
+#include "daemon/setup/setup.h"
 
 namespace b2b::daemonctl {
 namespace {
@@ -46,13 +48,20 @@ int run(int argc, char** argv) {
   sources.config_file = arguments.config_file;
   sources.profile = arguments.profile;
   for (auto const& [key, value] : arguments.settings) sources.command_line[key] = value;
+  // Setup reads the configuration itself: there may be none yet.
+  if (auto const* const wanted = std::get_if<SetupArguments>(&arguments.verb))
+    return console.end(setup::run(arguments, *wanted, console, std::move(sources), system_clock(), stop));
   auto loaded = load_config(sources);
   if (!loaded) return console.fail(loaded.error());
   if (prints_warnings(arguments))
     for (std::string const& warning : loaded->warnings) console.warn(warning);
   Session session{arguments, console, *loaded, system_clock(), stop, nullptr};
   session.jobs = arguments.direct ? direct_jobs(session) : remote_jobs(session);
-  return console.end(std::visit([&](auto const& verb) { return run_verb(session, verb); }, arguments.verb));
+  auto const run_it = [&](auto const& verb) {
+    if constexpr (std::is_same_v<std::decay_t<decltype(verb)>, SetupArguments>) return 0;  // done above
+    else return run_verb(session, verb);
+  };
+  return console.end(std::visit(run_it, arguments.verb));
 }
 
 }  // namespace

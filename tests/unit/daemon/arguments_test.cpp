@@ -22,6 +22,28 @@ TEST_CASE("arguments: the daemon's verbs") {
   CHECK_FALSE(parse({"notify"}).run);
 }
 
+TEST_CASE("arguments: setup") {
+  auto const none = std::get<SetupArguments>(parse({"setup"}).arguments.verb);
+  CHECK_FALSE(none.yes);
+  CHECK_FALSE(none.encrypt);
+  auto const all = std::get<SetupArguments>(parse({"setup", "--yes", "--key-id", "004", "--key-file", "f", "--bucket", "b", "--endpoint", "file:///x",
+                                                   "--prefix", "p", "--no-encrypt", "--no-test", "--no-service", "--no-linger"})
+                                                .arguments.verb);
+  CHECK(all.yes);
+  CHECK(all.key_id == "004");
+  CHECK(all.key_file == "f");
+  CHECK(all.bucket == "b");
+  CHECK(all.endpoint == "file:///x");
+  CHECK(all.prefix == "p");
+  CHECK(all.no_encrypt);
+  CHECK(all.no_test);
+  CHECK(all.no_service);
+  CHECK(all.no_linger);
+  CHECK(parse({"setup", "--encrypt", "--no-encrypt"}).exit_code == 64);
+  // A key in the list of processes is a key that is lost: there is no option for it.
+  CHECK(parse({"setup", "--key", "K004"}).exit_code == 64);
+}
+
 TEST_CASE("arguments: which daemon") {
   auto const parsed = parse({"--socket", "/s", "push", "--profile", "work"});
   REQUIRE(parsed.run);
