@@ -48,7 +48,7 @@ Result<void> require_store(Config const& config) {
     return make_error(Condition::bad_config,
                       "the configuration names no complete store: " + enumerate(keys) +
                           (keys.size() == 1 ? " is" : " are") + " not set",
-                      "Set " + enumerate(keys) + " in ~/.config/b2backupd/config.json5, or " +
+                      "Run daemonctl setup, or set " + enumerate(keys) + " in ~/.config/b2backupd/config.json5, or " +
                           enumerate(variables) + " in the environment",
                       std::string(keys.front()));
   // Only what is current may encrypt; decryptionKeys are for reading.

@@ -18,8 +18,8 @@ bool is_configured(Config const& config) {
 Error not_running(Arguments const& arguments, Config const& config) {
   if (!is_configured(config))
     return make_error(Condition::bad_config, "nothing is configured yet, and no daemon is running for " + printable(config.state_dir),
-                      "Put bucket, keyId and applicationKey into ~/.config/b2backupd/config.json5, see that `daemonctl config check` "
-                      "is content, then start the daemon: systemctl --user start b2backupd");
+                      "Set it up, step by step: daemonctl setup" +
+                          (arguments.profile.empty() ? std::string() : " --profile " + printable(arguments.profile)));
   std::string const unit = arguments.profile.empty() || arguments.profile == "default" ? "" : "@" + arguments.profile;
   Error error = make_error(Condition::unreachable, "the daemon is not running for " + printable(config.state_dir),
                            "Start it: systemctl --user start b2backupd" + unit +
