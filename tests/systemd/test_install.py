@@ -188,7 +188,20 @@ esac''')
         self.assertRegex(asked[2], "^loginctl enable-linger ")
         self.assertEqual(len(asked), 3)
 
+    def test_a_newcomer_is_led_to_the_set_up(self):
+        controller, terminal = pty.openpty()
+        self.addCleanup(os.close, controller)
+        done = subprocess.run([ROOT / "scripts/install", "--user", "--prefix", self.installed.prefix, "--programs", self.installed.programs],
+                              env=self.installed.environment(), stdin=terminal, stdout=subprocess.PIPE, stderr=terminal, timeout=60, text=True)
+        os.close(terminal)
+        self.assertEqual(done.returncode, 0)
+        self.assertIn("daemonctl setup", done.stdout)
+        self.assertEqual(self.asked(), ["systemctl --user daemon-reload"])
+
     def test_a_person_is_asked(self):
+        config = self.installed.home / ".config/b2backupd/config.json5"
+        config.parent.mkdir(parents=True)
+        config.write_text("{}")
         controller, terminal = pty.openpty()
         self.addCleanup(os.close, controller)
         os.write(controller, b"y\n\n")  # yes to the service, the default (no) to lingering
