@@ -61,6 +61,14 @@ void set(Conversation& talk, std::string_view state) {
 }
 
 void say_by_hand(Conversation& talk, std::string const& why) {
+  if (daemon_answers(talk)) {  // two for one state directory are refused
+    set(talk, "other");
+    talk.console.line(
+        talk.unchanged
+            ? "  A daemon runs already."
+            : "  A daemon runs already, with its configuration of before: restart it, or send it SIGHUP.");
+    return;
+  }
   set(talk, "by-hand");
   talk.console.line("  " + why + " This runs the daemon, which backs up by itself as long as it runs:");
   talk.console.line("    " + by_hand(talk));

@@ -39,15 +39,6 @@ std::string exact_path(json::object const& row) {
   return text_of(row, "path");
 }
 
-bool daemon_answers(Session const& session) {
-  auto const client = find_daemon(session.arguments, session.loaded.config);
-  if (!client) return false;
-  control::Call call;
-  call.target = "/healthz";
-  call.progress_timeout = std::chrono::seconds(5);
-  return client->call(call, session.stop).has_value();
-}
-
 // Nothing of a machine that is new may become the newest backup of one that was not.
 Result<bool> would_cover_older_ones(Conversation& talk, JobSource& jobs) {
   B2B_ASSIGN(auto const used, sign_of_use(talk.state.path, talk.stop));
@@ -70,7 +61,7 @@ Result<std::string> back_up(Conversation& talk, Session& session, JobSource& dir
     return std::string("latest");
   }
   // The daemon has the configuration of its start: it does the backup when that is still the one.
-  bool const by_daemon = talk.unchanged && !talk.arguments.direct && daemon_answers(session);
+  bool const by_daemon = talk.unchanged && !talk.arguments.direct && daemon_answers(talk);
   console.line(by_daemon ? "  Backing up, through the daemon that runs …" : "  Backing up …");
   auto const remote = by_daemon ? remote_jobs(session) : nullptr;
   B2B_ASSIGN(json::object const pushed, (by_daemon ? *remote : direct).run(Job::push, json::object()));
@@ -161,6 +152,15 @@ Result<void> bring_back(Conversation& talk, JobSource& jobs, std::string const& 
 }
 
 }  // namespace
+
+bool daemon_answers(Conversation const& talk) {
+  auto const client = find_daemon(talk.arguments, talk.in_force.config);
+  if (!client) return false;
+  control::Call call;
+  call.target = "/healthz";
+  call.progress_timeout = std::chrono::seconds(5);
+  return client->call(call, talk.stop).has_value();
+}
 
 Result<void> prove(Conversation& talk) {
   talk.console.line("");

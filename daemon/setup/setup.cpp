@@ -52,7 +52,7 @@ void say_good_bye(Conversation& talk) {
   console.line("  Configuration:  " + printable(talk.config_path));
   std::string const profile = talk.state.profile.empty() ? "" : " --profile " + talk.state.profile;
   json::value const* const service = talk.answer.if_contains("service");
-  bool const runs = service != nullptr && *service == "running";
+  bool const runs = service != nullptr && (*service == "running" || *service == "other");
   if (!runs) console.line("  What is next:   start the daemon as said above; then");
   console.line(std::string(runs ? "  What is next:   " : "                  ") + "daemonctl" + profile +
                " status      how the backups are");

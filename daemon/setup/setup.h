@@ -82,6 +82,8 @@ std::string where_from(LoadedConfig const& loaded, std::string_view key);
 std::string where_from_words(std::string_view source);
 // The surroundings of the service: without what only this shell has set.
 ConfigSources service_sources(Conversation const& talk);
+// Does a daemon run for the state directory?
+bool daemon_answers(Conversation const& talk);
 // A warning, in the text and in the answer.
 void warn(Conversation& talk, std::string const& text);
 

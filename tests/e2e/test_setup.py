@@ -311,6 +311,10 @@ class OnATerminal(Case):
         self.assertIn("says all of this already", talk.seen)
         self.assertIn("through the daemon", talk.seen)
         self.assertIn("Test passed", talk.seen)
+        # A change of the configuration: setup tests it itself, and starts no second daemon.
+        changed = self.script(machine, "--yes", env={"B2_ENCRYPTION_KEY": "a passphrase of mine"}, json_wanted=False)
+        self.assertEqual(changed.code, 0, changed)
+        self.assertIn("A daemon runs already, with its configuration of before", changed.out)
         self.assertEqual(daemon.terminate(), 0)
 
 
