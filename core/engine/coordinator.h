@@ -81,6 +81,7 @@ struct CoordinatorStatus {
     std::uint64_t snapshots = 0;
     std::uint64_t bytes = 0;                   // plaintext, each snapshot counted whole
     std::vector<std::string> other_instances;  // hosts of the other machines that push there
+    bool may_prune = true;                     // there are none, or the right to prune was taken over from them
   };
   std::optional<Bucket> bucket;
   bool prune_paused = false;                   // too much vanished: pruning waits for a person

@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "core/engine/bucket.h"
+#include "core/engine/prune_right.h"
 #include "core/util/log.h"
 
 namespace b2b {
@@ -68,7 +69,9 @@ void Coordinator::Impl::look_at_records(EngineContext& context) {
   auto const remembered = context.index->remembered_snapshots(bucket.store);
   auto const paused = context.index->value("prune-paused");
   if (!remembered || !paused) return;
+  std::vector<SnapshotInfo> infos;
   for (Index::Remembered const& snapshot : *remembered) {
+    infos.push_back(snapshot.info);
     ++bucket.snapshots;
     bucket.bytes += snapshot.info.bytes;
     auto const& host = snapshot.info.host;
@@ -76,6 +79,8 @@ void Coordinator::Impl::look_at_records(EngineContext& context) {
     if (other && std::find(bucket.other_instances.begin(), bucket.other_instances.end(), host) == bucket.other_instances.end())
       bucket.other_instances.push_back(host);
   }
+  auto const unyielding = unyielding_instances(context, infos);
+  bucket.may_prune = unyielding && unyielding->empty();
   std::scoped_lock lock(mutex);
   known.bucket = std::move(bucket);
   known.prune_paused = paused->has_value();

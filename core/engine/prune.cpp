@@ -1,11 +1,11 @@
 #include "core/engine/prune.h"
 
 #include <algorithm>
-#include <set>
 
 #include "core/engine/heal.h"
 #include "core/engine/lock.h"
 #include "core/engine/objects.h"
+#include "core/engine/prune_right.h"
 #include "core/engine/remove_snapshot.h"
 #include "core/snapshot/layout.h"
 
@@ -88,19 +88,17 @@ class Pruner {
   }
 
   Result<void> check_other_instances() {
-    std::set<std::string> others;
-    for (ListedSnapshot const& listed : listing_.snapshots) {
-      SnapshotInfo const& info = listed.info;
-      if (!info.ours || info.instance.empty() || info.instance == context_.instance.id) continue;
-      others.insert((info.host.empty() ? "an unnamed host" : info.host) + " (" + info.state_dir + ")");
-    }
-    if (others.empty() || options_.confirmed) return {};
+    std::vector<SnapshotInfo> infos;
+    for (ListedSnapshot const& listed : listing_.snapshots) infos.push_back(listed.info);
+    B2B_ASSIGN(auto const others, unyielding_instances(context_, infos));
+    if (others.empty()) return {};
+    if (options_.take_over) return options_.dry_run ? Result<void>() : take_over_pruning(context_, others);
     std::string names;
-    for (std::string const& other : others) names += (names.empty() ? "" : ", ") + other;
+    for (OtherInstance const& other : others) names += (names.empty() ? "" : ", ") + other.name;
     std::string const what = target_name(context_) + " also holds snapshots of " + names;
-    std::string const advice = "Give each machine a prefix of its own; when that one is gone for good, prune with: daemonctl prune --yes";
+    std::string const advice = "Give each machine a prefix of its own; when that one is gone for good, or this one is to prune for both: daemonctl prune --take-over";
     if (!options_.dry_run) return make_error(Condition::refused, what + ", so nothing is pruned", advice, context_.config.prefix);
-    report_.warnings.push_back(what + ": pruning will be refused until confirmed. " + advice);
+    report_.warnings.push_back(what + ": pruning will be refused until it is taken over. " + advice);
     return {};
   }
 

@@ -151,8 +151,10 @@ void add_bucket(std::string& out, json::object const& status) {
   for (json::value const& other : list_of(bucket, "otherInstances"))
     others += (others.empty() ? "" : ", ") + printable(as_text(other));
   if (!others.empty())
-    add(out, "Shared", others + " back up to the same prefix, so nothing is pruned. Give each machine a prefix of its own, or "
-                                "say daemonctl prune --yes");
+    add(out, "Shared", flag_of(bucket, "mayPrune")
+                           ? others + " back up to the same prefix; this machine prunes there"
+                           : others + " back up to the same prefix, so nothing is pruned. Give each machine a prefix of its own, or "
+                                      "say which one prunes: daemonctl prune --take-over");
   add(out, "Stored", count_of(bucket, "snapshots") + (number_of(bucket, "snapshots") == 1 ? " snapshot, " : " snapshots, ") + human_bytes(number_of(bucket, "bytes")));
 }
 

@@ -171,11 +171,10 @@ void Service::begin_auto_restore() {
             restore_note_ = "this machine is new, and it could not be told whether the bucket holds a snapshot for it: " + answer.error().text();
             log_warning(restore_note_);
           } else if (answer->at("restored").as_bool()) {
-            prefix_shared_ = answer->at("shared").as_bool();
             restore_note_ = "this machine was new: the state was restored from " + std::string(answer->at("snapshot").as_string());
-            if (prefix_shared_)
+            if (answer->at("shared").as_bool())
               restore_note_ += ". Another machine pushed to the same prefix within the last hour: two machines share it now, and nothing is "
-                               "pruned until daemonctl prune --yes says on one of them that it may";
+                               "pruned until one of them is told to: daemonctl prune --take-over";
             log_warning(restore_note_);
           } else {
             restore_note_ = std::string(answer->at("reason").as_string());

@@ -121,7 +121,8 @@ json::object Service::status() {
     for (std::string const& host : now_known.bucket->other_instances) others.emplace_back(host);
     out["bucket"] = json::object{{"snapshots", now_known.bucket->snapshots},
                                  {"bytes", now_known.bucket->bytes},
-                                 {"otherInstances", std::move(others)}};
+                                 {"otherInstances", std::move(others)},
+                                 {"mayPrune", now_known.bucket->may_prune}};
   }
   out["prunePaused"] = now_known.prune_paused;
   out["keyReminder"] = nullptr;

@@ -240,6 +240,35 @@ class Neighbours(unittest.TestCase):
             self.assertLessEqual(pushed, {s["id"] for s in daemon.snapshots()})
             self.assertGreaterEqual(len(pushed), 8)
 
+    def test_one_prefix_for_two_is_pruned_by_the_one_that_is_told_to(self):
+        machines = [Machine().use_fake(self.fake, schedule="off", keepSnapshots=1, autoRestore=False) for _ in range(2)]
+        daemons = []
+        for machine in machines:
+            self.addCleanup(machine.close)
+            machine.populate(files=5)
+            daemons.append(self.start(machine))
+        daemons[1].until(lambda s: s["bucket"]["otherInstances"] and not s["bucket"]["mayPrune"], "the other one's snapshots")
+        self.assertEqual(daemons[1].terminate(), 0)
+        daemons[1] = self.start(machines[1])
+        status = daemons[1].status()
+        self.assertEqual((len(status["bucket"]["otherInstances"]), status["bucket"]["mayPrune"]), (1, False))
+        machines[1].write("workspace/MEMORY.md", "after the restart\n")
+        daemons[1].push()
+        status = daemons[1].until(lambda s: not s["jobs"] and any("prune --take-over" in w for w in s["warnings"]), "the refusal")
+        self.assertEqual(len(daemons[1].snapshots()), 3)
+        with self.assertRaises(Refusal) as refused:
+            daemons[1].post("/v1/prune", {"yes": True})
+        self.assertEqual((refused.exception.status, refused.exception.code), (409, "refused"))
+        daemons[1].post("/v1/prune", {"takeOver": True})
+        self.assertEqual(len(daemons[1].snapshots()), 1)
+        daemons[1].until(lambda s: s["bucket"]["mayPrune"], "the right to prune")
+        machines[0].write("workspace/MEMORY.md", "of the other one\n")
+        daemons[0].push()  # which has no right to prune, and one that is taken over stays taken over
+        machines[1].write("workspace/MEMORY.md", "after the word\n")
+        last = daemons[1].push()["snapshot"]
+        daemons[1].until(lambda s: not s["jobs"] and s["bucket"]["snapshots"] == 1, "pruning")
+        self.assertEqual([s["id"] for s in daemons[1].snapshots()], [last])
+
 
 if __name__ == "__main__":
     unittest.main()

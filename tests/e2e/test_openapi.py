@@ -267,7 +267,7 @@ class Answers(WithDaemon):
 
         # Prune, the gateway's news, cancel.
         self.assertTrue(all(snapshot["keep"] for snapshot in ask("POST", "/v1/prune", {"dryRun": True})["snapshots"]))
-        ask("POST", "/v1/prune", {"yes": True})
+        ask("POST", "/v1/prune", {"yes": True, "takeOver": True})
         machine.write("workspace/before.md", "before\n")
         captured = ask("POST", "/v1/notify", {"event": "before_compaction", "data": {"agent": "main"}, "deadlineMs": 30_000})
         self.assertTrue(captured["captured"])

@@ -101,7 +101,9 @@ TEST_CASE("status: lines about what matters") {
   CHECK(says(with(R"({"warnings":["one","two"]})"), "Warning:   two"));
   CHECK(says(with(R"({"bucket":{"snapshots":2,"bytes":5,"otherInstances":["alpha","beta"]}})"),
              "Shared:    alpha, beta back up to the same prefix, so nothing is pruned. Give each machine a prefix of its own, or "
-             "say daemonctl prune --yes"));
+             "say which one prunes: daemonctl prune --take-over"));
+  CHECK(says(with(R"({"bucket":{"snapshots":2,"bytes":5,"otherInstances":["alpha"],"mayPrune":true}})"),
+             "Shared:    alpha back up to the same prefix; this machine prunes there"));
   CHECK(says(with(R"({"bucket":{"snapshots":1,"bytes":5,"otherInstances":[]}})"), "Stored:    1 snapshot, 5 B"));
   CHECK_FALSE(says(with(R"({"watch":{"state":"off","reason":"","advice":""}})"), "Watching:  "));
 }

@@ -215,7 +215,7 @@ TEST_CASE("an interrupted prune is finished by the next one at every point it ma
   CHECK(n > 5);
 }
 
-TEST_CASE("a prefix that another instance uses is pruned only when a person says so") {
+TEST_CASE("a prefix that another instance uses is pruned only by the machine that was told to") {
   Bucket bucket;
   bucket.context.config.keep_snapshots = 1;
   bucket.add_snapshot(day(1), one_file);
@@ -226,8 +226,28 @@ TEST_CASE("a prefix that another instance uses is pruned only when a person says
   CHECK(refused.error().condition == Condition::refused);
   CHECK(refused.error().text().find("laptop") != std::string::npos);
   CHECK(bucket.keys("openclaw-backup/").size() == 6);
+  CHECK(refused.error().text().find("daemonctl prune --take-over") != std::string::npos);
+  CHECK_FALSE(prune(bucket.context, {.confirmed = true}));
   CHECK(prune(bucket.context, {.dry_run = true}).value().removed.size() == 2);
-  CHECK(prune(bucket.context, {.confirmed = true}).value().removed == std::vector<std::string>{day(1), day(2)});
+  CHECK(prune(bucket.context, {.dry_run = true, .take_over = true}).value().warnings.empty());
+  CHECK_FALSE(prune(bucket.context, {}));  // looking takes nothing over
+  CHECK(prune(bucket.context, {.take_over = true}).value().removed == std::vector<std::string>{day(1), day(2)});
+}
+
+TEST_CASE("the right to prune that was taken over stays, and holds for those it was taken from") {
+  Bucket bucket;
+  bucket.context.config.keep_snapshots = 2;
+  bucket.add_snapshot(day(1), one_file);
+  bucket.add_snapshot(day(2), one_file, {.instance = std::string(32, 'b'), .host = "laptop"});
+  bucket.add_snapshot(day(3), one_file);
+  CHECK(prune(bucket.context, {.take_over = true}).value().removed == std::vector<std::string>{day(1)});
+  bucket.context.config.keep_snapshots = 1;
+  bucket.context.index = Index::open(bucket.context.instance.data_dir).value();
+  CHECK(prune(bucket.context, {}).value().removed == std::vector<std::string>{day(2)});
+  bucket.add_snapshot(day(4), one_file, {.instance = std::string(32, 'c'), .host = "desktop"});
+  auto const refused = prune(bucket.context, {});
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().text().find("desktop") != std::string::npos);
 }
 
 TEST_CASE("a pause holds until a person confirms") {
