@@ -21,6 +21,7 @@
 #include "core/engine/restore_site.h"
 #include "core/engine/restore_space.h"
 #include "core/engine/restore_stage.h"
+#include "core/engine/snapshot_use.h"
 #include "core/util/file.h"
 
 namespace b2b {
@@ -37,13 +38,11 @@ constexpr std::chrono::minutes lock_patience{60};
 
 class RestoreJob {
  public:
-  // `restore_lock`: held in place, unless it is a dry run.
   RestoreJob(EngineContext& context, RestoreOptions const& options, RestoreSite& site,
-             std::optional<RestoreLock>& restore_lock, std::string scratch_dir)
+             std::string scratch_dir)
       : context_(context),
         options_(options),
         site_(site),
-        restore_lock_(restore_lock),
         scratch_(std::move(scratch_dir)) {}
 
   Result<RestoreReport> run() {
@@ -85,7 +84,9 @@ class RestoreJob {
   Result<void> open_snapshot() {
     phase("reading the snapshot");
     B2B_ASSIGN(report_.snapshot, resolve_snapshot(context_, options_.snapshot, report_.notes));
-    if (restore_lock_) B2B_TRY(restore_lock_->name_snapshot(report_.snapshot.text));
+    auto use = SnapshotUse::begin(context_.instance.data_dir, report_.snapshot);
+    if (!use) return use.error();
+    use_.emplace(std::move(*use));
     auto loaded = load_snapshot(context_, report_.snapshot, scratch_);
     if (!loaded) return loaded.error();
     snapshot_.emplace(std::move(*loaded));
@@ -339,8 +340,8 @@ class RestoreJob {
   EngineContext& context_;
   RestoreOptions const& options_;
   RestoreSite& site_;
-  std::optional<RestoreLock>& restore_lock_;
   std::string const scratch_;
+  std::optional<SnapshotUse> use_;
   std::optional<LoadedSnapshot> snapshot_;
   std::optional<RestorePlan> plan_;
   std::vector<RestoreFailure> staging_failed_;
@@ -373,7 +374,7 @@ Result<RestoreReport> restore(EngineContext& context, RestoreOptions const& opti
     }
   }
   B2B_ASSIGN(TemporaryDirectory const scratch, make_scratch(context));
-  auto report = RestoreJob(context, options, site, restore_lock, scratch.path()).run();
+  auto report = RestoreJob(context, options, site, scratch.path()).run();
   if (!report) return report;
   report->notes.insert(report->notes.begin(), recovered.begin(), recovered.end());
   return report;

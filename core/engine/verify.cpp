@@ -9,6 +9,7 @@
 #include "core/engine/heal.h"
 #include "core/engine/objects.h"
 #include "core/engine/rescue.h"
+#include "core/engine/snapshot_use.h"
 #include "core/snapshot/layout.h"
 #include "core/util/worker_pool.h"
 
@@ -71,6 +72,12 @@ class Verifier {
     if (!listed.has_manifest) {
       report_.notes.push_back("snapshot " + id.text + " has no manifest: its upload is under way or was never finished; prune "
                               "removes it when nothing was added to it for 7 days");
+      return {};
+    }
+    auto const use = SnapshotUse::begin(context_.instance.data_dir, id);
+    if (!use) {
+      if (use.error().condition != Condition::busy) return use.error();
+      report_.notes.push_back(use.error().message);
       return {};
     }
     ++report_.snapshots;

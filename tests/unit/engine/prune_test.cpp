@@ -3,8 +3,11 @@
 
 #include <atomic>
 #include <boost/json.hpp>
+#include <filesystem>
 
 #include "core/engine/heal.h"
+#include "core/engine/snapshot_use.h"
+#include "core/engine/verify.h"
 #include "core/store/fault_store.h"
 #include "tests/support/paths.h"
 #include "tests/unit/engine/bucket_fixture.h"
@@ -262,6 +265,55 @@ TEST_CASE("a pause holds until a person confirms") {
   CHECK(all(paused.warnings).find(day(2)) != std::string::npos);
   CHECK(prune(bucket.context, {.confirmed = true}).value().removed == std::vector<std::string>{day(1)});
   CHECK_FALSE(bucket.context.index->value("prune-paused").value());
+}
+
+TEST_CASE("a snapshot that somebody reads is spared, whether that began before the prune or during it") {
+  Bucket bucket;
+  bucket.context.config.keep_snapshots = 1;
+  std::string const& data_dir = bucket.context.instance.data_dir;
+  std::string const safety = "safety-2026-11-03T00-00-00-000Z/" + day(3);
+  for (int i = 1; i <= 4; ++i) bucket.add_snapshot(i == 3 ? safety : day(i), one_file);
+  bucket.add_snapshot("safety-2026-11-05T00-00-00-000Z/" + day(5), one_file);
+  bucket.context.config.keep_safety_snapshots = 1;
+  std::vector<SnapshotUse> uses;
+  uses.push_back(SnapshotUse::begin(data_dir, id_of(day(1))).value());
+  uses.push_back(SnapshotUse::begin(data_dir, id_of(day(1))).value());
+  uses.push_back(SnapshotUse::begin(data_dir, id_of(safety)).value());
+  CHECK(prune(bucket.context, {.dry_run = true}).value().removed == std::vector<std::string>{day(2)});
+  uses.pop_back();
+  bool told = false;
+  auto context = bucket.context_over(hooked(bucket.store(), [&](std::string_view verb, std::string const& subject) -> Result<void> {
+    if (!verb.starts_with("remove") || subject.find(day(2)) == std::string::npos || uses.size() != 2) return {};
+    told = !SnapshotUse::begin(data_dir, id_of(day(2)));                       // too late
+    uses.push_back(SnapshotUse::begin(data_dir, id_of(safety)).value());       // its turn comes next
+    return {};
+  }));
+  auto const report = prune(context, {}).value();
+  CHECK(told);
+  CHECK(report.removed == std::vector<std::string>{day(2)});
+  CHECK(bucket.check_restores(day(1), hashes(one_file)) == "");
+  CHECK(bucket.check_restores(safety, hashes(one_file)) == "");
+  for (auto const& verdict : report.verdicts)
+    if (verdict.id.text == safety) CHECK(verdict.reason == "is being restored or verified");
+  uses.clear();
+  CHECK(prune(bucket.context, {}).value().removed == std::vector<std::string>{day(1), safety});
+  CHECK(std::filesystem::is_empty(data_dir + "/in-use"));
+}
+
+TEST_CASE("verifying holds what it reads") {
+  Bucket bucket;
+  bucket.context.config.keep_snapshots = 1;
+  bucket.add_snapshot(day(1), one_file);
+  bucket.add_snapshot(day(2), one_file);
+  bool pruned = false;
+  auto context = bucket.context_over(hooked(bucket.store(), [&](std::string_view verb, std::string const& subject) -> Result<void> {
+    if (pruned || verb != "get" || subject.find(day(1) + "/a.txt") == std::string::npos) return {};
+    pruned = true;
+    CHECK(prune(bucket.context, {}).value().removed.empty());
+    return {};
+  }));
+  CHECK(verify(context, {.read_data = true}).value().problems.empty());
+  CHECK(pruned);
 }
 
 TEST_CASE("nothing is deleted for a newest snapshot that only the index remembers") {

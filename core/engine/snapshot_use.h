@@ -1,0 +1,34 @@
+// Who reads a snapshot, and who removes it, never at once: one lock file for each snapshot, <data dir>/in-use/<id>. Restores (in place
+// or to a target) and verifications hold it shared, any number of them, in any process of this instance; a prune takes it alone, for each
+// snapshot that it removes. flock(2), so it goes with its holder, however that ends. Files that nobody holds mean nothing, and the last
+// holder removes its own.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "core/snapshot/id.h"
+#include "core/util/error.h"
+#include "core/util/fd.h"
+
+namespace b2b {
+
+class SnapshotUse {
+ public:
+  // To be taken before the manifest is read. busy: a prune is removing the snapshot now.
+  static Result<SnapshotUse> begin(std::string const& data_dir, SnapshotId const& id);
+  // nullopt: somebody reads it, so it stays.
+  static Result<std::optional<SnapshotUse>> begin_removal(std::string const& data_dir, SnapshotId const& id);
+
+  SnapshotUse(SnapshotUse&&) = default;
+  SnapshotUse& operator=(SnapshotUse&&) = delete;
+  ~SnapshotUse();
+
+ private:
+  SnapshotUse(UniqueFd fd, std::string path) : fd_(std::move(fd)), path_(std::move(path)) {}
+  static Result<std::optional<SnapshotUse>> take(std::string const& data_dir, SnapshotId const& id, int how);
+  UniqueFd fd_;
+  std::string path_;
+};
+
+}  // namespace b2b
