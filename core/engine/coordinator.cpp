@@ -11,10 +11,12 @@ namespace json = boost::json;
 Result<EngineContext> Coordinator::Impl::context_for(Job const& job) {
   std::unique_lock lock(mutex);
   if (!engine) {
+    if (!opening_since) opening_since = now();
     lock.unlock();
     auto opened = options.open(stop_all.get_token());
-    if (!opened) return opened.error();
     lock.lock();
+    opening_since.reset();
+    if (!opened) return opened.error();
     if (!engine) engine = std::move(*opened);
   }
   EngineContext context = *engine;
@@ -249,6 +251,10 @@ CoordinatorStatus Coordinator::status() const {
     running.bytes_done = progress.bytes_done;
     running.bytes_total = progress.bytes_total;
     out.running.push_back(std::move(running));
+  }
+  if (auto const since = impl.silent_since()) {
+    out.store_reachable = false;
+    out.not_answering_since = impl.options.clock->now() - (impl.now() - *since);
   }
   out.queue = impl.queue;
   for (auto const& waiting : impl.queue) out.queue_bytes += waiting.bytes;

@@ -37,6 +37,9 @@ struct CoordinatorOptions {
   // nothing is held at idle.
   std::function<Result<EngineContext>(std::stop_token)> open;
   Clock* clock = nullptr;
+  // Where our own records are, read at once, so that the first status is true. Without an index: known after the first job.
+  std::shared_ptr<Index> index;
+  Instance instance;
   // What happens, for whoever listens ("job", "captured", "uploaded", "failed", …; docs/control-api.md).
   std::function<void(std::string_view event, boost::json::object const& data)> event;
 };
@@ -73,7 +76,8 @@ struct CoordinatorStatus {
   std::optional<TimePoint> last_good_time;     // when it was captured
   std::optional<std::string> last_error;       // of the last push that failed; none after one that succeeded
   std::optional<TimePoint> last_error_time;
-  bool store_reachable = true;                 // as of the last attempt
+  bool store_reachable = true;                 // as of the last attempt, or of the present one
+  std::optional<TimePoint> not_answering_since;   // the present attempt is without any answer for 20 s
   std::optional<std::chrono::nanoseconds> next_upload_in;
   std::vector<std::string> warnings;           // of the last push
   struct Bucket {                              // from our own records, not asked for

@@ -30,7 +30,7 @@ struct Coordinator::Impl {
   using Job = CoordinatorJob;
   using JobPointer = std::shared_ptr<CoordinatorJob>;
 
-  explicit Impl(CoordinatorOptions options_in) : options(std::move(options_in)), planner(options.planner) {}
+  explicit Impl(CoordinatorOptions options_in);
 
   CoordinatorOptions const options;
   mutable std::mutex mutex;                  // everything below
@@ -43,6 +43,7 @@ struct Coordinator::Impl {
   bool uploads_held = false;                 // a push that uploads while it captures has the upload lane's place
   std::map<std::string, std::vector<JobPointer>> awaiting_upload;  // by snapshot id
   std::optional<EngineContext> engine;       // while jobs run
+  std::optional<Monotonic> opening_since;    // it is being opened, which may ask the store
   bool recovered = false;                    // what an earlier process left is in order
   std::optional<Monotonic> recover_not_before;
   unsigned recover_failures = 0;
@@ -75,6 +76,7 @@ struct Coordinator::Impl {
   void push_succeeded(EngineContext& context, PushReport const& report, std::int64_t captured_ns);
   std::string last_good_suffix() const;
   void read_last_good(EngineContext& context);
+  std::optional<Monotonic> silent_since() const;  // callers hold the mutex
   void look_at_records(EngineContext& context);
   std::vector<Trigger> look_at_queue(EngineContext& context);
 

@@ -10,8 +10,15 @@
 namespace b2b {
 namespace {
 
+constexpr std::chrono::seconds silence_told_after{20};
+
 bool says_store_is_away(Condition condition) {
   return condition == Condition::unreachable || condition == Condition::throttled;
+}
+
+CoordinatorStatus::Waiting as_waiting(QueuedCapture const& capture) {
+  return {capture.id.text, capture.trigger, TimePoint(std::chrono::nanoseconds(capture.started_ns)), capture.bytes,
+          capture.skipped.empty()};
 }
 
 }  // namespace
@@ -63,6 +70,23 @@ void Coordinator::Impl::read_last_good(EngineContext& context) {
   if (space != std::string::npos) known.last_good = (*text)->substr(space + 1);
 }
 
+Coordinator::Impl::Impl(CoordinatorOptions options_in) : options(std::move(options_in)), planner(options.planner) {
+  if (!options.index) return;
+  EngineContext records;
+  records.index = options.index;
+  records.instance = options.instance;
+  read_last_good(records);
+  if (auto const paused = options.index->value("prune-paused")) known.prune_paused = paused->has_value();
+  auto const listed = list_queue(records);
+  if (!listed) return;
+  for (QueuedCapture const& capture : *listed) queue.push_back(as_waiting(capture));
+}
+
+std::optional<Monotonic> Coordinator::Impl::silent_since() const {
+  std::optional<Monotonic> const since = engine ? engine->store->counters().silent_since : opening_since;
+  return since && now() - *since >= silence_told_after ? since : std::nullopt;
+}
+
 void Coordinator::Impl::look_at_records(EngineContext& context) {
   CoordinatorStatus::Bucket bucket;
   bucket.store = target_name(context);
@@ -96,8 +120,7 @@ std::vector<Trigger> Coordinator::Impl::look_at_queue(EngineContext& context) {
   std::scoped_lock lock(mutex);
   queue.clear();
   for (QueuedCapture const& capture : *listed) {
-    queue.push_back({capture.id.text, capture.trigger, TimePoint(std::chrono::nanoseconds(capture.started_ns)), capture.bytes,
-                     capture.skipped.empty()});
+    queue.push_back(as_waiting(capture));
     if (capture.target == target_name(context)) triggers.push_back(capture.trigger);
   }
   return triggers;

@@ -90,9 +90,22 @@ Result<void> Coordinator::Impl::upload_all(EngineContext& context, bool& any) {
   }
 }
 
+// A job like any other: shown by the status, and it can be cancelled. Nobody waits for it.
 void Coordinator::Impl::prune_after(EngineContext& context) {
-  context.progress->phase = "pruning";
-  auto const pruned = prune(context, PruneOptions{});
+  JobPointer job;
+  {
+    std::scoped_lock lock(mutex);
+    job = add("prune");
+    job->started = true;
+  }
+  context.progress->phase = "pruning";  // for those who wait for the next upload
+  EngineContext own = context;
+  own.progress = job->progress;
+  own.progress->phase = "pruning";
+  own.stop = job->stop.get_token();
+  std::stop_callback const ending(context.stop, [&job] { job->stop.request_stop(); });
+  auto const pruned = prune(own, PruneOptions{});
+  forget(*job);
   if (!pruned && pruned.error().condition != Condition::cancelled) {
     log_warning("old snapshots were not pruned: " + pruned.error().text());
     std::scoped_lock lock(mutex);

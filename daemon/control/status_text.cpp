@@ -179,7 +179,9 @@ std::string status_text(json::object const& status, TimePoint now, bool colour) 
   add_queue(out, status, now);
   add_changes(out, status, now);
   json::object const& error = object_of(status, "lastError");
-  if (!flag_of(status, "storeReachable"))
+  if (auto const silent = parse_iso8601(text_of(status, "notAnsweringSince")))
+    add(out, "Store", "not answering since " + human_time(*silent).substr(11, 5) + " UTC; what is captured meanwhile is uploaded when it is back");
+  else if (!flag_of(status, "storeReachable"))
     add(out, "Store", "away" + (has_value(error, "time") ? " since " + ago(error, "time", now) : std::string()) +
                           "; what is captured meanwhile is uploaded when it is back");
   if (has_value(status, "lastError") && !verdict.tells_error)

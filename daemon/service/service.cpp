@@ -106,6 +106,8 @@ Result<void> Service::run() {
   options.clock = &clock_;
   options.planner = planner_settings(loaded_.config);
   options.open = opener();
+  options.index = index_;
+  options.instance = instance_;
   options.event = [this](std::string_view name, json::object const& data) {
     boost::asio::post(loop_, [this, name = std::string(name), data] { on_event(name, data); });
   };

@@ -19,6 +19,11 @@ struct SwitchedStore {
     FaultPlan out;
     out.before = [this](std::uint64_t, std::string_view verb, std::string const&) -> Result<void> {
       std::unique_lock lock(mutex);
+      if (verb.starts_with("remove") && hold_removals) {
+        ++held;
+        changed.notify_all();
+        changed.wait(lock, [this] { return !hold_removals; });
+      }
       if (away) return make_error(Condition::unreachable, "the store is away");
       if (hold_puts && verb == "put") {
         ++held;
@@ -26,6 +31,10 @@ struct SwitchedStore {
         changed.wait(lock, [this] { return !hold_puts; });
       }
       return {};
+    };
+    out.silent_since = [this] {
+      std::scoped_lock lock(mutex);
+      return silent_since;
     };
     return out;
   }
@@ -46,6 +55,8 @@ struct SwitchedStore {
   std::condition_variable changed;
   bool away = false;
   bool hold_puts = false;
+  bool hold_removals = false;
+  std::optional<Monotonic> silent_since;
   int held = 0;
   FaultStore faults;
 };
@@ -59,7 +70,15 @@ struct Service {
   void start() {
     CoordinatorOptions options;
     options.clock = &machine.clock;
-    options.open = [this](std::stop_token) -> Result<EngineContext> { return machine.open(&store.faults); };
+    options.instance = open_instance(machine.config).value();
+    options.index = Index::open(options.instance.data_dir).value();
+    options.open = [this](std::stop_token) -> Result<EngineContext> {
+      std::unique_lock lock(mutex);
+      ++opening;
+      may_open.notify_all();
+      may_open.wait(lock, [this] { return !hold_open; });
+      return machine.open(&store.faults);
+    };
     options.event = [this](std::string_view name, boost::json::object const&) {
       std::scoped_lock lock(mutex);
       ++events[std::string(name)];
@@ -86,6 +105,11 @@ struct Service {
     for (auto const& snapshot : listed->snapshots) out.push_back(snapshot.info);
     return out;
   }
+  void set_hold_open(bool value) {
+    std::scoped_lock lock(mutex);
+    hold_open = value;
+    may_open.notify_all();
+  }
   int count(std::string const& event) {
     std::scoped_lock lock(mutex);
     return events[event];
@@ -94,6 +118,9 @@ struct Service {
   Machine machine;
   SwitchedStore store;
   std::mutex mutex;
+  std::condition_variable may_open;
+  bool hold_open = false;
+  int opening = 0;        // times that it was begun
   std::map<std::string, int> events;
   std::unique_ptr<Coordinator> coordinator;
 };
@@ -216,6 +243,92 @@ TEST_CASE("coordinator: with the store away captures wait; they arrive in order,
     CHECK(listed[i + 1].id.text == ids[i]);
     CHECK(service.machine.contents(listed[i + 1].id).at("workspace/MEMORY.md") == "version " + std::to_string(i) + "\n");
   }
+}
+
+TEST_CASE("coordinator: what is known of the last good snapshot and of the queue is known at once") {
+  Service service;
+  service.store.set_away(true);
+  service.machine.write("workspace/MEMORY.md", "waits\n");
+  REQUIRE(service.ask(Trigger::schedule)->captured.get_future().get());
+  service.coordinator->wait_idle();
+  auto const before = service.coordinator->status();
+  REQUIRE(service.machine.open().index->set_value("prune-paused", "x"));
+  service.coordinator.reset();
+  service.set_hold_open(true);   // nothing is put in order yet
+  service.start();
+  auto const status = service.coordinator->status();
+  CHECK(status.last_good_time);
+  CHECK(status.last_good_time == before.last_good_time);
+  CHECK(status.last_good == before.last_good);
+  CHECK(status.prune_paused);
+  REQUIRE(status.queue.size() == 1);
+  CHECK(status.queue.front().id == before.queue.front().id);
+  CHECK(status.queue_bytes == before.queue_bytes);
+  service.set_hold_open(false);
+  service.coordinator->wait_idle();
+}
+
+TEST_CASE("coordinator: pruning is a job, which can be cancelled") {
+  Service service;
+  service.machine.config.keep_snapshots = 1;
+  service.machine.write("workspace/MEMORY.md", "changed\n");
+  {
+    std::scoped_lock lock(service.store.mutex);
+    service.store.hold_removals = true;
+  }
+  REQUIRE(service.ask(Trigger::manual)->finished.get_future().get());
+  service.store.wait_until_held();
+  auto const status = service.coordinator->status();
+  REQUIRE(status.running.size() == 1);
+  CHECK(status.running.front().what == "prune");
+  CHECK(status.running.front().phase == "pruning");
+  CHECK(service.coordinator->cancel(status.running.front().id));
+  {
+    std::scoped_lock lock(service.store.mutex);
+    service.store.hold_removals = false;
+    service.store.changed.notify_all();
+  }
+  service.coordinator->wait_idle();
+  CHECK(service.coordinator->status().running.empty());
+  CHECK_FALSE(service.coordinator->status().last_error);
+}
+
+TEST_CASE("coordinator: a store that does not answer is told after 20 s, with the time") {
+  Service service;
+  bool const while_opening = GENERATE(false, true);
+  service.coordinator->wait_idle();
+  CHECK(service.coordinator->status().store_reachable);
+  auto const began = service.machine.clock.now();
+  service.machine.write("workspace/MEMORY.md", "changed\n");
+  service.set_hold_open(while_opening);
+  {
+    std::scoped_lock lock(service.store.mutex);
+    service.store.hold_puts = !while_opening;
+    service.store.silent_since = service.machine.clock.monotonic();
+  }
+  auto const answers = service.ask(Trigger::manual);
+  if (while_opening) {
+    std::unique_lock lock(service.mutex);
+    service.may_open.wait(lock, [&] { return service.opening > 1; });
+  } else {
+    service.store.wait_until_held();
+  }
+  service.machine.clock.advance(19s);
+  CHECK(service.coordinator->status().store_reachable);
+  CHECK_FALSE(service.coordinator->status().not_answering_since);
+  service.machine.clock.advance(1s);
+  CHECK_FALSE(service.coordinator->status().store_reachable);
+  CHECK(service.coordinator->status().not_answering_since == began);
+  {
+    std::scoped_lock lock(service.store.mutex);
+    service.store.silent_since.reset();
+  }
+  service.set_hold_open(false);
+  service.store.set_hold(false);
+  REQUIRE(answers->finished.get_future().get());
+  service.coordinator->wait_idle();
+  CHECK(service.coordinator->status().store_reachable);
+  CHECK_FALSE(service.coordinator->status().not_answering_since);
 }
 
 TEST_CASE("coordinator: another process at work is waited for") {
