@@ -261,17 +261,17 @@ void Service::on_watch_state(WatchState const& state) {
 // Work.
 
 void Service::push(PushJob job) {
-  clockwork_->push_began(clock_.now());
+  auto const id = clockwork_->push_began(clock_.now());
   follow_up_->started();
   auto captured = std::move(job.captured);
-  job.captured = [this, captured = std::move(captured)](Result<PushReport> const& report) {
-    boost::asio::post(loop_, [this, ok = report.has_value(), bytes = report ? report->bytes_captured : 0] {
+  job.captured = [this, id, captured = std::move(captured)](Result<PushReport> const& report) {
+    boost::asio::post(loop_, [this, id, ok = report.has_value(), bytes = report ? report->bytes_captured : 0] {
       if (ok) {
-        clockwork_->push_done();
+        clockwork_->push_done(id);
         keep_schedule();
         clockwork_->copied_bytes(bytes);
       } else {
-        clockwork_->push_failed();
+        clockwork_->push_failed(id);
       }
       look();
     });
@@ -289,7 +289,7 @@ void Service::look() {
     push(std::move(job));
   }
   // A run that is due is handled when its capture is made: should we die before, it is caught up.
-  if (due.triggers.empty()) keep_schedule();
+  if (!clockwork_->push_under_way()) keep_schedule();
   check_stale();
   auto wake = due.look_again;
   if (auto const stale = stale_time(); stale && !stale_told_ && (!wake || *stale < *wake)) wake = stale;

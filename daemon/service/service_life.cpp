@@ -23,9 +23,7 @@ void Service::reload() {
       (change.needs_restart ? later : what) += ((change.needs_restart ? later : what).empty() ? "" : ", ") + std::string(change.key);
     if (!later.empty())
       return make_error(Condition::bad_config, "a change of " + later + " needs a restart of the daemon", "Restart it, or take the change back");
-    clockwork.restore(scheduled_text_);
-    for (std::string const& path : clockwork_->changes().paths()) clockwork.changed(path, clock_.now());
-    if (!clockwork_->changes().complete()) clockwork.changed_unknown(clock_.now());
+    clockwork.take_over(std::move(*clockwork_));
     clockwork_ = std::move(clockwork);
     scope_ = std::move(scope);
     loaded_ = std::move(loaded);
