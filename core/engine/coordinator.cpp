@@ -8,6 +8,24 @@ namespace b2b {
 
 namespace json = boost::json;
 
+namespace {
+
+// `first` becomes a call of both.
+template <class Argument>
+void both(std::function<void(Argument)>& first, std::function<void(Argument)> second) {
+  if (!second) return;
+  if (!first) {
+    first = std::move(second);
+    return;
+  }
+  first = [one = std::move(first), other = std::move(second)](Argument argument) {
+    one(argument);
+    other(argument);
+  };
+}
+
+}  // namespace
+
 Result<EngineContext> Coordinator::Impl::context_for(Job const& job) {
   std::unique_lock lock(mutex);
   if (!engine) {
@@ -33,6 +51,18 @@ void Coordinator::Impl::let_go_when_idle(std::unique_lock<std::mutex>& lock) {
   old.reset();
   ::malloc_trim(0);
   lock.lock();
+}
+
+JobId Coordinator::Impl::join_waiting(PushJob& push) {
+  if (push.finished) return 0;
+  for (auto const& item : jobs) {
+    Job& job = *item.second;
+    if (job.work || job.started || job.push.finished || job.push.trigger != push.trigger || job.stop.stop_requested()) continue;
+    both(job.push.captured, std::move(push.captured));
+    both(job.push.postponed, std::move(push.postponed));
+    return job.id;
+  }
+  return 0;
 }
 
 Coordinator::Impl::JobPointer Coordinator::Impl::add(std::string what) {
@@ -166,6 +196,7 @@ JobId Coordinator::push(PushJob push) {
   Impl::JobPointer job;
   {
     std::scoped_lock lock(impl.mutex);
+    if (JobId const joined = impl.closing ? 0 : impl.join_waiting(push); joined != 0) return joined;
     if (!impl.closing) {
       job = impl.add("push (" + std::string(trigger_name(push.trigger)) + ")");
       Trigger const trigger = push.trigger;
@@ -206,7 +237,10 @@ bool Coordinator::cancel(JobId id) {
     auto const found = impl.jobs.find(id);
     if (found == impl.jobs.end()) return false;
     found->second->stop.request_stop();
-    if (impl.planner.forget_trigger(id)) forgotten = found->second;
+    if (impl.planner.forget_trigger(id)) {
+      forgotten = found->second;
+      impl.jobs.erase(found);  // nobody joins it any more
+    }
     impl.changed.notify_all();
   }
   if (forgotten) {

@@ -47,8 +47,11 @@ struct CoordinatorOptions {
 // One push as somebody asked for it.
 struct PushJob {
   Trigger trigger = Trigger::manual;
-  // Called once: the capture that serves it is durable (its snapshot's id, or `unchanged`), or why there is none.
+  // Called once: the capture that serves it is durable (its snapshot's id, or `unchanged`), or why there will be none.
   std::function<void(Result<PushReport> const&)> captured;
+  // Called each time that it could not be captured yet, for a reason that passes: it waits on. (Not for a lock, which is taken for
+  // moments only.)
+  std::function<void(Error const&)> postponed;
   // Called once: the snapshot is in the store (or nothing had changed), or why not yet. unreachable, throttled: it is captured
   // and waits; uploads go on by themselves.
   std::function<void(Result<PushReport> const&)> finished;
@@ -96,6 +99,8 @@ class Coordinator {
   explicit Coordinator(CoordinatorOptions options);
   ~Coordinator();                              // stop()s when nobody did
 
+  // One without `finished` joins one like it (of the same trigger) that waits still: the same capture serves both. Its id is
+  // returned then.
   JobId push(PushJob job);
   // Any other job, on its lane. `work` gets a context of its own (progress, stop token) and returns its answer.
   using Work = std::function<Result<boost::json::object>(EngineContext&)>;

@@ -66,6 +66,7 @@ struct Coordinator::Impl {
 
   // Jobs.
   JobPointer add(std::string what);
+  JobId join_waiting(PushJob& push);         // 0: there is none like it; callers hold the mutex
   void forget(Job const& job);
   static Error closing_error() { return make_error(Condition::cancelled, "the daemon is stopping", "Try again when it runs"); }
   void end_push(JobPointer const& job, Result<PushReport> const& report);

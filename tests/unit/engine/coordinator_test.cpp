@@ -362,6 +362,56 @@ TEST_CASE("coordinator: cancelled before it began, and while it waits") {
   CHECK_FALSE(service.coordinator->cancel(id));
 }
 
+TEST_CASE("coordinator: a capture that is postponed is told as made when it is made") {
+  Service service(false);
+  service.coordinator->wait_idle();
+  service.store.set_away(true);
+  std::mutex mutex;
+  std::map<int, std::vector<bool>> captured;
+  std::map<int, int> postponed;
+  auto const trigger = [&](int number, Trigger why) {
+    PushJob job;
+    job.trigger = why;
+    job.captured = [&, number](Result<PushReport> const& report) {
+      std::scoped_lock lock(mutex);
+      captured[number].push_back(report.has_value());
+    };
+    job.postponed = [&, number](Error const&) {
+      std::scoped_lock lock(mutex);
+      ++postponed[number];
+    };
+    auto const id = service.coordinator->push(std::move(job));
+    service.coordinator->wait_idle();
+    return id;
+  };
+  auto const first = trigger(1, Trigger::change);
+  CHECK(postponed == std::map<int, int>{{1, 1}});
+  CHECK(captured.empty());
+  // Each interval brings another one: they wait as one job for each trigger.
+  CHECK(trigger(2, Trigger::change) == first);
+  CHECK(trigger(3, Trigger::change) == first);
+  auto const scheduled = trigger(4, Trigger::schedule);
+  CHECK(scheduled != first);
+  CHECK(service.coordinator->status().running.size() == 2);
+  auto const asked = service.ask(Trigger::manual);      // somebody waits for this one
+  service.coordinator->wait_idle();
+  CHECK(service.coordinator->status().running.size() == 3);
+  service.machine.clock.advance(*service.coordinator->next_wake());
+  service.coordinator->tick();
+  service.coordinator->wait_idle();
+  CHECK_FALSE(asked->finished.get_future().get());
+  CHECK(captured.empty());
+  CHECK(postponed == std::map<int, int>{{1, 2}, {2, 1}, {3, 1}, {4, 1}});
+  service.store.set_away(false);
+  service.machine.clock.advance(*service.coordinator->next_wake());
+  service.coordinator->tick();
+  service.coordinator->wait_idle();
+  CHECK(captured == std::map<int, std::vector<bool>>{{1, {true}}, {2, {true}}, {3, {true}}, {4, {true}}});
+  CHECK(service.coordinator->status().running.empty());
+  CHECK(trigger(5, Trigger::change) != first);
+  CHECK(captured[5] == std::vector<bool>{true});
+}
+
 TEST_CASE("coordinator: other jobs run on their lane and give their answer") {
   Service service;
   std::promise<Result<boost::json::object>> answer;
