@@ -40,6 +40,7 @@ Result<EngineContext> Coordinator::Impl::context_for(Job const& job) {
   EngineContext context = *engine;
   context.progress = job.progress;
   context.stop = job.stop.get_token();
+  context.uploads_follow = true;
   return context;
 }
 
@@ -101,8 +102,14 @@ void Coordinator::Impl::run_task(JobPointer const& job) {
   auto const result = [&]() -> Result<json::object> {
     if (job->stop.stop_requested()) return make_error(Condition::cancelled, "it was cancelled before it began");
     B2B_ASSIGN(EngineContext context, context_for(*job));
+    auto const waited = safety_waits(context);
     auto answer = job->work(context);
     look_at_records(context);
+    auto const waits = safety_waits(context);
+    if (waited && waits && *waits && !*waited) {
+      std::scoped_lock lock(mutex);
+      planner.queued(Trigger::manual);  // like a capture: sent soon, and again until it is there
+    }
     return answer;
   }();
   forget(*job);

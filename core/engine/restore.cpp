@@ -14,6 +14,7 @@
 #include "core/engine/lock.h"
 #include "core/engine/objects.h"
 #include "core/engine/push.h"
+#include "core/engine/queue_upload.h"
 #include "core/engine/restore_commit.h"
 #include "core/engine/restore_guard.h"
 #include "core/engine/restore_names.h"
@@ -352,6 +353,23 @@ class RestoreJob {
 
 }  // namespace
 
+namespace {
+
+// After the swap, without the data lock: nothing that is restored depends on it.
+std::string send_safety(EngineContext& context, SnapshotId const& id) {
+  std::string const kept = "the safety snapshot " + id.text + " is kept on this machine for now";
+  if (context.uploads_follow) return kept + "; its upload follows";
+  context.progress->phase = "uploading the safety snapshot";
+  auto const sent = [&]() -> Result<void> {
+    B2B_ASSIGN(UploadLock const lock, UploadLock::acquire(context, "safety snapshot"));
+    B2B_TRY(upload_pending_safety(context, false));
+    return {};
+  }();
+  return sent ? std::string() : kept + " (" + sent.error().text() + "); the next push uploads it";
+}
+
+}  // namespace
+
 Result<RestoreReport> restore(EngineContext& context, RestoreOptions const& options) {
   // A bad pattern is told before anything else is asked for.
   for (std::string const& text : options.paths)
@@ -376,6 +394,10 @@ Result<RestoreReport> restore(EngineContext& context, RestoreOptions const& opti
   B2B_ASSIGN(TemporaryDirectory const scratch, make_scratch(context));
   auto report = RestoreJob(context, options, site, scratch.path()).run();
   if (!report) return report;
+  if (report->safety) {
+    restore_lock.reset();
+    if (std::string note = send_safety(context, *report->safety); !note.empty()) report->notes.push_back(std::move(note));
+  }
   report->notes.insert(report->notes.begin(), recovered.begin(), recovered.end());
   return report;
 }

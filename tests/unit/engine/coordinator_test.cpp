@@ -412,6 +412,42 @@ TEST_CASE("coordinator: a capture that is postponed is told as made when it is m
   CHECK(captured[5] == std::vector<bool>{true});
 }
 
+TEST_CASE("coordinator: a restore's safety snapshot is uploaded after it, and again until it is there, also after a restart") {
+  Service service;
+  service.coordinator->wait_idle();
+  service.machine.write("workspace/MEMORY.md", "before the restore\n");
+  auto const run = [&] {
+    std::promise<Result<boost::json::object>> answer;
+    service.coordinator->run(Lane::reading, "restore", [&](EngineContext& context) -> Result<boost::json::object> {
+      RestoreOptions options;
+      options.confirmed = true;
+      B2B_ASSIGN(auto const report, restore(context, options));
+      service.store.set_away(true);
+      return boost::json::object{{"safety", report.safety->text}};
+    }, [&](Result<boost::json::object> const& result) { answer.set_value(result); });
+    auto const result = answer.get_future().get();
+    REQUIRE(result);
+    return parse_snapshot_id(std::string(result->at("safety").as_string())).value();
+  };
+  auto const safety = run();
+  service.coordinator->wait_idle();
+  CHECK(service.listing().size() == 1);
+  REQUIRE(service.coordinator->next_wake());
+  bool const restart = GENERATE(false, true);
+  if (restart) {
+    service.coordinator.reset();
+    service.start();
+    service.coordinator->wait_idle();
+  }
+  service.store.set_away(false);
+  service.machine.clock.advance(*service.coordinator->next_wake());
+  service.coordinator->tick();
+  service.coordinator->wait_idle();
+  CHECK(service.listing().size() == 2);
+  CHECK(service.machine.contents(safety).at("workspace/MEMORY.md") == "before the restore\n");
+  CHECK_FALSE(service.coordinator->next_wake());
+}
+
 TEST_CASE("coordinator: other jobs run on their lane and give their answer") {
   Service service;
   std::promise<Result<boost::json::object>> answer;

@@ -19,6 +19,8 @@ struct Scene {
   std::string snapshot;
   std::string target;    // empty: in place
   std::function<void()> while_fetching;
+  std::function<Result<void>()> before_put;
+  bool uploads_follow = false;
   std::atomic<int> fetched{0};
   std::shared_ptr<Progress> progress;
 
@@ -39,11 +41,13 @@ struct Scene {
         if (while_fetching) while_fetching();
         inside_ = false;
       }
+      if (verb == "put" && before_put) return before_put();
       return {};
     };
     FaultStore store(*machine.memory, plan);
     auto context = machine.open(&store);
     progress = context.progress;
+    context.uploads_follow = uploads_follow;
     return restore(context, options());
   }
   RestoreOptions options() const {
@@ -193,6 +197,32 @@ TEST_CASE("a restore waits for the job that holds the lock when everything is fe
   other.join();
   CHECK(report.restored == 2);
   CHECK(scene.content("workspace/n2") == "as in the snapshot");
+}
+
+TEST_CASE("the safety snapshot is uploaded after the swap, and nobody waits for it") {
+  Scene scene;
+  int puts = 0;
+  bool const away = GENERATE(false, true);
+  scene.uploads_follow = GENERATE(false, true);
+  scene.before_put = [&]() -> Result<void> {
+    ++puts;
+    CHECK(scene.content("workspace/MEMORY.md") == "# memory\n");
+    CHECK(DataLock::acquire(scene.machine.config.state_dir, "a push"));
+    CHECK(RestoreLock::acquire(scene.machine.open().instance.data_dir, scene.machine.config.state_dir));
+    if (away) return make_error(Condition::unreachable, "the store is away");
+    return {};
+  };
+  auto const report = need(scene.run());
+  REQUIRE(report.safety);
+  CHECK(scene.content("workspace/MEMORY.md") == "# memory\n");
+  CHECK((puts > 0) == !scene.uploads_follow);
+  auto context = scene.machine.open();
+  bool const waits = scene.uploads_follow || away;
+  CHECK(safety_waits(context).value() == waits);
+  CHECK(report.notes.empty() == !waits);
+  if (waits) CHECK(report.notes.back().find(report.safety->text + " is kept on this machine for now") != std::string::npos);
+  CHECK(upload_pending_safety(context, false).value() == (waits ? 1 : 0));
+  CHECK(scene.machine.contents(*report.safety).at("workspace/MEMORY.md") == "changed");
 }
 
 TEST_CASE("pruning leaves the snapshot alone that is being restored") {
