@@ -20,6 +20,8 @@ using control::Responder;
 
 constexpr std::chrono::milliseconds default_notify_deadline{8'000};
 constexpr std::int64_t longest_notify_deadline_ms = 30'000;
+constexpr std::size_t room_for_path_bytes = 512 * 1024;  // escaped, at its longest
+static_assert(jobs::cat_max_bytes / 3 * 4 + room_for_path_bytes <= control::Limits{}.answer_max_bytes);
 
 // A responder that several callbacks share; the first answer counts.
 class OnceAnswer {

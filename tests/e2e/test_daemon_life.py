@@ -1,4 +1,6 @@
 """A daemon's life: start, pushes for every reason, a new configuration, a second one, its end, and a state directory that goes."""
+import base64
+import json
 import shutil
 import signal
 import time
@@ -54,6 +56,19 @@ class Life(unittest.TestCase):
         with self.assertRaises(Refusal) as refused:
             daemon.post("/v1/push", {"dry": True})
         self.assertEqual((refused.exception.status, refused.exception.code), (400, "usage"))
+
+    def test_a_file_is_answered_up_to_a_bound_and_refused_beyond(self):
+        for name, size in (("fits", 12_000_000), ("large", 12_000_001), ("larger", 15_000_000)):
+            self.machine.write(f"workspace/{name}.bin", bytes(size))
+        daemon = self.daemon()
+        daemon.until_backed_up()
+        answer = daemon.post("/v1/cat", {"snapshot": "latest", "path": "workspace/fits.bin"})
+        self.assertEqual(base64.b64decode(answer["contentBase64"]), bytes(12_000_000))
+        for name in ("large", "larger"):
+            with self.assertRaises(Refusal) as refused:
+                daemon.post("/v1/cat", {"snapshot": "latest", "path": f"workspace/{name}.bin"})
+            self.assertEqual((refused.exception.status, refused.exception.code), (501, "unsupported"))
+            self.assertIn("daemonctl --direct cat", str(refused.exception))
 
     def test_pushes_without_a_pause(self):
         """A capture that ends while the one before is pruned is uploaded too, and its caller hears of it."""
