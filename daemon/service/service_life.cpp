@@ -7,6 +7,7 @@
 
 #include "core/config/changes.h"
 #include "core/util/log.h"
+#include "daemon/jobs/check_service.h"
 #include "daemon/service/service.h"
 
 namespace b2b::service {
@@ -15,6 +16,7 @@ void Service::reload() {
   manager_.reloading(std::chrono::duration_cast<std::chrono::microseconds>(clock_.monotonic()));
   auto const changed = [&]() -> Result<std::string> {
     B2B_ASSIGN(LoadedConfig loaded, load_config(sources_));
+    B2B_TRY(jobs::check_service(loaded));
     B2B_TRY(require_store(loaded.config));
     B2B_ASSIGN(Clockwork clockwork, Clockwork::create(loaded.config.service, instance_.id));
     B2B_ASSIGN(Scope scope, Scope::build(loaded.config.include, loaded.config.exclude));

@@ -148,6 +148,31 @@ class Life(unittest.TestCase):
         daemon.until(lambda s: not s["jobs"] and s["bucket"]["snapshots"] == 2, "pruning by the new number")
         self.assertEqual(len(daemon.snapshots()), 2)
 
+    def test_a_schedule_of_openclaw_json_that_is_none_is_a_warning(self):
+        """Agents can write that file; a slip in it must not end the backups."""
+        self.machine.configure(schedule=None)
+        write = lambda schedule: self.machine.write("openclaw.json", json.dumps(
+            {"plugins": {"entries": {"b2-backup": {"enabled": True, "config": {"schedule": schedule}}}}}))
+        write("every now and then")
+        daemon = self.daemon()
+        status = daemon.until_backed_up()
+        self.assertEqual(status["schedule"]["text"], "daily")
+        self.assertTrue(any("every now and then" in warning for warning in status["warnings"]), status["warnings"])
+        outcome = self.machine.run("config", "check")
+        self.assertEqual(outcome.code, 0, outcome)
+        self.assertIn("every now and then", outcome.err)
+        write("hourly")
+        daemon.send(signal.SIGHUP)
+        daemon.until(lambda s: s["schedule"]["text"] == "hourly", "the new schedule")
+        write("0 0 30 2 *")
+        daemon.send(signal.SIGHUP)
+        daemon.until(lambda s: s["schedule"]["text"] == "daily", "the default")
+        self.assertEqual(daemon.terminate(), 0)
+        self.machine.configure(schedule="every now and then")
+        refused = self.daemon(wait=False)
+        self.assertEqual(refused.process.wait(10), 65)
+        self.assertIn("schedule", refused.log)
+
     def test_a_second_one_is_refused(self):
         first = self.daemon()
         second = self.daemon(wait=False)
