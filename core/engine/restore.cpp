@@ -92,6 +92,11 @@ class RestoreJob {
     if (!loaded) return loaded.error();
     snapshot_.emplace(std::move(*loaded));
     SnapshotInfo const& info = snapshot_->manifest.info;
+    if (!info.ours) {
+      auto others = SnapshotUse::begin_any(context_.instance.data_dir);
+      if (!others) return others.error();
+      use_of_others_.emplace(std::move(*others));
+    }
     for (BadPath const& bad : snapshot_->bad_paths)
       report_.failed.push_back({bad.path, "refused: the path " + bad.problem});
     if (!info.complete)
@@ -343,6 +348,7 @@ class RestoreJob {
   RestoreSite& site_;
   std::string const scratch_;
   std::optional<SnapshotUse> use_;
+  std::optional<SnapshotUse> use_of_others_;  // while a plugin's snapshot is restored
   std::optional<LoadedSnapshot> snapshot_;
   std::optional<RestorePlan> plan_;
   std::vector<RestoreFailure> staging_failed_;

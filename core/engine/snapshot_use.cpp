@@ -13,6 +13,8 @@
 namespace b2b {
 namespace {
 
+char const* const any_name = "any";  // no snapshot has that id
+
 // Is the file that we have open still the one of that name?
 bool is_current(int fd, std::string const& path) {
   struct stat open {};
@@ -22,10 +24,9 @@ bool is_current(int fd, std::string const& path) {
 
 }  // namespace
 
-Result<std::optional<SnapshotUse>> SnapshotUse::take(std::string const& data_dir, SnapshotId const& id, int how) {
+Result<std::optional<SnapshotUse>> SnapshotUse::take(std::string const& data_dir, std::string name, int how) {
   std::string const folder = join_path(data_dir, "in-use");
   B2B_TRY(make_directories(folder, 0700));
-  std::string name = id.text;
   std::replace(name.begin(), name.end(), '/', '+');  // a safety snapshot's
   std::string const path = join_path(folder, name);
   for (;;) {
@@ -40,15 +41,29 @@ Result<std::optional<SnapshotUse>> SnapshotUse::take(std::string const& data_dir
 }
 
 Result<SnapshotUse> SnapshotUse::begin(std::string const& data_dir, SnapshotId const& id) {
-  B2B_ASSIGN(auto taken, take(data_dir, id, LOCK_SH));
+  B2B_ASSIGN(auto taken, take(data_dir, id.text, LOCK_SH));
   if (taken) return std::move(*taken);
   Error error = make_error(Condition::busy, "snapshot " + id.text + " is being removed by a prune", "Choose another one: daemonctl snapshots", id.text);
   error.retryable = true;
   return error;
 }
 
+Result<SnapshotUse> SnapshotUse::begin_any(std::string const& data_dir) {
+  B2B_ASSIGN(auto taken, take(data_dir, any_name, LOCK_SH));
+  if (taken) return std::move(*taken);
+  Error error = make_error(Condition::busy, "a prune is removing a snapshot, and bodies that are needed may lie under it",
+                           "Wait until it is done and try again");
+  error.retryable = true;
+  return error;
+}
+
 Result<std::optional<SnapshotUse>> SnapshotUse::begin_removal(std::string const& data_dir, SnapshotId const& id) {
-  return take(data_dir, id, LOCK_EX);
+  using Taken = std::optional<SnapshotUse>;
+  B2B_ASSIGN(auto any, take(data_dir, any_name, LOCK_EX));
+  if (!any) return Taken();
+  B2B_ASSIGN(auto taken, take(data_dir, id.text, LOCK_EX));
+  if (taken) taken->also_ = std::make_unique<SnapshotUse>(std::move(*any));
+  return taken;
 }
 
 SnapshotUse::~SnapshotUse() {

@@ -159,6 +159,9 @@ class Verifier {
       return std::optional<Body>();
     }
     if (!rescue_) {
+      auto others = SnapshotUse::begin_any(context_.instance.data_dir);
+      if (!others) return others.error();
+      use_of_others_.emplace(std::move(*others));
       B2B_ASSIGN(rescue_, Rescue::build(context_, listing_, scratch_dir_));
     }
     B2B_ASSIGN(auto const candidates, rescue_->candidates(entry.entry.hash, entry.entry.size));
@@ -231,6 +234,7 @@ class Verifier {
   ByteBudget scratch_budget_;
   BucketListing listing_;
   std::unique_ptr<Rescue> rescue_;
+  std::optional<SnapshotUse> use_of_others_;  // from then on
   std::mutex report_mutex_;   // guards report_.problems while bodies are read
   VerifyReport report_;
 };

@@ -270,6 +270,7 @@ TEST_CASE("coordinator: what is known of the last good snapshot and of the queue
 
 TEST_CASE("coordinator: pruning is a job, which can be cancelled") {
   Service service;
+  service.coordinator->wait_idle();
   service.machine.config.keep_snapshots = 1;
   service.machine.write("workspace/MEMORY.md", "changed\n");
   {

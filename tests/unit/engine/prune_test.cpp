@@ -316,6 +316,25 @@ TEST_CASE("verifying holds what it reads") {
   CHECK(pruned);
 }
 
+TEST_CASE("verifying holds what the plugin left under other snapshots, too") {
+  Bucket bucket;
+  bucket.context.config.keep_snapshots = 1;
+  std::map<std::string, std::string> const files{{"data/a.txt", "alpha"}, {"data/b.txt", "beta"}};
+  std::map<std::string, std::string> const second{{"data/b.txt", "beta"}};
+  bucket.add_plugin_snapshot(day(1), files);
+  bucket.add_plugin_snapshot(day(2), files, &second);
+  bool pruned = false;
+  auto context = bucket.context_over(hooked(bucket.store(), [&](std::string_view verb, std::string const& subject) -> Result<void> {
+    if (pruned || verb != "get" || subject.find(day(1) + "/data/a.txt") == std::string::npos) return {};
+    pruned = true;
+    CHECK(prune(bucket.context, {}).value().removed.empty());
+    return {};
+  }));
+  CHECK(verify(context, {.snapshot = day(2), .read_data = true}).value().problems.empty());
+  CHECK(pruned);
+  CHECK(prune(bucket.context, {}).value().removed == std::vector<std::string>{day(1)});
+}
+
 TEST_CASE("nothing is deleted for a newest snapshot that only the index remembers") {
   Bucket bucket;
   bucket.context.config.keep_snapshots = 1;
