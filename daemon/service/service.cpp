@@ -268,7 +268,7 @@ void Service::push(PushJob job) {
     boost::asio::post(loop_, [this, id, ok = report.has_value(), bytes = report ? report->bytes_captured : 0] {
       if (ok) {
         clockwork_->push_done(id);
-        keep_schedule();
+        if (!clockwork_->push_under_way()) keep_schedule();
         clockwork_->copied_bytes(bytes);
       } else {
         clockwork_->push_failed(id);

@@ -75,7 +75,7 @@ TEST_CASE("polling rounds that find nothing report nothing") {
 
 TEST_CASE("a round of polling that is due while one is under way does not begin it again") {
   Watched w;
-  constexpr int directories = 400;  // several steps
+  constexpr std::size_t directories = 400;  // several steps
   w.make("d");
   w.system.most_watches = 2;
   // The scan asks for what is in a directory when it looks at that. With a round under way, the time of the next one comes.
@@ -93,9 +93,10 @@ TEST_CASE("a round of polling that is due while one is under way does not begin 
   };
   w.start();
   REQUIRE(w.state().kind == Kind::degraded);
-  for (int i = 0; i < directories; ++i) w.make("new/n" + std::to_string(i) + "/sub");
+  for (std::size_t i = 0; i < directories; ++i) w.make("new/n" + std::to_string(i) + "/sub");
   REQUIRE(w.until([&] { return asked.size() >= directories; }));
-  std::set<std::string> const first_round(asked.begin(), asked.begin() + directories);
+  std::set<std::string> first_round;
+  for (std::size_t i = 0; i < directories; ++i) first_round.insert(asked[i]);
   CHECK(first_round.size() == directories);
 }
 
