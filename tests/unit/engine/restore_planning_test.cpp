@@ -2,6 +2,7 @@
 #include "core/engine/restore_planning.h"
 
 #include <atomic>
+#include <mutex>
 #include <thread>
 
 #include "core/engine/lock.h"
@@ -204,7 +205,9 @@ TEST_CASE("the safety snapshot is uploaded after the swap, and nobody waits for 
   int puts = 0;
   bool const away = GENERATE(false, true);
   scene.uploads_follow = GENERATE(false, true);
+  std::mutex one_at_a_time;
   scene.before_put = [&]() -> Result<void> {
+    std::scoped_lock const lock(one_at_a_time);
     ++puts;
     CHECK(scene.content("workspace/MEMORY.md") == "# memory\n");
     CHECK(DataLock::acquire(scene.machine.config.state_dir, "a push"));
