@@ -247,6 +247,9 @@ TEST_CASE("coordinator: with the store away captures wait; they arrive in order,
 
 TEST_CASE("coordinator: what is known of the last good snapshot and of the queue is known at once") {
   Service service;
+  service.machine.write("workspace/MEMORY.md", "arrives\n");
+  REQUIRE(service.ask(Trigger::schedule)->finished.get_future().get());
+  service.coordinator->wait_idle();
   service.store.set_away(true);
   service.machine.write("workspace/MEMORY.md", "waits\n");
   REQUIRE(service.ask(Trigger::schedule)->captured.get_future().get());
