@@ -42,6 +42,7 @@ struct EngineContext {
   std::shared_ptr<Index> index;
   std::shared_ptr<Progress> progress = std::make_shared<Progress>();
   std::stop_token stop;
+  bool uploads_follow = false;   // a coordinator uploads what waits on this machine, so a job that captures need not
 };
 
 // Opens all of it: instance, index, keyring, and the store that `endpoint` picks (with region discovery for B2 when there is

@@ -8,18 +8,39 @@ namespace b2b {
 
 namespace json = boost::json;
 
+namespace {
+
+// `first` becomes a call of both.
+template <class Argument>
+void both(std::function<void(Argument)>& first, std::function<void(Argument)> second) {
+  if (!second) return;
+  if (!first) {
+    first = std::move(second);
+    return;
+  }
+  first = [one = std::move(first), other = std::move(second)](Argument argument) {
+    one(argument);
+    other(argument);
+  };
+}
+
+}  // namespace
+
 Result<EngineContext> Coordinator::Impl::context_for(Job const& job) {
   std::unique_lock lock(mutex);
   if (!engine) {
+    if (!opening_since) opening_since = now();
     lock.unlock();
     auto opened = options.open(stop_all.get_token());
-    if (!opened) return opened.error();
     lock.lock();
+    opening_since.reset();
+    if (!opened) return opened.error();
     if (!engine) engine = std::move(*opened);
   }
   EngineContext context = *engine;
   context.progress = job.progress;
   context.stop = job.stop.get_token();
+  context.uploads_follow = true;
   return context;
 }
 
@@ -31,6 +52,18 @@ void Coordinator::Impl::let_go_when_idle(std::unique_lock<std::mutex>& lock) {
   old.reset();
   ::malloc_trim(0);
   lock.lock();
+}
+
+JobId Coordinator::Impl::join_waiting(PushJob& push) {
+  if (push.finished) return 0;
+  for (auto const& item : jobs) {
+    Job& job = *item.second;
+    if (job.work || job.started || job.push.finished || job.push.trigger != push.trigger || job.stop.stop_requested()) continue;
+    both(job.push.captured, std::move(push.captured));
+    both(job.push.postponed, std::move(push.postponed));
+    return job.id;
+  }
+  return 0;
 }
 
 Coordinator::Impl::JobPointer Coordinator::Impl::add(std::string what) {
@@ -69,8 +102,14 @@ void Coordinator::Impl::run_task(JobPointer const& job) {
   auto const result = [&]() -> Result<json::object> {
     if (job->stop.stop_requested()) return make_error(Condition::cancelled, "it was cancelled before it began");
     B2B_ASSIGN(EngineContext context, context_for(*job));
+    auto const waited = safety_waits(context);
     auto answer = job->work(context);
     look_at_records(context);
+    auto const waits = safety_waits(context);
+    if (waited && waits && *waits && !*waited) {
+      std::scoped_lock lock(mutex);
+      planner.queued(Trigger::manual);  // like a capture: sent soon, and again until it is there
+    }
     return answer;
   }();
   forget(*job);
@@ -164,6 +203,7 @@ JobId Coordinator::push(PushJob push) {
   Impl::JobPointer job;
   {
     std::scoped_lock lock(impl.mutex);
+    if (JobId const joined = impl.closing ? 0 : impl.join_waiting(push); joined != 0) return joined;
     if (!impl.closing) {
       job = impl.add("push (" + std::string(trigger_name(push.trigger)) + ")");
       Trigger const trigger = push.trigger;
@@ -204,7 +244,10 @@ bool Coordinator::cancel(JobId id) {
     auto const found = impl.jobs.find(id);
     if (found == impl.jobs.end()) return false;
     found->second->stop.request_stop();
-    if (impl.planner.forget_trigger(id)) forgotten = found->second;
+    if (impl.planner.forget_trigger(id)) {
+      forgotten = found->second;
+      impl.jobs.erase(found);  // nobody joins it any more
+    }
     impl.changed.notify_all();
   }
   if (forgotten) {
@@ -249,6 +292,10 @@ CoordinatorStatus Coordinator::status() const {
     running.bytes_done = progress.bytes_done;
     running.bytes_total = progress.bytes_total;
     out.running.push_back(std::move(running));
+  }
+  if (auto const since = impl.silent_since()) {
+    out.store_reachable = false;
+    out.not_answering_since = impl.options.clock->now() - (impl.now() - *since);
   }
   out.queue = impl.queue;
   for (auto const& waiting : impl.queue) out.queue_bytes += waiting.bytes;

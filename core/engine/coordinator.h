@@ -37,6 +37,9 @@ struct CoordinatorOptions {
   // nothing is held at idle.
   std::function<Result<EngineContext>(std::stop_token)> open;
   Clock* clock = nullptr;
+  // Where our own records are, read at once, so that the first status is true. Without an index: known after the first job.
+  std::shared_ptr<Index> index;
+  Instance instance;
   // What happens, for whoever listens ("job", "captured", "uploaded", "failed", …; docs/control-api.md).
   std::function<void(std::string_view event, boost::json::object const& data)> event;
 };
@@ -44,8 +47,11 @@ struct CoordinatorOptions {
 // One push as somebody asked for it.
 struct PushJob {
   Trigger trigger = Trigger::manual;
-  // Called once: the capture that serves it is durable (its snapshot's id, or `unchanged`), or why there is none.
+  // Called once: the capture that serves it is durable (its snapshot's id, or `unchanged`), or why there will be none.
   std::function<void(Result<PushReport> const&)> captured;
+  // Called each time that it could not be captured yet, for a reason that passes: it waits on. (Not for a lock, which is taken for
+  // moments only.)
+  std::function<void(Error const&)> postponed;
   // Called once: the snapshot is in the store (or nothing had changed), or why not yet. unreachable, throttled: it is captured
   // and waits; uploads go on by themselves.
   std::function<void(Result<PushReport> const&)> finished;
@@ -73,7 +79,8 @@ struct CoordinatorStatus {
   std::optional<TimePoint> last_good_time;     // when it was captured
   std::optional<std::string> last_error;       // of the last push that failed; none after one that succeeded
   std::optional<TimePoint> last_error_time;
-  bool store_reachable = true;                 // as of the last attempt
+  bool store_reachable = true;                 // as of the last attempt, or of the present one
+  std::optional<TimePoint> not_answering_since;   // the present attempt is without any answer for 20 s
   std::optional<std::chrono::nanoseconds> next_upload_in;
   std::vector<std::string> warnings;           // of the last push
   struct Bucket {                              // from our own records, not asked for
@@ -81,6 +88,7 @@ struct CoordinatorStatus {
     std::uint64_t snapshots = 0;
     std::uint64_t bytes = 0;                   // plaintext, each snapshot counted whole
     std::vector<std::string> other_instances;  // hosts of the other machines that push there
+    bool may_prune = true;                     // there are none, or the right to prune was taken over from them
   };
   std::optional<Bucket> bucket;
   bool prune_paused = false;                   // too much vanished: pruning waits for a person
@@ -91,6 +99,8 @@ class Coordinator {
   explicit Coordinator(CoordinatorOptions options);
   ~Coordinator();                              // stop()s when nobody did
 
+  // One without `finished` joins one like it (of the same trigger) that waits still: the same capture serves both. Its id is
+  // returned then.
   JobId push(PushJob job);
   // Any other job, on its lane. `work` gets a context of its own (progress, stop token) and returns its answer.
   using Work = std::function<Result<boost::json::object>(EngineContext&)>;

@@ -1,7 +1,5 @@
 #include "core/engine/coordinator_impl.h"
 
-#include <algorithm>
-
 #include "core/engine/durable_capture.h"
 #include "core/engine/lock.h"
 #include "core/engine/restore.h"
@@ -33,7 +31,8 @@ void Coordinator::Impl::recover() {
     }
     read_last_good(context);
     look_at_records(context);
-    auto const waiting = look_at_queue(context);
+    auto waiting = look_at_queue(context);
+    if (auto const safety = safety_waits(context); safety && *safety) waiting.push_back(Trigger::manual);
     std::scoped_lock lock(mutex);
     for (Trigger const trigger : waiting) planner.queued(trigger);
     return {};
@@ -141,6 +140,7 @@ void Coordinator::Impl::capture_failed(std::vector<Planner::Served> const& batch
   bool const passing = is_passing(error.condition) || error.condition == Condition::no_space;
   std::vector<Planner::Served> again;
   std::vector<JobPointer> answered;
+  std::vector<std::function<void(Error const&)>> postponed;
   {
     std::scoped_lock lock(mutex);
     for (Planner::Served const& item : batch) {
@@ -151,6 +151,7 @@ void Coordinator::Impl::capture_failed(std::vector<Planner::Served> const& batch
         if (waits_on && !job->stop.stop_requested()) {
           job->started = false;
           again.push_back(item);
+          if (job->push.postponed && error.condition != Condition::busy) postponed.push_back(job->push.postponed);
         } else {
           answered.push_back(job);
         }
@@ -169,11 +170,8 @@ void Coordinator::Impl::capture_failed(std::vector<Planner::Served> const& batch
     tell_captured(*job, error);
     end_push(job, error);
   }
-  // Those that wait on have an answer about their capture now: there is none yet. (A lock is taken for moments only.)
   tell("waiting", {{"reason", error.text()}});
-  if (error.condition == Condition::busy) return;
-  for (JobPointer const& job : served)
-    if (std::find(answered.begin(), answered.end(), job) == answered.end()) tell_captured(*job, error);
+  for (auto const& tell_postponed : postponed) tell_postponed(error);
 }
 
 void Coordinator::Impl::settle(std::vector<JobPointer> const& served, Trigger trigger, PushReport const& report, bool in_store) {

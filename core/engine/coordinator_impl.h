@@ -30,7 +30,7 @@ struct Coordinator::Impl {
   using Job = CoordinatorJob;
   using JobPointer = std::shared_ptr<CoordinatorJob>;
 
-  explicit Impl(CoordinatorOptions options_in) : options(std::move(options_in)), planner(options.planner) {}
+  explicit Impl(CoordinatorOptions options_in);
 
   CoordinatorOptions const options;
   mutable std::mutex mutex;                  // everything below
@@ -43,6 +43,7 @@ struct Coordinator::Impl {
   bool uploads_held = false;                 // a push that uploads while it captures has the upload lane's place
   std::map<std::string, std::vector<JobPointer>> awaiting_upload;  // by snapshot id
   std::optional<EngineContext> engine;       // while jobs run
+  std::optional<Monotonic> opening_since;    // it is being opened, which may ask the store
   bool recovered = false;                    // what an earlier process left is in order
   std::optional<Monotonic> recover_not_before;
   unsigned recover_failures = 0;
@@ -65,6 +66,7 @@ struct Coordinator::Impl {
 
   // Jobs.
   JobPointer add(std::string what);
+  JobId join_waiting(PushJob& push);         // 0: there is none like it; callers hold the mutex
   void forget(Job const& job);
   static Error closing_error() { return make_error(Condition::cancelled, "the daemon is stopping", "Try again when it runs"); }
   void end_push(JobPointer const& job, Result<PushReport> const& report);
@@ -75,6 +77,7 @@ struct Coordinator::Impl {
   void push_succeeded(EngineContext& context, PushReport const& report, std::int64_t captured_ns);
   std::string last_good_suffix() const;
   void read_last_good(EngineContext& context);
+  std::optional<Monotonic> silent_since() const;  // callers hold the mutex
   void look_at_records(EngineContext& context);
   std::vector<Trigger> look_at_queue(EngineContext& context);
 

@@ -4,13 +4,21 @@
 #include <cstdlib>
 
 #include "core/engine/bucket.h"
+#include "core/engine/prune_right.h"
 #include "core/util/log.h"
 
 namespace b2b {
 namespace {
 
+constexpr std::chrono::seconds silence_told_after{20};
+
 bool says_store_is_away(Condition condition) {
   return condition == Condition::unreachable || condition == Condition::throttled;
+}
+
+CoordinatorStatus::Waiting as_waiting(QueuedCapture const& capture) {
+  return {capture.id.text, capture.trigger, TimePoint(std::chrono::nanoseconds(capture.started_ns)), capture.bytes,
+          capture.skipped.empty()};
 }
 
 }  // namespace
@@ -62,13 +70,32 @@ void Coordinator::Impl::read_last_good(EngineContext& context) {
   if (space != std::string::npos) known.last_good = (*text)->substr(space + 1);
 }
 
+Coordinator::Impl::Impl(CoordinatorOptions options_in) : options(std::move(options_in)), planner(options.planner) {
+  if (!options.index) return;
+  EngineContext records;
+  records.index = options.index;
+  records.instance = options.instance;
+  read_last_good(records);
+  if (auto const paused = options.index->value("prune-paused")) known.prune_paused = paused->has_value();
+  auto const listed = list_queue(records);
+  if (!listed) return;
+  for (QueuedCapture const& capture : *listed) queue.push_back(as_waiting(capture));
+}
+
+std::optional<Monotonic> Coordinator::Impl::silent_since() const {
+  std::optional<Monotonic> const since = engine ? engine->store->counters().silent_since : opening_since;
+  return since && now() - *since >= silence_told_after ? since : std::nullopt;
+}
+
 void Coordinator::Impl::look_at_records(EngineContext& context) {
   CoordinatorStatus::Bucket bucket;
   bucket.store = target_name(context);
   auto const remembered = context.index->remembered_snapshots(bucket.store);
   auto const paused = context.index->value("prune-paused");
   if (!remembered || !paused) return;
+  std::vector<SnapshotInfo> infos;
   for (Index::Remembered const& snapshot : *remembered) {
+    infos.push_back(snapshot.info);
     ++bucket.snapshots;
     bucket.bytes += snapshot.info.bytes;
     auto const& host = snapshot.info.host;
@@ -76,6 +103,8 @@ void Coordinator::Impl::look_at_records(EngineContext& context) {
     if (other && std::find(bucket.other_instances.begin(), bucket.other_instances.end(), host) == bucket.other_instances.end())
       bucket.other_instances.push_back(host);
   }
+  auto const unyielding = unyielding_instances(context, infos);
+  bucket.may_prune = unyielding && unyielding->empty();
   std::scoped_lock lock(mutex);
   known.bucket = std::move(bucket);
   known.prune_paused = paused->has_value();
@@ -91,8 +120,7 @@ std::vector<Trigger> Coordinator::Impl::look_at_queue(EngineContext& context) {
   std::scoped_lock lock(mutex);
   queue.clear();
   for (QueuedCapture const& capture : *listed) {
-    queue.push_back({capture.id.text, capture.trigger, TimePoint(std::chrono::nanoseconds(capture.started_ns)), capture.bytes,
-                     capture.skipped.empty()});
+    queue.push_back(as_waiting(capture));
     if (capture.target == target_name(context)) triggers.push_back(capture.trigger);
   }
   return triggers;

@@ -11,6 +11,7 @@ void Coordinator::Impl::upload() {
   job.stop = stop_all;
   std::vector<Trigger> left;
   bool any = false;
+  bool safety_left = false;
   auto const done = [&]() -> Result<void> {
     B2B_ASSIGN(EngineContext context, context_for(job));
     {
@@ -18,11 +19,12 @@ void Coordinator::Impl::upload() {
       uploading = job.progress;
     }
     B2B_ASSIGN(UploadLock const lock, UploadLock::acquire(context, "upload"));
-    if (auto const sent = upload_pending_safety(context, false); !sent)
-      log_warning("a safety snapshot waits on this machine and could not be uploaded: " + sent.error().text());
+    auto const safety = upload_pending_safety(context, false);
+    if (!safety) log_warning("a safety snapshot waits on this machine and could not be uploaded: " + safety.error().text());
     auto const ended = upload_all(context, any);
     left = look_at_queue(context);
     B2B_TRY(ended);
+    safety_left = !safety;
     if (any) {
       prune_after(context);
       look_at_records(context);
@@ -33,7 +35,10 @@ void Coordinator::Impl::upload() {
   {
     std::scoped_lock lock(mutex);
     uploading.reset();
-    if (done) {
+    if (done && safety_left) {
+      left.push_back(Trigger::manual);
+      planner.upload_failed(now(), left);
+    } else if (done) {
       planner.upload_ended(left);
     } else if (done.error().condition == Condition::cancelled) {
       planner.upload_ended(left);
@@ -90,9 +95,22 @@ Result<void> Coordinator::Impl::upload_all(EngineContext& context, bool& any) {
   }
 }
 
+// A job like any other: shown by the status, and it can be cancelled. Nobody waits for it.
 void Coordinator::Impl::prune_after(EngineContext& context) {
-  context.progress->phase = "pruning";
-  auto const pruned = prune(context, PruneOptions{});
+  JobPointer job;
+  {
+    std::scoped_lock lock(mutex);
+    job = add("prune");
+    job->started = true;
+  }
+  context.progress->phase = "pruning";  // for those who wait for the next upload
+  EngineContext own = context;
+  own.progress = job->progress;
+  own.progress->phase = "pruning";
+  own.stop = job->stop.get_token();
+  std::stop_callback const ending(context.stop, [&job] { job->stop.request_stop(); });
+  auto const pruned = prune(own, PruneOptions{});
+  forget(*job);
   if (!pruned && pruned.error().condition != Condition::cancelled) {
     log_warning("old snapshots were not pruned: " + pruned.error().text());
     std::scoped_lock lock(mutex);

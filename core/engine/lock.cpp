@@ -17,15 +17,6 @@ namespace {
 
 constexpr std::chrono::milliseconds look_again_after{100};
 
-std::string restore_lock_path(std::string const& data_dir) { return join_path(data_dir, "restore.lock"); }
-
-struct flock whole_file(short type) {
-  struct flock lock {};
-  lock.l_type = type;
-  lock.l_whence = SEEK_SET;
-  return lock;
-}
-
 // Our folder in the state directory. Agents write there: what is no real directory, or somebody else's, was planted.
 Result<void> make_own_folder(std::string const& folder, std::string const& state_dir) {
   if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST && !path_exists(folder))
@@ -92,38 +83,9 @@ Result<DataLock> DataLock::wait(std::string const& state_dir, std::string_view p
 }
 
 Result<RestoreLock> RestoreLock::acquire(std::string const& data_dir, std::string const& state_dir) {
-  std::string path = restore_lock_path(data_dir);
-  B2B_ASSIGN(UniqueFd fd, open_file(path, O_RDWR | O_CREAT | O_NOFOLLOW, "open the lock file", 0600));
-  struct flock lock = whole_file(F_WRLCK);
-  if (::fcntl(fd.get(), F_OFD_SETLK, &lock) != 0) {
-    if (errno != EAGAIN && errno != EACCES) return errno_error(errno, "lock", path);
-    Error error = make_error(Condition::busy, "another restore of " + state_dir + " is at work",
-                             "Wait until it is done and try again", path);
-    error.retryable = true;
-    return error;
-  }
-  RestoreLock held(std::move(fd), std::move(path));
-  B2B_TRY(held.name_snapshot({}));
-  return held;
-}
-
-Result<void> RestoreLock::name_snapshot(std::string const& id) {
-  if (::ftruncate(fd_.get(), 0) != 0 || ::lseek(fd_.get(), 0, SEEK_SET) != 0) return errno_error(errno, "write", path_);
-  return id.empty() ? Result<void>() : write_all(fd_.get(), as_bytes(id + "\n"), path_);
-}
-
-Result<std::optional<std::string>> RestoreLock::snapshot_in_use(std::string const& data_dir) {
-  using Found = std::optional<std::string>;
-  std::string const path = restore_lock_path(data_dir);
-  auto const fd = open_file(path, O_RDWR | O_NOFOLLOW, "open the lock file");
-  if (!fd) return fd.error().condition == Condition::not_found ? Result<Found>(Found()) : fd.error();
-  // Asks and takes nothing, so that a restore that begins now is not told that another one is at work.
-  struct flock question = whole_file(F_WRLCK);
-  if (::fcntl(fd->get(), F_OFD_GETLK, &question) != 0) return errno_error(errno, "look at the lock", path);
-  if (question.l_type == F_UNLCK) return Found();
-  B2B_ASSIGN(std::string text, read_file(path, 4096));
-  while (!text.empty() && text.back() == '\n') text.pop_back();
-  return text.empty() ? Found() : Found(std::move(text));
+  auto held = lock_file(join_path(data_dir, "restore.lock"), "restore", "another restore of " + state_dir + " is at work");
+  if (!held) return held.error();
+  return RestoreLock(std::move(*held));
 }
 
 }  // namespace b2b

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <chrono>
-#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -33,19 +32,15 @@ class DataLock {
 };
 
 // One restore in place at a time: <data directory of the instance>/restore.lock, held while it fetches, too, when the
-// data lock is free. It names the snapshot, which pruning leaves alone meanwhile. Goes with its holder, however that ends.
+// data lock is free. Goes with its holder, however that ends.
 class RestoreLock {
  public:
   // busy: another restore of `state_dir` (for the message) is at work.
   static Result<RestoreLock> acquire(std::string const& data_dir, std::string const& state_dir);
-  Result<void> name_snapshot(std::string const& id);
-  // The snapshot that is being restored now; nullopt: none.
-  static Result<std::optional<std::string>> snapshot_in_use(std::string const& data_dir);
 
  private:
-  RestoreLock(UniqueFd fd, std::string path) : fd_(std::move(fd)), path_(std::move(path)) {}
+  explicit RestoreLock(UniqueFd fd) : fd_(std::move(fd)) {}
   UniqueFd fd_;
-  std::string path_;
 };
 
 }  // namespace b2b

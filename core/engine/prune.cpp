@@ -1,12 +1,12 @@
 #include "core/engine/prune.h"
 
 #include <algorithm>
-#include <set>
 
 #include "core/engine/heal.h"
-#include "core/engine/lock.h"
 #include "core/engine/objects.h"
+#include "core/engine/prune_right.h"
 #include "core/engine/remove_snapshot.h"
+#include "core/engine/snapshot_use.h"
 #include "core/snapshot/layout.h"
 
 namespace b2b {
@@ -62,11 +62,10 @@ class Pruner {
     policy.keep_snapshots = context_.config.keep_snapshots;
     policy.keep_safety_snapshots = context_.config.keep_safety_snapshots.value_or(default_keep_safety);
     report_.verdicts = apply_retention(items, policy, now_);
-    B2B_ASSIGN(auto const in_use, RestoreLock::snapshot_in_use(context_.instance.data_dir));
     for (RetentionVerdict& verdict : report_.verdicts) {
-      if (verdict.keep || verdict.id.text != in_use) continue;
-      verdict.keep = true;
-      verdict.reason = "is being restored";
+      if (verdict.keep) continue;
+      B2B_ASSIGN(auto const nobody_reads, SnapshotUse::begin_removal(context_.instance.data_dir, verdict.id));
+      if (!nobody_reads) spare(verdict);
     }
     to_remove_.clear();
     kept_.clear();
@@ -74,6 +73,11 @@ class Pruner {
     // Oldest first, so that an interrupted prune leaves the newer ones.
     std::sort(to_remove_.begin(), to_remove_.end(), id_before);
     return {};
+  }
+
+  static void spare(RetentionVerdict& verdict) {
+    verdict.keep = true;
+    verdict.reason = "is being restored or verified";
   }
 
   // Nothing is deleted on the strength of what we only remember: the snapshot that all else may be deleted for must exist.
@@ -88,19 +92,17 @@ class Pruner {
   }
 
   Result<void> check_other_instances() {
-    std::set<std::string> others;
-    for (ListedSnapshot const& listed : listing_.snapshots) {
-      SnapshotInfo const& info = listed.info;
-      if (!info.ours || info.instance.empty() || info.instance == context_.instance.id) continue;
-      others.insert((info.host.empty() ? "an unnamed host" : info.host) + " (" + info.state_dir + ")");
-    }
-    if (others.empty() || options_.confirmed) return {};
+    std::vector<SnapshotInfo> infos;
+    for (ListedSnapshot const& listed : listing_.snapshots) infos.push_back(listed.info);
+    B2B_ASSIGN(auto const others, unyielding_instances(context_, infos));
+    if (others.empty()) return {};
+    if (options_.take_over) return options_.dry_run ? Result<void>() : take_over_pruning(context_, others);
     std::string names;
-    for (std::string const& other : others) names += (names.empty() ? "" : ", ") + other;
+    for (OtherInstance const& other : others) names += (names.empty() ? "" : ", ") + other.name;
     std::string const what = target_name(context_) + " also holds snapshots of " + names;
-    std::string const advice = "Give each machine a prefix of its own; when that one is gone for good, prune with: daemonctl prune --yes";
+    std::string const advice = "Give each machine a prefix of its own; when that one is gone for good, or this one is to prune for both: daemonctl prune --take-over";
     if (!options_.dry_run) return make_error(Condition::refused, what + ", so nothing is pruned", advice, context_.config.prefix);
-    report_.warnings.push_back(what + ": pruning will be refused until confirmed. " + advice);
+    report_.warnings.push_back(what + ": pruning will be refused until it is taken over. " + advice);
     return {};
   }
 
@@ -175,6 +177,13 @@ class Pruner {
   Result<void> remove_all_of(std::vector<SnapshotId> const& ids, std::vector<std::string>& done) {
     for (SnapshotId const& id : ids) {
       if (refusals_ >= refusals_before_giving_up) return {};
+      // Held until the last of it is gone: who comes now is told, and who came since the verdict is not robbed.
+      B2B_ASSIGN(auto const nobody_reads, SnapshotUse::begin_removal(context_.instance.data_dir, id));
+      if (!nobody_reads) {
+        for (RetentionVerdict& verdict : report_.verdicts)
+          if (verdict.id.text == id.text) spare(verdict);
+        continue;
+      }
       auto const removed = remove_snapshot(context_, id);
       if (removed) {
         report_.objects_deleted += *removed;

@@ -12,7 +12,8 @@ namespace b2b {
 
 struct PruneOptions {
   bool dry_run = false;
-  bool confirmed = false;        // the person said yes: clears a pause, and prunes although another instance uses the prefix
+  bool confirmed = false;        // the person said yes: clears a pause
+  bool take_over = false;        // the person said that this machine prunes from now on, although others use the prefix (prune_right.h)
 };
 
 struct PruneReport {
@@ -26,7 +27,7 @@ struct PruneReport {
   std::vector<std::string> warnings;
 };
 
-// refused: the prefix holds snapshots of another instance (named) and nobody confirmed.
+// refused: the prefix holds snapshots of another instance (named), and the right to prune was not taken over from it.
 Result<PruneReport> prune(EngineContext& context, PruneOptions const& options);
 
 }  // namespace b2b

@@ -38,17 +38,16 @@ struct PushReport {
 // Takes the data lock (busy when another job has it). The lock is held while capturing, given up for the rest of the uploads.
 Result<PushReport> push(EngineContext& context, PushOptions const& options);
 
-// A safety snapshot: every file in scope, captured durably into <data dir>/safety/ first (encrypted like any snapshot), then
-// uploaded as safety-<ts>/<id>. The caller holds the data lock. When the store is away the local capture stays, a warning
-// says so, and the next push uploads it.
+// A safety snapshot: every file in scope, captured durably into <data dir>/safety/ (encrypted like any snapshot), to be
+// uploaded as safety-<ts>/<id> later. The caller holds the data lock. The store is not asked.
 struct SafetyReport {
   SnapshotId id;
-  bool uploaded = false;
   std::vector<Skip> skipped;
   std::vector<std::string> warnings;
 };
 Result<SafetyReport> take_safety_snapshot(EngineContext& context);
-// Uploads safety captures that wait; returns how many went. `clear`: also removes what a crash cut short, which only the
+Result<bool> safety_waits(EngineContext& context);   // one for this store, for its upload
+// Uploads safety captures that wait; returns how many went. The caller holds the upload lock. `clear`: also removes what a crash cut short, which only the
 // holder of the data lock may do, since nobody else knows whether it is still being made.
 Result<std::uint64_t> upload_pending_safety(EngineContext& context, bool clear);
 

@@ -14,6 +14,7 @@
 #include "core/engine/lock.h"
 #include "core/engine/objects.h"
 #include "core/engine/push.h"
+#include "core/engine/queue_upload.h"
 #include "core/engine/restore_commit.h"
 #include "core/engine/restore_guard.h"
 #include "core/engine/restore_names.h"
@@ -21,6 +22,7 @@
 #include "core/engine/restore_site.h"
 #include "core/engine/restore_space.h"
 #include "core/engine/restore_stage.h"
+#include "core/engine/snapshot_use.h"
 #include "core/util/file.h"
 
 namespace b2b {
@@ -37,13 +39,11 @@ constexpr std::chrono::minutes lock_patience{60};
 
 class RestoreJob {
  public:
-  // `restore_lock`: held in place, unless it is a dry run.
   RestoreJob(EngineContext& context, RestoreOptions const& options, RestoreSite& site,
-             std::optional<RestoreLock>& restore_lock, std::string scratch_dir)
+             std::string scratch_dir)
       : context_(context),
         options_(options),
         site_(site),
-        restore_lock_(restore_lock),
         scratch_(std::move(scratch_dir)) {}
 
   Result<RestoreReport> run() {
@@ -85,11 +85,18 @@ class RestoreJob {
   Result<void> open_snapshot() {
     phase("reading the snapshot");
     B2B_ASSIGN(report_.snapshot, resolve_snapshot(context_, options_.snapshot, report_.notes));
-    if (restore_lock_) B2B_TRY(restore_lock_->name_snapshot(report_.snapshot.text));
+    auto use = SnapshotUse::begin(context_.instance.data_dir, report_.snapshot);
+    if (!use) return use.error();
+    use_.emplace(std::move(*use));
     auto loaded = load_snapshot(context_, report_.snapshot, scratch_);
     if (!loaded) return loaded.error();
     snapshot_.emplace(std::move(*loaded));
     SnapshotInfo const& info = snapshot_->manifest.info;
+    if (!info.ours) {
+      auto others = SnapshotUse::begin_any(context_.instance.data_dir);
+      if (!others) return others.error();
+      use_of_others_.emplace(std::move(*others));
+    }
     for (BadPath const& bad : snapshot_->bad_paths)
       report_.failed.push_back({bad.path, "refused: the path " + bad.problem});
     if (!info.complete)
@@ -339,8 +346,9 @@ class RestoreJob {
   EngineContext& context_;
   RestoreOptions const& options_;
   RestoreSite& site_;
-  std::optional<RestoreLock>& restore_lock_;
   std::string const scratch_;
+  std::optional<SnapshotUse> use_;
+  std::optional<SnapshotUse> use_of_others_;  // while a plugin's snapshot is restored
   std::optional<LoadedSnapshot> snapshot_;
   std::optional<RestorePlan> plan_;
   std::vector<RestoreFailure> staging_failed_;
@@ -348,6 +356,23 @@ class RestoreJob {
   RestoreReport report_;
   bool keep_folders_ = false;
 };
+
+}  // namespace
+
+namespace {
+
+// After the swap, without the data lock: nothing that is restored depends on it.
+std::string send_safety(EngineContext& context, SnapshotId const& id) {
+  std::string const kept = "the safety snapshot " + id.text + " is kept on this machine for now";
+  if (context.uploads_follow) return kept + "; its upload follows";
+  context.progress->phase = "uploading the safety snapshot";
+  auto const sent = [&]() -> Result<void> {
+    B2B_ASSIGN(UploadLock const lock, UploadLock::acquire(context, "safety snapshot"));
+    B2B_TRY(upload_pending_safety(context, false));
+    return {};
+  }();
+  return sent ? std::string() : kept + " (" + sent.error().text() + "); the next push uploads it";
+}
 
 }  // namespace
 
@@ -373,8 +398,12 @@ Result<RestoreReport> restore(EngineContext& context, RestoreOptions const& opti
     }
   }
   B2B_ASSIGN(TemporaryDirectory const scratch, make_scratch(context));
-  auto report = RestoreJob(context, options, site, restore_lock, scratch.path()).run();
+  auto report = RestoreJob(context, options, site, scratch.path()).run();
   if (!report) return report;
+  if (report->safety) {
+    restore_lock.reset();
+    if (std::string note = send_safety(context, *report->safety); !note.empty()) report->notes.push_back(std::move(note));
+  }
   report->notes.insert(report->notes.begin(), recovered.begin(), recovered.end());
   return report;
 }

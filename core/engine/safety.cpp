@@ -152,6 +152,23 @@ Result<void> send_snapshot(EngineContext& context, Store& local, std::string con
   return context.store->flush(context.stop);
 }
 
+// Of the captures that are whole.
+Result<std::vector<ObjectInfo>> waiting_manifests(EngineContext& context, Store& local) {
+  std::string const before_id = keys_prefix(context);
+  constexpr std::string_view after_id = "/manifest.json";
+  std::vector<ObjectInfo> manifests;
+  B2B_TRY(local.list({before_id + "safety-", "", false},
+                     [&](ListEntry const& entry) {
+                       std::string_view id = entry.object.key;
+                       if (!id.ends_with(after_id)) return true;
+                       id.remove_suffix(after_id.size());
+                       if (parse_snapshot_id(id.substr(before_id.size()))) manifests.push_back(entry.object);
+                       return true;
+                     },
+                     context.stop));
+  return manifests;
+}
+
 }  // namespace
 
 Result<SafetyReport> take_safety_snapshot(EngineContext& context) {
@@ -172,30 +189,20 @@ Result<SafetyReport> take_safety_snapshot(EngineContext& context) {
       return error;
     }
   }
-  auto uploaded = upload_pending_safety(context, true);
-  if (!uploaded && uploaded.error().condition == Condition::cancelled) return uploaded.error();
-  report.uploaded = static_cast<bool>(uploaded);
-  if (!uploaded)
-    report.warnings.push_back("the safety snapshot " + report.id.text + " is kept on this machine for now (" +
-                              uploaded.error().text() + "); the next push uploads it");
   return report;
+}
+
+Result<bool> safety_waits(EngineContext& context) {
+  if (!path_exists(join_path(safety_root(context), safety_bucket(context)))) return false;
+  B2B_ASSIGN(auto const local, open_local(context));
+  B2B_ASSIGN(auto const manifests, waiting_manifests(context, *local));
+  return !manifests.empty();
 }
 
 Result<std::uint64_t> upload_pending_safety(EngineContext& context, bool clear) {
   if (!path_exists(join_path(safety_root(context), safety_bucket(context)))) return std::uint64_t{0};
   B2B_ASSIGN(auto local, open_local(context));
-  std::string const before_id = keys_prefix(context);
-  constexpr std::string_view after_id = "/manifest.json";
-  std::vector<ObjectInfo> manifests;
-  B2B_TRY(local->list({before_id + "safety-", "", false},
-                      [&](ListEntry const& entry) {
-                        std::string_view id = entry.object.key;
-                        if (!id.ends_with(after_id)) return true;
-                        id.remove_suffix(after_id.size());
-                        if (parse_snapshot_id(id.substr(before_id.size()))) manifests.push_back(entry.object);
-                        return true;
-                      },
-                      context.stop));
+  B2B_ASSIGN(auto const manifests, waiting_manifests(context, *local));
   std::string const bucket = join_path(safety_root(context), safety_bucket(context));
   for (ObjectInfo const& manifest : manifests) {
     B2B_TRY(send_snapshot(context, *local, manifest.key, manifest.size));

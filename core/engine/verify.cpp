@@ -9,6 +9,7 @@
 #include "core/engine/heal.h"
 #include "core/engine/objects.h"
 #include "core/engine/rescue.h"
+#include "core/engine/snapshot_use.h"
 #include "core/snapshot/layout.h"
 #include "core/util/worker_pool.h"
 
@@ -71,6 +72,12 @@ class Verifier {
     if (!listed.has_manifest) {
       report_.notes.push_back("snapshot " + id.text + " has no manifest: its upload is under way or was never finished; prune "
                               "removes it when nothing was added to it for 7 days");
+      return {};
+    }
+    auto const use = SnapshotUse::begin(context_.instance.data_dir, id);
+    if (!use) {
+      if (use.error().condition != Condition::busy) return use.error();
+      report_.notes.push_back(use.error().message);
       return {};
     }
     ++report_.snapshots;
@@ -152,6 +159,9 @@ class Verifier {
       return std::optional<Body>();
     }
     if (!rescue_) {
+      auto others = SnapshotUse::begin_any(context_.instance.data_dir);
+      if (!others) return others.error();
+      use_of_others_.emplace(std::move(*others));
       B2B_ASSIGN(rescue_, Rescue::build(context_, listing_, scratch_dir_));
     }
     B2B_ASSIGN(auto const candidates, rescue_->candidates(entry.entry.hash, entry.entry.size));
@@ -224,6 +234,7 @@ class Verifier {
   ByteBudget scratch_budget_;
   BucketListing listing_;
   std::unique_ptr<Rescue> rescue_;
+  std::optional<SnapshotUse> use_of_others_;  // from then on
   std::mutex report_mutex_;   // guards report_.problems while bodies are read
   VerifyReport report_;
 };

@@ -124,7 +124,9 @@ StoreTraits const& FaultStore::traits() const {
   return state_->inner->traits();
 }
 StoreCounters FaultStore::counters() const {
-  return state_->inner->counters();
+  StoreCounters counters = state_->inner->counters();
+  if (state_->plan.silent_since) counters.silent_since = state_->plan.silent_since();
+  return counters;
 }
 
 Result<ObjectInfo> FaultStore::put(std::string const& key, ByteSource const& body,

@@ -35,6 +35,8 @@ struct FaultPlan {
 
   std::optional<std::uint64_t>
       vanish_after_puts;  // after so many puts that succeeded, everything is Condition::unreachable
+
+  std::function<std::optional<std::chrono::nanoseconds>()> silent_since;  // for the counters, instead of the inner store's
 };
 
 class FaultStore final : public Store {

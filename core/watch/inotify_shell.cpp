@@ -107,6 +107,7 @@ void InotifyShell::wait_for_events() {
   descriptor_.assign(fd_.get(), failed);
   if (failed) {
     ++generation_;
+    polling_ = false;
     fd_.reset();
     gone_ = false;
     blind_ = true;
@@ -187,6 +188,7 @@ void InotifyShell::report_settled() {
 }
 
 void InotifyShell::poll() {
+  if (polling_) return;  // one began for a new directory meanwhile, and sets the timer when it is done
   if (gone_) return attach(desynced_reason_);
   bool const first_look = !desynced_reason_.empty();
   if (blind_ && !first_look) {

@@ -1,7 +1,7 @@
 // Runs an InotifyTree on an io_context: reads its descriptor, polls what it cannot watch, and finds a root that was gone.
 //
 // One chain of handlers at a time does everything: read what is queued → watch and list what is new → (after a loss) take
-// the first look at what must be polled, then say state and desynced → wait. After each burst it rests for a moment, so
+// the first look at what must be polled, then say state and desynced → wait. Beside it at most one round of polling at a time. After each burst it rests for a moment, so
 // that ten thousand changes a second are twenty wake-ups; the kernel keeps what comes meanwhile, and says so if it cannot.
 // A chain belongs to one generation; attaching anew, stop and destruction end it by going on to the next.
 #pragma once

@@ -114,7 +114,8 @@ std::vector<VerbEntry> add_verbs(CLI::App& app, Options& o) {
 
   CLI::App* prune = add(&app, "prune", "Remove old snapshots as configured", [&] { return Verb(o.prune); });
   prune->add_flag("--dry-run", o.prune.dry_run, "Only say what would go, and why");
-  prune->add_flag("--yes,-y", o.prune.yes, "Go on although another machine uses the prefix, or after a pause");
+  prune->add_flag("--yes,-y", o.prune.yes, "Go on after a pause");
+  prune->add_flag("--take-over", o.prune.take_over, "From now on this machine prunes, although others use the prefix");
 
   CLI::App* status = add(&app, "status", "How the backups are", [&] { return Verb(o.status); });
   status->add_flag("--watch", o.status.watch, "Go on showing it until Ctrl-C");

@@ -41,6 +41,7 @@ struct VerifyArguments {
 };
 struct PruneArguments {
   bool dry_run = false;
+  bool take_over = false;
   bool yes = false;
 };
 struct ConfigCheckArguments {

@@ -151,8 +151,10 @@ void add_bucket(std::string& out, json::object const& status) {
   for (json::value const& other : list_of(bucket, "otherInstances"))
     others += (others.empty() ? "" : ", ") + printable(as_text(other));
   if (!others.empty())
-    add(out, "Shared", others + " back up to the same prefix, so nothing is pruned. Give each machine a prefix of its own, or "
-                                "say daemonctl prune --yes");
+    add(out, "Shared", flag_of(bucket, "mayPrune")
+                           ? others + " back up to the same prefix; this machine prunes there"
+                           : others + " back up to the same prefix, so nothing is pruned. Give each machine a prefix of its own, or "
+                                      "say which one prunes: daemonctl prune --take-over");
   add(out, "Stored", count_of(bucket, "snapshots") + (number_of(bucket, "snapshots") == 1 ? " snapshot, " : " snapshots, ") + human_bytes(number_of(bucket, "bytes")));
 }
 
@@ -177,7 +179,9 @@ std::string status_text(json::object const& status, TimePoint now, bool colour) 
   add_queue(out, status, now);
   add_changes(out, status, now);
   json::object const& error = object_of(status, "lastError");
-  if (!flag_of(status, "storeReachable"))
+  if (auto const silent = parse_iso8601(text_of(status, "notAnsweringSince")))
+    add(out, "Store", "not answering since " + human_time(*silent).substr(11, 5) + " UTC; what is captured meanwhile is uploaded when it is back");
+  else if (!flag_of(status, "storeReachable"))
     add(out, "Store", "away" + (has_value(error, "time") ? " since " + ago(error, "time", now) : std::string()) +
                           "; what is captured meanwhile is uploaded when it is back");
   if (has_value(status, "lastError") && !verdict.tells_error)

@@ -35,8 +35,9 @@ int run_verb(Session& session, ConfigShowArguments const&) {
 int run_verb(Session& session, ConfigCheckArguments const& arguments) {
   Console& console = session.console;
   if (auto complete = require_store(session.loaded.config); !complete) return console.fail(complete.error());
-  if (auto fine = jobs::check_service(session.loaded.config); !fine) return console.fail(fine.error());
-  std::vector<std::string> warnings = session.loaded.warnings;
+  LoadedConfig checked = session.loaded;
+  if (auto fine = jobs::check_service(checked); !fine) return console.fail(fine.error());
+  std::vector<std::string> warnings = std::move(checked.warnings);
   std::string store = "not asked";
   if (!arguments.offline) {
     auto context = open_session_engine(session);

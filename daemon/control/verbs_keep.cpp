@@ -24,15 +24,16 @@ void print(Console& console, json::object const& answer, bool dry_run) {
 
 int run_verb(Session& session, PruneArguments const& arguments) {
   Console& console = session.console;
-  json::object parameters{{"dryRun", arguments.dry_run}, {"yes", arguments.yes}};
+  json::object parameters{{"dryRun", arguments.dry_run}, {"takeOver", arguments.take_over}, {"yes", arguments.yes}};
   auto answer = session.jobs->run(Job::prune, parameters);
-  bool const may_confirm = answer ? flag_of(*answer, "paused") : answer.error().condition == Condition::refused;
-  if (may_confirm && !arguments.yes && console.can_ask()) {
-    if (!answer) {
-      console.warn(answer.error().text());
-    } else {
-      warn_all(console, list_of(*answer, "warnings"));
-    }
+  if (!answer && answer.error().condition == Condition::refused && !arguments.take_over && console.can_ask()) {
+    console.warn(answer.error().text());
+    if (!console.ask("Shall this machine prune there from now on?")) return console.fail(answer.error());
+    parameters["takeOver"] = true;
+    answer = session.jobs->run(Job::prune, parameters);
+  }
+  if (answer && flag_of(*answer, "paused") && !arguments.yes && console.can_ask()) {
+    warn_all(console, list_of(*answer, "warnings"));
     if (console.ask("Prune all the same?")) {
       parameters["yes"] = true;
       answer = session.jobs->run(Job::prune, parameters);

@@ -29,7 +29,7 @@ Answer prune(EngineContext& context, boost::json::object const& parameters);
 // An answer in one piece is bounded; a longer list or file is refused with what to do instead.
 inline constexpr std::size_t rows_max = 20'000;
 inline constexpr std::size_t rows_max_bytes = 8 << 20;
-inline constexpr std::size_t cat_max_bytes = 16 << 20;
+inline constexpr std::size_t cat_max_bytes = 12'000'000;  // as base64 16 MB, which is what an answer may have
 
 // ls, diff and cat without bounds: rows and content are handed on as they come; what is left of the answer is returned.
 using RowVisitor = std::function<Result<void>(boost::json::object&& row)>;

@@ -46,6 +46,7 @@ struct RestoreParameters {
 };
 struct PruneParameters {
   bool dry_run = false;   // dryRun
+  bool take_over = false; // takeOver
   bool yes = false;
 };
 

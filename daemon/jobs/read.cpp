@@ -46,7 +46,7 @@ class ContentSink final : public ByteSink {
   Result<void> write(std::span<std::uint8_t const> bytes) override {
     if (bytes.size() > cat_max_bytes - text.size())
       return make_error(Condition::unsupported,
-                        "the file is larger than the " + std::to_string(cat_max_bytes >> 20) + " MB that fit into one answer",
+                        "the file is larger than the " + std::to_string(cat_max_bytes / 1'000'000) + " MB that fit into one answer",
                         "Bring it back with restore --path and --target, or print it with: daemonctl --direct cat");
     text.append(as_text(bytes));
     return {};

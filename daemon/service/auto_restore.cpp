@@ -18,6 +18,7 @@ namespace json = boost::json;
 
 constexpr std::array<std::string_view, 2> plugin_names{"b2-backup", "openclaw-b2-backup"};
 constexpr std::uint64_t config_limit_bytes = 4 << 20;
+constexpr std::chrono::hours future_allowance{24};
 
 json::object not_restored(std::string reason) { return {{"restored", false}, {"reason", std::move(reason)}}; }
 
@@ -36,6 +37,24 @@ json::object* entries_of(json::value& config, bool make) {
     at = &next->get_object();
   }
   return at;
+}
+
+// Why the newest complete snapshot is not restored by itself, with what to say instead; empty when it may be.
+Result<std::string> reason_to_ask(EngineContext& context, BucketListing const& listing) {
+  B2B_ASSIGN(TimePoint const now, context.store->now(context.stop));
+  std::string newest, older;
+  for (auto at = listing.snapshots.rbegin(); at != listing.snapshots.rend() && older.empty(); ++at) {
+    SnapshotInfo const& info = at->info;
+    bool const complete = at->has_manifest && at->problem.empty() && info.complete;
+    if (!complete || info.id.kind != SnapshotKind::regular || info.id.time > now + future_allowance) continue;
+    bool const is_signed = restores_unasked(context.config, info, at->signature);
+    if (newest.empty() && is_signed) return std::string();
+    if (newest.empty()) newest = info.id.text;
+    if (is_signed) older = info.id.text;
+  }
+  if (newest.empty()) return std::string();
+  return "this machine is new, and the newest snapshot, " + newest + ", carries no signature of ours, so nothing is restored by itself. " +
+         "If you trust it: daemonctl restore " + newest + (older.empty() ? "" : " (or daemonctl restore " + older + ", older and signed)");
 }
 
 // Did another machine push within the last hour? By the store's clock.
@@ -91,18 +110,13 @@ Result<AutoRestoreWish> wants_auto_restore(Config const& config, Index& index, s
 Result<json::object> auto_restore(EngineContext& context) {
   context.progress->phase = "looking for a snapshot to restore";
   B2B_ASSIGN(BucketListing const listing, list_bucket(context, false));
+  B2B_ASSIGN(std::string const ask, reason_to_ask(context, listing));
+  if (!ask.empty()) return not_restored(ask);
   std::vector<std::string> notes;
   auto const id = resolve_snapshot(context, "latest", notes);
   for (std::string const& note : notes) log_warning(note);
   if (!id && id.error().condition == Condition::not_found) return not_restored("");
-  if (!id && id.error().condition == Condition::refused)
-    return not_restored("this machine is new and the bucket holds snapshots, but none that carries our signature: " + id.error().text());
   if (!id) return id.error();
-  for (ListedSnapshot const& snapshot : listing.snapshots) {
-    if (snapshot.info.id.text != id->text || restores_unasked(context.config, snapshot.info, snapshot.signature)) continue;
-    return not_restored("this machine is new, and the newest snapshot carries no signature of ours, so it is not restored by itself. If it is "
-                        "yours: daemonctl restore " + id->text);
-  }
   GatewayState const gateway = probe_gateway(context.config.state_dir, context.config.service.gateway.port);
   if (gateway.running != GatewayState::Running::stopped)
     return not_restored("this machine is new, but its gateway runs or may run (" + gateway.detail +

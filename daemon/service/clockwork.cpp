@@ -35,18 +35,30 @@ void Clockwork::restore(std::string_view text) {
   if (read.ec == std::errc() && read.ptr == text.data() + space) handled_ = TimePoint(std::chrono::nanoseconds(ns));
 }
 
-void Clockwork::push_began(TimePoint now) {
-  under_way_.add_all(changes_);
-  changes_.clear();
+Clockwork::PushId Clockwork::push_began(TimePoint now) {
+  under_way_.emplace(++last_id_, changes_.take());
   last_push_ = now;
+  return last_id_;
 }
 
-void Clockwork::push_failed() {
-  changes_.add_all(under_way_);
-  under_way_.clear();
+void Clockwork::push_failed(PushId push) {
+  auto const found = under_way_.find(push);
+  if (found == under_way_.end()) return;  // a later one is done
+  ChangeSet const back = std::move(found->second);
+  auto const later = under_way_.erase(found);
+  (later == under_way_.end() ? changes_ : later->second).add_all(back);
 }
 
-void Clockwork::push_done() { under_way_.clear(); }
+void Clockwork::push_done(PushId push) { under_way_.erase(under_way_.begin(), under_way_.upper_bound(push)); }
+
+void Clockwork::take_over(Clockwork&& before) {
+  restore(before.text());
+  changes_ = std::move(before.changes_);
+  under_way_ = std::move(before.under_way_);
+  last_id_ = before.last_id_;
+  last_push_ = before.last_push_;
+  bytes_to_copy_ = before.bytes_to_copy_;
+}
 
 Clockwork::Due Clockwork::look(TimePoint now) {
   Due out;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -25,9 +26,15 @@ class Clockwork {
 
   void changed(std::string_view path, TimePoint now) { changes_.add(path, now); }
   void changed_unknown(TimePoint now) { changes_.add_unknown(now); }
-  void push_began(TimePoint now);               // whatever triggered it: changes until now belong to it
-  void push_failed();                           // they are changes again
-  void push_done();
+  // Pushes may overlap: each has the changes that came before it and after the one before.
+  using PushId = std::uint64_t;
+  PushId push_began(TimePoint now);             // whatever triggered it: changes until now belong to it
+  // They are changes again; or the next push's, when one is under way or done that began later, and so captured them too.
+  void push_failed(PushId push);
+  void push_done(PushId push);                  // so are those of all pushes that began before it
+  bool push_under_way() const { return !under_way_.empty(); }
+  // For another configuration: goes on with what `before` had, the runs handled only if the schedule is the same.
+  void take_over(Clockwork&& before);
   void copied_bytes(std::uint64_t bytes) { bytes_to_copy_ = bytes; }
 
   struct Due {
@@ -52,7 +59,8 @@ class Clockwork {
   std::chrono::seconds delay_;
   std::optional<TimePoint> handled_;
   ChangeSet changes_;
-  ChangeSet under_way_;                         // of the push that runs
+  std::map<PushId, ChangeSet> under_way_;       // of each push that waits or runs
+  PushId last_id_ = 0;
   std::optional<TimePoint> last_push_;
   std::uint64_t bytes_to_copy_ = 0;
 };

@@ -6,6 +6,7 @@
 #include "core/util/log.h"
 #include "core/util/service_manager.h"
 #include "daemon/control/process.h"
+#include "daemon/jobs/check_service.h"
 #include "daemon/service/arguments.h"
 #include "daemon/service/service.h"
 
@@ -33,6 +34,7 @@ int run(int argc, char** argv) {
   for (auto const& [key, value] : arguments.settings) sources.command_line[key] = value;
   auto loaded = load_config(sources);
   if (!loaded) return fail(loaded.error());
+  if (auto const fine = jobs::check_service(*loaded); !fine) return fail(fine.error());
   for (std::string const& warning : loaded->warnings) log_warning(warning);
   if (auto const complete = require_store(loaded->config); !complete) return fail(complete.error());
   Service service(std::move(*loaded), std::move(sources), system_clock(), manager);

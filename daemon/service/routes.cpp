@@ -20,6 +20,8 @@ using control::Responder;
 
 constexpr std::chrono::milliseconds default_notify_deadline{8'000};
 constexpr std::int64_t longest_notify_deadline_ms = 30'000;
+constexpr std::size_t room_for_path_bytes = 512 * 1024;  // escaped, at its longest
+static_assert(jobs::cat_max_bytes / 3 * 4 + room_for_path_bytes <= control::Limits{}.answer_max_bytes);
 
 // A responder that several callbacks share; the first answer counts.
 class OnceAnswer {
@@ -76,7 +78,7 @@ void push(Service& service, Request const& request, Responder responder) {
     return run_job(service, Lane::reading, "push --dry-run", jobs::push, std::move(*given), std::move(responder));
   }
   if (!parameters->wait) {
-    service.push(PushJob{Trigger::manual, nullptr, nullptr});
+    service.push(PushJob{});
     return responder.ok({{"accepted", true}});
   }
   auto const shared = std::make_shared<Responder>(std::move(responder));
@@ -121,6 +123,12 @@ void before_compaction(Service& service, std::chrono::milliseconds deadline, Res
       out["snapshot"] = report->snapshot ? json::value(report->snapshot->text) : json::value(nullptr);
       once->ok(std::move(out));
     }
+    boost::asio::post(service.loop(), [timer] { timer->cancel(); });
+  };
+  // It is captured later, and the gateway does not wait for that.
+  job.postponed = [once, timer, began, &service](Error const& error) {
+    double const seconds = std::chrono::duration<double>(service.clock().monotonic() - began).count();
+    once->ok({{"captured", false}, {"reason", error.text()}, {"seconds", seconds}});
     boost::asio::post(service.loop(), [timer] { timer->cancel(); });
   };
   service.push(std::move(job));

@@ -106,6 +106,8 @@ Result<void> Service::run() {
   options.clock = &clock_;
   options.planner = planner_settings(loaded_.config);
   options.open = opener();
+  options.index = index_;
+  options.instance = instance_;
   options.event = [this](std::string_view name, json::object const& data) {
     boost::asio::post(loop_, [this, name = std::string(name), data] { on_event(name, data); });
   };
@@ -171,11 +173,10 @@ void Service::begin_auto_restore() {
             restore_note_ = "this machine is new, and it could not be told whether the bucket holds a snapshot for it: " + answer.error().text();
             log_warning(restore_note_);
           } else if (answer->at("restored").as_bool()) {
-            prefix_shared_ = answer->at("shared").as_bool();
             restore_note_ = "this machine was new: the state was restored from " + std::string(answer->at("snapshot").as_string());
-            if (prefix_shared_)
+            if (answer->at("shared").as_bool())
               restore_note_ += ". Another machine pushed to the same prefix within the last hour: two machines share it now, and nothing is "
-                               "pruned until daemonctl prune --yes says on one of them that it may";
+                               "pruned until one of them is told to: daemonctl prune --take-over";
             log_warning(restore_note_);
           } else {
             restore_note_ = std::string(answer->at("reason").as_string());
@@ -260,17 +261,17 @@ void Service::on_watch_state(WatchState const& state) {
 // Work.
 
 void Service::push(PushJob job) {
-  clockwork_->push_began(clock_.now());
+  auto const id = clockwork_->push_began(clock_.now());
   follow_up_->started();
   auto captured = std::move(job.captured);
-  job.captured = [this, captured = std::move(captured)](Result<PushReport> const& report) {
-    boost::asio::post(loop_, [this, ok = report.has_value(), bytes = report ? report->bytes_captured : 0] {
+  job.captured = [this, id, captured = std::move(captured)](Result<PushReport> const& report) {
+    boost::asio::post(loop_, [this, id, ok = report.has_value(), bytes = report ? report->bytes_captured : 0] {
       if (ok) {
-        clockwork_->push_done();
-        keep_schedule();
+        clockwork_->push_done(id);
+        if (!clockwork_->push_under_way()) keep_schedule();
         clockwork_->copied_bytes(bytes);
       } else {
-        clockwork_->push_failed();
+        clockwork_->push_failed(id);
       }
       look();
     });
@@ -288,7 +289,7 @@ void Service::look() {
     push(std::move(job));
   }
   // A run that is due is handled when its capture is made: should we die before, it is caught up.
-  if (due.triggers.empty()) keep_schedule();
+  if (!clockwork_->push_under_way()) keep_schedule();
   check_stale();
   auto wake = due.look_again;
   if (auto const stale = stale_time(); stale && !stale_told_ && (!wake || *stale < *wake)) wake = stale;

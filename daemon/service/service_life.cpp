@@ -7,6 +7,7 @@
 
 #include "core/config/changes.h"
 #include "core/util/log.h"
+#include "daemon/jobs/check_service.h"
 #include "daemon/service/service.h"
 
 namespace b2b::service {
@@ -15,6 +16,7 @@ void Service::reload() {
   manager_.reloading(std::chrono::duration_cast<std::chrono::microseconds>(clock_.monotonic()));
   auto const changed = [&]() -> Result<std::string> {
     B2B_ASSIGN(LoadedConfig loaded, load_config(sources_));
+    B2B_TRY(jobs::check_service(loaded));
     B2B_TRY(require_store(loaded.config));
     B2B_ASSIGN(Clockwork clockwork, Clockwork::create(loaded.config.service, instance_.id));
     B2B_ASSIGN(Scope scope, Scope::build(loaded.config.include, loaded.config.exclude));
@@ -23,9 +25,7 @@ void Service::reload() {
       (change.needs_restart ? later : what) += ((change.needs_restart ? later : what).empty() ? "" : ", ") + std::string(change.key);
     if (!later.empty())
       return make_error(Condition::bad_config, "a change of " + later + " needs a restart of the daemon", "Restart it, or take the change back");
-    clockwork.restore(scheduled_text_);
-    for (std::string const& path : clockwork_->changes().paths()) clockwork.changed(path, clock_.now());
-    if (!clockwork_->changes().complete()) clockwork.changed_unknown(clock_.now());
+    clockwork.take_over(std::move(*clockwork_));
     clockwork_ = std::move(clockwork);
     scope_ = std::move(scope);
     loaded_ = std::move(loaded);

@@ -70,7 +70,8 @@ json::object Service::status() {
                    {"host", instance_.host},
                    {"instance", instance_.id},
                    {"store", now_known.bucket ? now_known.bucket->store : loaded_.config.endpoint},
-                   {"storeReachable", now_known.store_reachable}};
+                   {"storeReachable", now_known.store_reachable},
+                   {"notAnsweringSince", time_or_null(now_known.not_answering_since)}};
   std::string_view health = "ok";
   if (!alarms_.empty() || watch_state_.kind != WatchState::Kind::healthy) health = "degraded";
   if (now_known.last_error) health = "failing";
@@ -121,7 +122,8 @@ json::object Service::status() {
     for (std::string const& host : now_known.bucket->other_instances) others.emplace_back(host);
     out["bucket"] = json::object{{"snapshots", now_known.bucket->snapshots},
                                  {"bytes", now_known.bucket->bytes},
-                                 {"otherInstances", std::move(others)}};
+                                 {"otherInstances", std::move(others)},
+                                 {"mayPrune", now_known.bucket->may_prune}};
   }
   out["prunePaused"] = now_known.prune_paused;
   out["keyReminder"] = nullptr;

@@ -362,7 +362,7 @@ class Daemon:
 
     def until_backed_up(self, seconds=60):
         """Everything that was captured is in the store, and nothing is under way."""
-        return self.until(lambda s: s["lastGood"] and not s["queue"] and not s["jobs"], "a good backup", seconds)
+        return self.until(lambda s: s["lastGood"] and s["bucket"] and not s["queue"] and not s["jobs"], "a good backup", seconds)
 
     def send(self, number):
         self.process.send_signal(number)

@@ -329,8 +329,11 @@ class Snapshots(Case):
         outcome = other.run("push")
         self.assertEqual(outcome.code, 0, outcome)
         self.assertTrue(self.manifest.exists())
-        self.expect(other.run("prune"), 77, "--yes")
+        self.expect(other.run("prune"), 77, "--take-over")
+        self.expect(other.run("prune", "--yes"), 77, "--take-over")
         self.assertTrue(self.manifest.exists())
+        other.ok("prune", "--take-over")
+        self.assertFalse(self.manifest.exists())
 
 
 class Store(Case):

@@ -1,4 +1,6 @@
 """A daemon's life: start, pushes for every reason, a new configuration, a second one, its end, and a state directory that goes."""
+import base64
+import json
 import shutil
 import signal
 import time
@@ -54,6 +56,19 @@ class Life(unittest.TestCase):
         with self.assertRaises(Refusal) as refused:
             daemon.post("/v1/push", {"dry": True})
         self.assertEqual((refused.exception.status, refused.exception.code), (400, "usage"))
+
+    def test_a_file_is_answered_up_to_a_bound_and_refused_beyond(self):
+        for name, size in (("fits", 12_000_000), ("large", 12_000_001), ("larger", 15_000_000)):
+            self.machine.write(f"workspace/{name}.bin", bytes(size))
+        daemon = self.daemon()
+        daemon.until_backed_up()
+        answer = daemon.post("/v1/cat", {"snapshot": "latest", "path": "workspace/fits.bin"})
+        self.assertEqual(base64.b64decode(answer["contentBase64"]), bytes(12_000_000))
+        for name in ("large", "larger"):
+            with self.assertRaises(Refusal) as refused:
+                daemon.post("/v1/cat", {"snapshot": "latest", "path": f"workspace/{name}.bin"})
+            self.assertEqual((refused.exception.status, refused.exception.code), (501, "unsupported"))
+            self.assertIn("daemonctl --direct cat", str(refused.exception))
 
     def test_pushes_without_a_pause(self):
         """A capture that ends while the one before is pruned is uploaded too, and its caller hears of it."""
@@ -132,6 +147,31 @@ class Life(unittest.TestCase):
             self.assertTrue(daemon.push()["snapshot"])
         daemon.until(lambda s: not s["jobs"] and s["bucket"]["snapshots"] == 2, "pruning by the new number")
         self.assertEqual(len(daemon.snapshots()), 2)
+
+    def test_a_schedule_of_openclaw_json_that_is_none_is_a_warning(self):
+        """Agents can write that file; a slip in it must not end the backups."""
+        self.machine.configure(schedule=None)
+        write = lambda schedule: self.machine.write("openclaw.json", json.dumps(
+            {"plugins": {"entries": {"b2-backup": {"enabled": True, "config": {"schedule": schedule}}}}}))
+        write("every now and then")
+        daemon = self.daemon()
+        status = daemon.until_backed_up()
+        self.assertEqual(status["schedule"]["text"], "daily")
+        self.assertTrue(any("every now and then" in warning for warning in status["warnings"]), status["warnings"])
+        outcome = self.machine.run("config", "check")
+        self.assertEqual(outcome.code, 0, outcome)
+        self.assertIn("every now and then", outcome.err)
+        write("hourly")
+        daemon.send(signal.SIGHUP)
+        daemon.until(lambda s: s["schedule"]["text"] == "hourly", "the new schedule")
+        write("0 0 30 2 *")
+        daemon.send(signal.SIGHUP)
+        daemon.until(lambda s: s["schedule"]["text"] == "daily", "the default")
+        self.assertEqual(daemon.terminate(), 0)
+        self.machine.configure(schedule="every now and then")
+        refused = self.daemon(wait=False)
+        self.assertEqual(refused.process.wait(10), 65)
+        self.assertIn("schedule", refused.log)
 
     def test_a_second_one_is_refused(self):
         first = self.daemon()
@@ -239,6 +279,35 @@ class Neighbours(unittest.TestCase):
             self.assertTrue(any("also holds snapshots of" in warning for warning in status["warnings"]), status["warnings"])
             self.assertLessEqual(pushed, {s["id"] for s in daemon.snapshots()})
             self.assertGreaterEqual(len(pushed), 8)
+
+    def test_one_prefix_for_two_is_pruned_by_the_one_that_is_told_to(self):
+        machines = [Machine().use_fake(self.fake, schedule="off", keepSnapshots=1, autoRestore=False) for _ in range(2)]
+        daemons = []
+        for machine in machines:
+            self.addCleanup(machine.close)
+            machine.populate(files=5)
+            daemons.append(self.start(machine))
+        daemons[1].until(lambda s: s["bucket"]["otherInstances"] and not s["bucket"]["mayPrune"], "the other one's snapshots")
+        self.assertEqual(daemons[1].terminate(), 0)
+        daemons[1] = self.start(machines[1])
+        status = daemons[1].status()
+        self.assertEqual((len(status["bucket"]["otherInstances"]), status["bucket"]["mayPrune"]), (1, False))
+        machines[1].write("workspace/MEMORY.md", "after the restart\n")
+        daemons[1].push()
+        status = daemons[1].until(lambda s: not s["jobs"] and any("prune --take-over" in w for w in s["warnings"]), "the refusal")
+        self.assertEqual(len(daemons[1].snapshots()), 3)
+        with self.assertRaises(Refusal) as refused:
+            daemons[1].post("/v1/prune", {"yes": True})
+        self.assertEqual((refused.exception.status, refused.exception.code), (409, "refused"))
+        daemons[1].post("/v1/prune", {"takeOver": True})
+        self.assertEqual(len(daemons[1].snapshots()), 1)
+        daemons[1].until(lambda s: s["bucket"]["mayPrune"], "the right to prune")
+        machines[0].write("workspace/MEMORY.md", "of the other one\n")
+        daemons[0].push()  # which has no right to prune, and one that is taken over stays taken over
+        machines[1].write("workspace/MEMORY.md", "after the word\n")
+        last = daemons[1].push()["snapshot"]
+        daemons[1].until(lambda s: not s["jobs"] and s["bucket"]["snapshots"] == 1, "pruning")
+        self.assertEqual([s["id"] for s in daemons[1].snapshots()], [last])
 
 
 if __name__ == "__main__":

@@ -106,21 +106,21 @@ class NewMachine(unittest.TestCase):
 
     def test_not_from_one_that_is_not_signed(self):
         """Whoever can write into the bucket must not get a machine restored to what they like."""
-        self.push_of_another(encrypt=False, prefix="unsigned")
+        planted = self.push_of_another(encrypt=False, prefix="unsigned")
         machine = self.new_machine(entry=self.entry(prefix="unsigned"))
         daemon = self.start(machine)
-        self.until_said(daemon, "none that carries our signature")
+        self.until_said(daemon, f"If you trust it: daemonctl restore {planted}")
         self.assert_not_restored(machine)
 
-    def test_a_newer_one_that_is_not_signed_is_passed_over(self):
+    def test_not_an_older_one_when_the_newest_is_not_signed(self):
+        """Yesterday's state in silence would be as bad as a planted one: a person chooses."""
         planted = self.push_of_another(encrypt=False)
         self.assertGreater(planted, self.snapshot)
         machine = self.new_machine()
         daemon = self.start(machine)
-        daemon.until(lambda s: s["lastGood"] and not s["jobs"], "a first push")
-        self.until_said(daemon, self.snapshot)
-        self.assertEqual((machine.state / "workspace/MEMORY.md").read_text(), "# memory\n")
-        self.assertIn(planted, daemon.log)
+        self.until_said(daemon, f"daemonctl restore {planted} (or daemonctl restore {self.snapshot}, ")
+        self.assert_not_restored(machine)
+        self.assertFalse((machine.state / "workspace/MEMORY.md").exists())
 
     def test_not_with_a_wrong_passphrase(self):
         self.push_of_another(encryptionKey="the right one", prefix="keyed")

@@ -57,6 +57,18 @@ class StoreAway(unittest.TestCase):
         self.fake.faults()
         self.daemon.send(1)
 
+    def test_one_that_takes_connections_and_says_nothing_is_told(self):
+        self.first_push()
+        self.assertIsNone(self.daemon.status()["notAnsweringSince"])
+        self.gate.set("hole")
+        self.capture(1)
+        status = self.daemon.until(lambda s: s["notAnsweringSince"], "the silence", 40)
+        self.assertFalse(status["storeReachable"])
+        self.assertIsNone(status["lastError"])  # no attempt has failed yet
+        self.store_is_back()
+        status = self.daemon.until(lambda s: s["lastGood"]["snapshot"] in self.expected and s["storeReachable"], "the upload", 60)
+        self.assertIsNone(status["notAnsweringSince"])
+
     def check_all(self):
         last = list(self.expected)[-1]
         self.daemon.until(lambda s: s["lastGood"] and s["lastGood"]["snapshot"] == last and not s["jobs"], "all uploads", 60)

@@ -8,7 +8,7 @@ import signal
 import unittest
 import urllib.parse
 
-from harness import SOURCE, Connection, Daemon, FakeS3, Machine
+from harness import SOURCE, Connection, Daemon, FakeS3, Machine, wait_for
 
 DOCUMENT = json.loads((SOURCE / "docs" / "openapi.json").read_text(encoding="utf-8"))
 SCHEMAS = DOCUMENT["components"]["schemas"]
@@ -261,13 +261,14 @@ class Answers(WithDaemon):
         self.assertEqual((machine.state / "workspace/MEMORY.md").read_text(), "# changed\n")
         report = ask("POST", "/v1/restore", {**some, "yes": True})
         self.assertEqual((machine.state / "workspace/MEMORY.md").read_text(), "# memory\n")
+        wait_for(lambda: report["safety"] in [s["id"] for s in daemon.snapshots()], "the upload of the safety snapshot")
         self.assertTrue(ask("GET", "/v1/snapshots/{id}/files", id=report["safety"])["entries"])
         machine.write("workspace/MEMORY.md", "# changed\n")
         self.assertIsNone(ask("POST", "/v1/restore", {**some, "yes": True, "safety": False})["safety"])
 
         # Prune, the gateway's news, cancel.
         self.assertTrue(all(snapshot["keep"] for snapshot in ask("POST", "/v1/prune", {"dryRun": True})["snapshots"]))
-        ask("POST", "/v1/prune", {"yes": True})
+        ask("POST", "/v1/prune", {"yes": True, "takeOver": True})
         machine.write("workspace/before.md", "before\n")
         captured = ask("POST", "/v1/notify", {"event": "before_compaction", "data": {"agent": "main"}, "deadlineMs": 30_000})
         self.assertTrue(captured["captured"])

@@ -88,8 +88,7 @@ std::string converse(std::string_view bytes, std::size_t piece) {
 extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size) {
   std::string_view const bytes(reinterpret_cast<char const*>(data), size);
   std::string const whole = converse(bytes, bytes.size() + 1);
-  converse(bytes, 1);
-  converse(bytes, 7);
-  B2B_ASSERT(whole == converse(bytes, bytes.size() + 1));
+  B2B_ASSERT(whole == converse(bytes, 1));
+  B2B_ASSERT(whole == converse(bytes, 7));
   return 0;
 }

@@ -49,6 +49,7 @@ Result<std::unique_ptr<Client>> Client::create(Settings const& settings, Clock& 
   transport_settings.connection.endpoint = endpoint;
   transport_settings.connection.own_ca_file = !settings.ca_file.empty();
   transport_settings.connection.connect_timeout = milliseconds(settings.connect_timeout_ms);
+  transport_settings.connection.silence = std::make_shared<Silence>(clock);
   transport_settings.connection.progress_timeout = milliseconds(settings.progress_timeout_ms);
   transport_settings.ca_file = settings.ca_file;
   transport_settings.transfers = settings.transfers;
@@ -190,7 +191,7 @@ Result<Answer> Client::send(Call const& call, std::stop_token const& stop) {
 }
 
 StoreCounters Client::counters() const {
-  return {requests_.load(), retries_.load(), bytes_sent_.load(), bytes_received_.load()};
+  return {requests_.load(), retries_.load(), bytes_sent_.load(), bytes_received_.load(), transport_->silent_since()};
 }
 
 }  // namespace b2b::s3

@@ -61,6 +61,18 @@ class Connection::Impl {
     loop_.drain();
   }
 
+  void look_for_life() {
+    if (settings_.silence && taken_.more(socket_.native_handle())) settings_.silence->sign_of_life();
+  }
+  // What waits for its turn by our own limit is no silence of the store.
+  bool pass_upload(std::size_t bytes, std::stop_token const& stop) {
+    if (!settings_.silence) return upload_.pass(bytes, stop);
+    auto const before = settings_.silence->clock().monotonic();
+    bool const passed = upload_.pass(bytes, stop);
+    if (settings_.silence->clock().monotonic() - before > std::chrono::seconds(1)) settings_.silence->sign_of_life();
+    return passed;
+  }
+
   Error not_finished(Ran ran, std::string_view doing) const;
   Result<void> connect_to(std::string const& address, std::stop_token const& stop);
   Result<void> ask_proxy(std::stop_token const& stop);
@@ -88,6 +100,7 @@ class Connection::Impl {
   boost::beast::flat_buffer buffer_{max_head_bytes + chunk_bytes};
   std::vector<std::uint8_t> chunk_ = std::vector<std::uint8_t>(chunk_bytes);
   Operation write_;
+  TakenBytes taken_;
   bool sent_all_ = false;
 };
 
@@ -201,9 +214,10 @@ Result<void> Connection::Impl::send(Exchange const& exchange, Operation& head_re
         stream.async_write_some(net::buffer(bytes.data(), bytes.size()), loop_.handler(write_));
       });
       auto const ran =
-          loop_.run([&] { return write_.done || head_read.done; }, settings_.progress_timeout, stop);
+          loop_.run([&] { look_for_life(); return write_.done || head_read.done; }, settings_.progress_timeout, stop);
       if (ran != Ran::finished) return not_finished(ran, "sending to");
       if (head_read.done || write_.error) return false;
+      taken_.wrote(write_.bytes);
       bytes = bytes.subspan(write_.bytes);
     }
     return true;
@@ -232,7 +246,7 @@ Result<void> Connection::Impl::send(Exchange const& exchange, Operation& head_re
     B2B_ASSIGN(std::size_t const n, read_fully(*reader, std::span(chunk_).subspan(filled, wanted)));
     if (n < wanted)
       return make_error(Condition::changed, "the bytes to upload became fewer while they were sent");
-    if (!upload_.pass(n, stop)) return cancelled_error("the upload");
+    if (!pass_upload(n, stop)) return cancelled_error("the upload");
     B2B_ASSIGN(bool const more, write(std::span(chunk_).first(filled + n)));
     if (!more) return {};
     filled = 0;
@@ -249,7 +263,7 @@ Result<void> Connection::Impl::receive_head(std::optional<Parser>& parser, Excha
     bool const broken = write_.done && write_.error;
     auto const patience = broken ? std::min<std::chrono::nanoseconds>(late_answer, settings_.progress_timeout)
                                  : settings_.progress_timeout;
-    auto const ran = loop_.run([&] { return head_read.done; }, patience, stop);
+    auto const ran = loop_.run([&] { look_for_life(); return head_read.done; }, patience, stop);
     if (ran == Ran::stopped || (ran == Ran::stalled && !broken))
       return not_finished(ran, "waiting for an answer of");
     if (ran == Ran::stalled || head_read.error) {
@@ -296,6 +310,7 @@ Result<Answer> Connection::Impl::receive_body(Parser& parser, Exchange const& ex
       error.condition = Condition::transit;
       return error;
     }
+    if (settings_.silence) settings_.silence->sign_of_life();
     auto const bytes = room.first(room.size() - parser.get().body().size);
     if (sink != nullptr) {
       traffic.received += bytes.size();
@@ -312,6 +327,7 @@ Result<Answer> Connection::Impl::receive_body(Parser& parser, Exchange const& ex
       answer.body += as_text(bytes);
     }
     if (!download_.pass(bytes.size(), stop)) return cancelled_error("the download");
+    if (settings_.silence) settings_.silence->sign_of_life();
   }
   return answer;
 }

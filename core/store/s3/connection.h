@@ -16,6 +16,7 @@
 #include "core/store/s3/endpoint.h"
 #include "core/store/s3/proxy.h"
 #include "core/store/s3/request.h"
+#include "core/store/s3/silence.h"
 #include "core/store/s3/tls.h"
 #include "core/util/byte_stream.h"
 
@@ -47,6 +48,7 @@ struct ConnectionSettings {
   bool own_ca_file = false;  // for advice about certificates
   std::chrono::nanoseconds connect_timeout{};
   std::chrono::nanoseconds progress_timeout{};
+  std::shared_ptr<Silence> silence;  // told of each sign of life; may be null
 };
 
 class Connection {

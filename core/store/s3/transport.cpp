@@ -94,7 +94,15 @@ Result<Answer> Transport::exchange(Exchange const& exchange, bool fresh, Traffic
       return cancelled_error("the request");
     ++running_;
   }
+  Silence* const silence = settings_.connection.silence.get();
+  if (silence != nullptr) silence->begins();
   auto answer = exchange_now(exchange, fresh, traffic, stop);
+  if (silence != nullptr) {
+    auto const condition = answer ? std::nullopt : std::optional(answer.error().condition);
+    silence->ends(condition == Condition::cancelled     ? Silence::End::cancelled
+                  : condition == Condition::unreachable ? Silence::End::unanswered
+                                                        : Silence::End::answered);
+  }
   {
     std::scoped_lock lock(mutex_);
     --running_;

@@ -31,6 +31,9 @@ class Transport {
   // (retries).
   Result<Answer> exchange(Exchange const& exchange, bool fresh, Traffic& traffic,
                           std::stop_token const& stop);
+  std::optional<std::chrono::nanoseconds> silent_since() const {
+    return settings_.connection.silence ? settings_.connection.silence->since() : std::nullopt;
+  }
 
  private:
   struct Idle {

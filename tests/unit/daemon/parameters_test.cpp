@@ -41,6 +41,7 @@ TEST_CASE("job parameters: everything that may be given is understood") {
   CHECK(diff_parameters(body(R"({"first":"a","second":"b"})"))->second == "b");
   CHECK(verify_parameters(body(R"({"snapshot":"s","readData":true})"))->read_data);
   CHECK(prune_parameters(body(R"({"yes":true,"dryRun":true})"))->yes);
+  CHECK(prune_parameters(body(R"({"takeOver":true})"))->take_over);
 }
 
 TEST_CASE("job parameters: what is left out is the careful choice") {
@@ -54,6 +55,7 @@ TEST_CASE("job parameters: what is left out is the careful choice") {
   CHECK(push_parameters({})->wait);
   CHECK_FALSE(push_parameters({})->dry_run);
   CHECK_FALSE(prune_parameters({})->yes);
+  CHECK_FALSE(prune_parameters({})->take_over);
   CHECK(verify_parameters({})->snapshot.empty());
 }
 
@@ -72,7 +74,7 @@ TEST_CASE("job parameters: mistakes are named") {
   CHECK(complaint(ls_parameters(body(R"({"snapshot":"s","path":"a\u0000b"})"))) == "ls: path has a zero byte in it");
   CHECK(complaint(diff_parameters(body(R"({"second":"b"})"))) == "diff: first is missing");
   CHECK(complaint(prune_parameters(body(R"({"dryrun":true})"))) ==
-        "prune: there is no parameter dryrun. It takes dryRun, yes");
+        "prune: there is no parameter dryrun. It takes dryRun, takeOver, yes");
   CHECK(complaint(push_parameters(body("{\"a\\u001b\":true}"))) ==
         "push: there is no parameter a\\x1b. It takes dryRun, wait");
   CHECK(complaint(verify_parameters(body(R"({"readData":null})"))) == "verify: readData must be true or false");

@@ -91,6 +91,8 @@ TEST_CASE("status: lines about what matters") {
   CHECK(says(with(R"({"changes":{"paths":["a"],"count":1,"more":true,"since":null}})"), "Changed:   at least 1 path (a)"));
   CHECK(says(with(R"({"storeReachable":false,"lastError":{"time":"2026-02-19T11:00:00Z","error":"no route"}})"),
              "Store:     away since 60 minutes ago; what is captured meanwhile is uploaded when it is back"));
+  CHECK(says(with(R"({"storeReachable":false,"notAnsweringSince":"2026-02-19T11:58:30.000Z"})"),
+             "Store:     not answering since 11:58 UTC; what is captured meanwhile is uploaded when it is back"));
   CHECK(says(with(R"({"lastError":{"time":"2026-02-19T10:00:00Z","error":"no route"}})"), "Error:     2 hours ago: no route"));
   CHECK(says(with(R"({"watch":{"state":"degraded","reason":"too few watches","advice":"Raise it"}})"),
              "Watching:  too few watches. Raise it"));
@@ -101,7 +103,9 @@ TEST_CASE("status: lines about what matters") {
   CHECK(says(with(R"({"warnings":["one","two"]})"), "Warning:   two"));
   CHECK(says(with(R"({"bucket":{"snapshots":2,"bytes":5,"otherInstances":["alpha","beta"]}})"),
              "Shared:    alpha, beta back up to the same prefix, so nothing is pruned. Give each machine a prefix of its own, or "
-             "say daemonctl prune --yes"));
+             "say which one prunes: daemonctl prune --take-over"));
+  CHECK(says(with(R"({"bucket":{"snapshots":2,"bytes":5,"otherInstances":["alpha"],"mayPrune":true}})"),
+             "Shared:    alpha back up to the same prefix; this machine prunes there"));
   CHECK(says(with(R"({"bucket":{"snapshots":1,"bytes":5,"otherInstances":[]}})"), "Stored:    1 snapshot, 5 B"));
   CHECK_FALSE(says(with(R"({"watch":{"state":"off","reason":"","advice":""}})"), "Watching:  "));
 }

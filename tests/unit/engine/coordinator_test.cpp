@@ -19,6 +19,11 @@ struct SwitchedStore {
     FaultPlan out;
     out.before = [this](std::uint64_t, std::string_view verb, std::string const&) -> Result<void> {
       std::unique_lock lock(mutex);
+      if (verb.starts_with("remove") && hold_removals) {
+        ++held;
+        changed.notify_all();
+        changed.wait(lock, [this] { return !hold_removals; });
+      }
       if (away) return make_error(Condition::unreachable, "the store is away");
       if (hold_puts && verb == "put") {
         ++held;
@@ -26,6 +31,10 @@ struct SwitchedStore {
         changed.wait(lock, [this] { return !hold_puts; });
       }
       return {};
+    };
+    out.silent_since = [this] {
+      std::scoped_lock lock(mutex);
+      return silent_since;
     };
     return out;
   }
@@ -46,6 +55,8 @@ struct SwitchedStore {
   std::condition_variable changed;
   bool away = false;
   bool hold_puts = false;
+  bool hold_removals = false;
+  std::optional<Monotonic> silent_since;
   int held = 0;
   FaultStore faults;
 };
@@ -59,7 +70,15 @@ struct Service {
   void start() {
     CoordinatorOptions options;
     options.clock = &machine.clock;
-    options.open = [this](std::stop_token) -> Result<EngineContext> { return machine.open(&store.faults); };
+    options.instance = open_instance(machine.config).value();
+    options.index = Index::open(options.instance.data_dir).value();
+    options.open = [this](std::stop_token) -> Result<EngineContext> {
+      std::unique_lock lock(mutex);
+      ++opening;
+      may_open.notify_all();
+      may_open.wait(lock, [this] { return !hold_open; });
+      return machine.open(&store.faults);
+    };
     options.event = [this](std::string_view name, boost::json::object const&) {
       std::scoped_lock lock(mutex);
       ++events[std::string(name)];
@@ -86,6 +105,11 @@ struct Service {
     for (auto const& snapshot : listed->snapshots) out.push_back(snapshot.info);
     return out;
   }
+  void set_hold_open(bool value) {
+    std::scoped_lock lock(mutex);
+    hold_open = value;
+    may_open.notify_all();
+  }
   int count(std::string const& event) {
     std::scoped_lock lock(mutex);
     return events[event];
@@ -94,6 +118,9 @@ struct Service {
   Machine machine;
   SwitchedStore store;
   std::mutex mutex;
+  std::condition_variable may_open;
+  bool hold_open = false;
+  int opening = 0;        // times that it was begun
   std::map<std::string, int> events;
   std::unique_ptr<Coordinator> coordinator;
 };
@@ -218,6 +245,96 @@ TEST_CASE("coordinator: with the store away captures wait; they arrive in order,
   }
 }
 
+TEST_CASE("coordinator: what is known of the last good snapshot and of the queue is known at once") {
+  Service service;
+  service.machine.write("workspace/MEMORY.md", "arrives\n");
+  REQUIRE(service.ask(Trigger::schedule)->finished.get_future().get());
+  service.coordinator->wait_idle();
+  service.store.set_away(true);
+  service.machine.write("workspace/MEMORY.md", "waits\n");
+  REQUIRE(service.ask(Trigger::schedule)->captured.get_future().get());
+  service.coordinator->wait_idle();
+  auto const before = service.coordinator->status();
+  REQUIRE(service.machine.open().index->set_value("prune-paused", "x"));
+  service.coordinator.reset();
+  service.set_hold_open(true);   // nothing is put in order yet
+  service.start();
+  auto const status = service.coordinator->status();
+  CHECK(status.last_good_time);
+  CHECK(status.last_good_time == before.last_good_time);
+  CHECK(status.last_good == before.last_good);
+  CHECK(status.prune_paused);
+  REQUIRE(status.queue.size() == 1);
+  CHECK(status.queue.front().id == before.queue.front().id);
+  CHECK(status.queue_bytes == before.queue_bytes);
+  service.set_hold_open(false);
+  service.coordinator->wait_idle();
+}
+
+TEST_CASE("coordinator: pruning is a job, which can be cancelled") {
+  Service service;
+  service.coordinator->wait_idle();
+  service.machine.config.keep_snapshots = 1;
+  service.machine.write("workspace/MEMORY.md", "changed\n");
+  {
+    std::scoped_lock lock(service.store.mutex);
+    service.store.hold_removals = true;
+  }
+  REQUIRE(service.ask(Trigger::manual)->finished.get_future().get());
+  service.store.wait_until_held();
+  auto const status = service.coordinator->status();
+  REQUIRE(status.running.size() == 1);
+  CHECK(status.running.front().what == "prune");
+  CHECK(status.running.front().phase == "pruning");
+  CHECK(service.coordinator->cancel(status.running.front().id));
+  {
+    std::scoped_lock lock(service.store.mutex);
+    service.store.hold_removals = false;
+    service.store.changed.notify_all();
+  }
+  service.coordinator->wait_idle();
+  CHECK(service.coordinator->status().running.empty());
+  CHECK_FALSE(service.coordinator->status().last_error);
+}
+
+TEST_CASE("coordinator: a store that does not answer is told after 20 s, with the time") {
+  Service service;
+  bool const while_opening = GENERATE(false, true);
+  service.coordinator->wait_idle();
+  CHECK(service.coordinator->status().store_reachable);
+  auto const began = service.machine.clock.now();
+  service.machine.write("workspace/MEMORY.md", "changed\n");
+  service.set_hold_open(while_opening);
+  {
+    std::scoped_lock lock(service.store.mutex);
+    service.store.hold_puts = !while_opening;
+    service.store.silent_since = service.machine.clock.monotonic();
+  }
+  auto const answers = service.ask(Trigger::manual);
+  if (while_opening) {
+    std::unique_lock lock(service.mutex);
+    service.may_open.wait(lock, [&] { return service.opening > 1; });
+  } else {
+    service.store.wait_until_held();
+  }
+  service.machine.clock.advance(19s);
+  CHECK(service.coordinator->status().store_reachable);
+  CHECK_FALSE(service.coordinator->status().not_answering_since);
+  service.machine.clock.advance(1s);
+  CHECK_FALSE(service.coordinator->status().store_reachable);
+  CHECK(service.coordinator->status().not_answering_since == began);
+  {
+    std::scoped_lock lock(service.store.mutex);
+    service.store.silent_since.reset();
+  }
+  service.set_hold_open(false);
+  service.store.set_hold(false);
+  REQUIRE(answers->finished.get_future().get());
+  service.coordinator->wait_idle();
+  CHECK(service.coordinator->status().store_reachable);
+  CHECK_FALSE(service.coordinator->status().not_answering_since);
+}
+
 TEST_CASE("coordinator: another process at work is waited for") {
   Service service;
   service.coordinator->wait_idle();
@@ -247,6 +364,92 @@ TEST_CASE("coordinator: cancelled before it began, and while it waits") {
   CHECK(service.coordinator->cancel(id));
   CHECK(finished.get_future().get().error().condition == Condition::cancelled);
   CHECK_FALSE(service.coordinator->cancel(id));
+}
+
+TEST_CASE("coordinator: a capture that is postponed is told as made when it is made") {
+  Service service(false);
+  service.coordinator->wait_idle();
+  service.store.set_away(true);
+  std::mutex mutex;
+  std::map<int, std::vector<bool>> captured;
+  std::map<int, int> postponed;
+  auto const trigger = [&](int number, Trigger why) {
+    PushJob job;
+    job.trigger = why;
+    job.captured = [&, number](Result<PushReport> const& report) {
+      std::scoped_lock lock(mutex);
+      captured[number].push_back(report.has_value());
+    };
+    job.postponed = [&, number](Error const&) {
+      std::scoped_lock lock(mutex);
+      ++postponed[number];
+    };
+    auto const id = service.coordinator->push(std::move(job));
+    service.coordinator->wait_idle();
+    return id;
+  };
+  auto const first = trigger(1, Trigger::change);
+  CHECK(postponed == std::map<int, int>{{1, 1}});
+  CHECK(captured.empty());
+  // Each interval brings another one: they wait as one job for each trigger.
+  CHECK(trigger(2, Trigger::change) == first);
+  CHECK(trigger(3, Trigger::change) == first);
+  auto const scheduled = trigger(4, Trigger::schedule);
+  CHECK(scheduled != first);
+  CHECK(service.coordinator->status().running.size() == 2);
+  auto const asked = service.ask(Trigger::manual);      // somebody waits for this one
+  service.coordinator->wait_idle();
+  CHECK(service.coordinator->status().running.size() == 3);
+  service.machine.clock.advance(*service.coordinator->next_wake());
+  service.coordinator->tick();
+  service.coordinator->wait_idle();
+  CHECK_FALSE(asked->finished.get_future().get());
+  CHECK(captured.empty());
+  CHECK(postponed == std::map<int, int>{{1, 2}, {2, 1}, {3, 1}, {4, 1}});
+  service.store.set_away(false);
+  service.machine.clock.advance(*service.coordinator->next_wake());
+  service.coordinator->tick();
+  service.coordinator->wait_idle();
+  CHECK(captured == std::map<int, std::vector<bool>>{{1, {true}}, {2, {true}}, {3, {true}}, {4, {true}}});
+  CHECK(service.coordinator->status().running.empty());
+  CHECK(trigger(5, Trigger::change) != first);
+  CHECK(captured[5] == std::vector<bool>{true});
+}
+
+TEST_CASE("coordinator: a restore's safety snapshot is uploaded after it, and again until it is there, also after a restart") {
+  Service service;
+  service.coordinator->wait_idle();
+  service.machine.write("workspace/MEMORY.md", "before the restore\n");
+  auto const run = [&] {
+    std::promise<Result<boost::json::object>> answer;
+    service.coordinator->run(Lane::reading, "restore", [&](EngineContext& context) -> Result<boost::json::object> {
+      RestoreOptions options;
+      options.confirmed = true;
+      B2B_ASSIGN(auto const report, restore(context, options));
+      service.store.set_away(true);
+      return boost::json::object{{"safety", report.safety->text}};
+    }, [&](Result<boost::json::object> const& result) { answer.set_value(result); });
+    auto const result = answer.get_future().get();
+    REQUIRE(result);
+    return parse_snapshot_id(std::string(result->at("safety").as_string())).value();
+  };
+  auto const safety = run();
+  service.coordinator->wait_idle();
+  CHECK(service.listing().size() == 1);
+  REQUIRE(service.coordinator->next_wake());
+  bool const restart = GENERATE(false, true);
+  if (restart) {
+    service.coordinator.reset();
+    service.start();
+    service.coordinator->wait_idle();
+  }
+  service.store.set_away(false);
+  service.machine.clock.advance(*service.coordinator->next_wake());
+  service.coordinator->tick();
+  service.coordinator->wait_idle();
+  CHECK(service.listing().size() == 2);
+  CHECK(service.machine.contents(safety).at("workspace/MEMORY.md") == "before the restore\n");
+  CHECK_FALSE(service.coordinator->next_wake());
 }
 
 TEST_CASE("coordinator: other jobs run on their lane and give their answer") {

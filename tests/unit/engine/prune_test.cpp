@@ -3,8 +3,11 @@
 
 #include <atomic>
 #include <boost/json.hpp>
+#include <filesystem>
 
 #include "core/engine/heal.h"
+#include "core/engine/snapshot_use.h"
+#include "core/engine/verify.h"
 #include "core/store/fault_store.h"
 #include "tests/support/paths.h"
 #include "tests/unit/engine/bucket_fixture.h"
@@ -215,7 +218,7 @@ TEST_CASE("an interrupted prune is finished by the next one at every point it ma
   CHECK(n > 5);
 }
 
-TEST_CASE("a prefix that another instance uses is pruned only when a person says so") {
+TEST_CASE("a prefix that another instance uses is pruned only by the machine that was told to") {
   Bucket bucket;
   bucket.context.config.keep_snapshots = 1;
   bucket.add_snapshot(day(1), one_file);
@@ -226,8 +229,28 @@ TEST_CASE("a prefix that another instance uses is pruned only when a person says
   CHECK(refused.error().condition == Condition::refused);
   CHECK(refused.error().text().find("laptop") != std::string::npos);
   CHECK(bucket.keys("openclaw-backup/").size() == 6);
+  CHECK(refused.error().text().find("daemonctl prune --take-over") != std::string::npos);
+  CHECK_FALSE(prune(bucket.context, {.confirmed = true}));
   CHECK(prune(bucket.context, {.dry_run = true}).value().removed.size() == 2);
-  CHECK(prune(bucket.context, {.confirmed = true}).value().removed == std::vector<std::string>{day(1), day(2)});
+  CHECK(prune(bucket.context, {.dry_run = true, .take_over = true}).value().warnings.empty());
+  CHECK_FALSE(prune(bucket.context, {}));  // looking takes nothing over
+  CHECK(prune(bucket.context, {.take_over = true}).value().removed == std::vector<std::string>{day(1), day(2)});
+}
+
+TEST_CASE("the right to prune that was taken over stays, and holds for those it was taken from") {
+  Bucket bucket;
+  bucket.context.config.keep_snapshots = 2;
+  bucket.add_snapshot(day(1), one_file);
+  bucket.add_snapshot(day(2), one_file, {.instance = std::string(32, 'b'), .host = "laptop"});
+  bucket.add_snapshot(day(3), one_file);
+  CHECK(prune(bucket.context, {.take_over = true}).value().removed == std::vector<std::string>{day(1)});
+  bucket.context.config.keep_snapshots = 1;
+  bucket.context.index = Index::open(bucket.context.instance.data_dir).value();
+  CHECK(prune(bucket.context, {}).value().removed == std::vector<std::string>{day(2)});
+  bucket.add_snapshot(day(4), one_file, {.instance = std::string(32, 'c'), .host = "desktop"});
+  auto const refused = prune(bucket.context, {});
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().text().find("desktop") != std::string::npos);
 }
 
 TEST_CASE("a pause holds until a person confirms") {
@@ -242,6 +265,74 @@ TEST_CASE("a pause holds until a person confirms") {
   CHECK(all(paused.warnings).find(day(2)) != std::string::npos);
   CHECK(prune(bucket.context, {.confirmed = true}).value().removed == std::vector<std::string>{day(1)});
   CHECK_FALSE(bucket.context.index->value("prune-paused").value());
+}
+
+TEST_CASE("a snapshot that somebody reads is spared, whether that began before the prune or during it") {
+  Bucket bucket;
+  bucket.context.config.keep_snapshots = 1;
+  std::string const& data_dir = bucket.context.instance.data_dir;
+  std::string const safety = "safety-2026-11-03T00-00-00-000Z/" + day(3);
+  for (int i = 1; i <= 4; ++i) bucket.add_snapshot(i == 3 ? safety : day(i), one_file);
+  bucket.add_snapshot("safety-2026-11-05T00-00-00-000Z/" + day(5), one_file);
+  bucket.context.config.keep_safety_snapshots = 1;
+  std::vector<SnapshotUse> uses;
+  uses.push_back(SnapshotUse::begin(data_dir, id_of(day(1))).value());
+  uses.push_back(SnapshotUse::begin(data_dir, id_of(day(1))).value());
+  uses.push_back(SnapshotUse::begin(data_dir, id_of(safety)).value());
+  CHECK(prune(bucket.context, {.dry_run = true}).value().removed == std::vector<std::string>{day(2)});
+  uses.pop_back();
+  bool told = false;
+  auto context = bucket.context_over(hooked(bucket.store(), [&](std::string_view verb, std::string const& subject) -> Result<void> {
+    if (!verb.starts_with("remove") || subject.find(day(2)) == std::string::npos || uses.size() != 2) return {};
+    told = !SnapshotUse::begin(data_dir, id_of(day(2)));                       // too late
+    uses.push_back(SnapshotUse::begin(data_dir, id_of(safety)).value());       // its turn comes next
+    return {};
+  }));
+  auto const report = prune(context, {}).value();
+  CHECK(told);
+  CHECK(report.removed == std::vector<std::string>{day(2)});
+  CHECK(bucket.check_restores(day(1), hashes(one_file)) == "");
+  CHECK(bucket.check_restores(safety, hashes(one_file)) == "");
+  for (auto const& verdict : report.verdicts)
+    if (verdict.id.text == safety) CHECK(verdict.reason == "is being restored or verified");
+  uses.clear();
+  CHECK(prune(bucket.context, {}).value().removed == std::vector<std::string>{day(1), safety});
+  CHECK(std::filesystem::is_empty(data_dir + "/in-use"));
+}
+
+TEST_CASE("verifying holds what it reads") {
+  Bucket bucket;
+  bucket.context.config.keep_snapshots = 1;
+  bucket.add_snapshot(day(1), one_file);
+  bucket.add_snapshot(day(2), one_file);
+  bool pruned = false;
+  auto context = bucket.context_over(hooked(bucket.store(), [&](std::string_view verb, std::string const& subject) -> Result<void> {
+    if (pruned || verb != "get" || subject.find(day(1) + "/a.txt") == std::string::npos) return {};
+    pruned = true;
+    CHECK(prune(bucket.context, {}).value().removed.empty());
+    return {};
+  }));
+  CHECK(verify(context, {.read_data = true}).value().problems.empty());
+  CHECK(pruned);
+}
+
+TEST_CASE("verifying holds what the plugin left under other snapshots, too") {
+  Bucket bucket;
+  bucket.context.config.keep_snapshots = 1;
+  std::map<std::string, std::string> const files{{"data/a.txt", "alpha"}, {"data/b.txt", "beta"}};
+  std::map<std::string, std::string> const second{{"data/b.txt", "beta"}};
+  bucket.add_plugin_snapshot(day(1), files);
+  bucket.add_plugin_snapshot(day(2), files, &second);
+  bool pruned = false;
+  auto context = bucket.context_over(hooked(bucket.store(), [&](std::string_view verb, std::string const& subject) -> Result<void> {
+    if (pruned || verb != "get" || subject.find(day(1) + "/data/a.txt") == std::string::npos) return {};
+    pruned = true;
+    CHECK(prune(bucket.context, {}).value().removed.empty());
+    return {};
+  }));
+  CHECK(verify(context, {.snapshot = day(2), .read_data = true}).value().problems.empty());
+  CHECK(pruned);
+  CHECK(prune(bucket.context, {}).value().removed == std::vector<std::string>{day(1)});
 }
 
 TEST_CASE("nothing is deleted for a newest snapshot that only the index remembers") {

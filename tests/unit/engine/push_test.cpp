@@ -387,14 +387,17 @@ TEST_CASE("push: a damaged database makes a snapshot incomplete, and an idle pus
   CHECK(healed.deleted == (with_wal ? 2 : 1));
 }
 
-TEST_CASE("safety: captured here first, uploaded now or with the next push") {
+TEST_CASE("safety: captured here, uploaded when it is asked for or with the next push") {
   Machine machine;
   use_present_time(machine);
   SECTION("the store is there") {
     auto context = machine.open();
     auto const report = take_safety_snapshot(context);
     REQUIRE(report);
-    CHECK(report->uploaded);
+    CHECK(machine.keys().empty());
+    CHECK(safety_waits(context).value());
+    CHECK(upload_pending_safety(context, false).value() == 1);
+    CHECK_FALSE(safety_waits(context).value());
     CHECK(report->id.kind == SnapshotKind::safety);
     CHECK(machine.contents(report->id).size() == 3);
   }
@@ -405,7 +408,7 @@ TEST_CASE("safety: captured here first, uploaded now or with the next push") {
     auto context = machine.open(&away);
     auto const report = take_safety_snapshot(context);
     REQUIRE(report);
-    CHECK_FALSE(report->uploaded);
+    CHECK_FALSE(upload_pending_safety(context, false));
     CHECK(machine.keys().empty());
     machine.write("workspace/MEMORY.md", "after");
     machine.push_ok();
@@ -418,7 +421,7 @@ TEST_CASE("safety: captured here first, uploaded now or with the next push") {
     auto context = machine.open(&away);
     auto const report = take_safety_snapshot(context);
     REQUIRE(report);
-    CHECK_FALSE(report->uploaded);
+    CHECK_FALSE(upload_pending_safety(context, false));
     machine.push_ok();
     CHECK(machine.contents(report->id).size() == 3);
     CHECK(machine.hidden_versions() == 0);

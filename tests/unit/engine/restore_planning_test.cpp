@@ -2,6 +2,7 @@
 #include "core/engine/restore_planning.h"
 
 #include <atomic>
+#include <mutex>
 #include <thread>
 
 #include "core/engine/lock.h"
@@ -17,7 +18,10 @@ namespace {
 struct Scene {
   Machine machine;
   std::string snapshot;
+  std::string target;    // empty: in place
   std::function<void()> while_fetching;
+  std::function<Result<void>()> before_put;
+  bool uploads_follow = false;
   std::atomic<int> fetched{0};
   std::shared_ptr<Progress> progress;
 
@@ -38,16 +42,19 @@ struct Scene {
         if (while_fetching) while_fetching();
         inside_ = false;
       }
+      if (verb == "put" && before_put) return before_put();
       return {};
     };
     FaultStore store(*machine.memory, plan);
     auto context = machine.open(&store);
     progress = context.progress;
+    context.uploads_follow = uploads_follow;
     return restore(context, options());
   }
   RestoreOptions options() const {
     RestoreOptions out;
     out.snapshot = snapshot;
+    out.target = target;
     out.confirmed = true;
     return out;
   }
@@ -193,8 +200,38 @@ TEST_CASE("a restore waits for the job that holds the lock when everything is fe
   CHECK(scene.content("workspace/n2") == "as in the snapshot");
 }
 
+TEST_CASE("the safety snapshot is uploaded after the swap, and nobody waits for it") {
+  Scene scene;
+  int puts = 0;
+  bool const away = GENERATE(false, true);
+  scene.uploads_follow = GENERATE(false, true);
+  std::mutex one_at_a_time;
+  scene.before_put = [&]() -> Result<void> {
+    std::scoped_lock const lock(one_at_a_time);
+    ++puts;
+    CHECK(scene.content("workspace/MEMORY.md") == "# memory\n");
+    CHECK(DataLock::acquire(scene.machine.config.state_dir, "a push"));
+    CHECK(RestoreLock::acquire(scene.machine.open().instance.data_dir, scene.machine.config.state_dir));
+    if (away) return make_error(Condition::unreachable, "the store is away");
+    return {};
+  };
+  auto const report = need(scene.run());
+  REQUIRE(report.safety);
+  CHECK(scene.content("workspace/MEMORY.md") == "# memory\n");
+  CHECK((puts > 0) == !scene.uploads_follow);
+  auto context = scene.machine.open();
+  bool const waits = scene.uploads_follow || away;
+  CHECK(safety_waits(context).value() == waits);
+  CHECK(report.notes.empty() == !waits);
+  if (waits) CHECK(report.notes.back().find(report.safety->text + " is kept on this machine for now") != std::string::npos);
+  CHECK(upload_pending_safety(context, false).value() == (waits ? 1 : 0));
+  CHECK(scene.machine.contents(*report.safety).at("workspace/MEMORY.md") == "changed");
+}
+
 TEST_CASE("pruning leaves the snapshot alone that is being restored") {
   Scene scene;
+  bool const elsewhere = GENERATE(false, true);
+  if (elsewhere) scene.target = scene.machine.root() + "/elsewhere";
   scene.machine.config.keep_snapshots = 1;
   scene.machine.push_ok();
   std::vector<std::string> removed;
@@ -217,8 +254,8 @@ TEST_CASE("pruning leaves the snapshot alone that is being restored") {
   };
   need(scene.run());
   CHECK(removed.empty());
-  CHECK(reason == "is being restored");
-  CHECK(scene.content("workspace/MEMORY.md") == "changed again");
+  CHECK(reason == "is being restored or verified");
+  CHECK((elsewhere ? read_file(scene.target + "/workspace/MEMORY.md", 100).value() : scene.content("workspace/MEMORY.md")) == "changed again");
   prune_now();
   CHECK(removed == std::vector<std::string>{scene.snapshot});
 }

@@ -50,3 +50,39 @@ TEST_CASE("check_service: time zones that are none") {
   CHECK(has(nowhere, "\"Nowhere\""));
   CHECK(has(refused(with("off", "../../etc/passwd")), "there is no time zone"));
 }
+
+TEST_CASE("check_service: a schedule from openclaw.json that is none is a warning, from anywhere else an error") {
+  LoadedConfig loaded;
+  loaded.config = with("sometimes");
+  loaded.openclaw_json = "/home/a/.openclaw/openclaw.json";
+  loaded.shown = {{"bucket", "b", "openclaw.json"}, {"schedule", "sometimes", "openclaw.json"}};
+  SECTION("from openclaw.json") {
+    REQUIRE(check_service(loaded));
+    CHECK(loaded.config.service.schedule == "daily");
+    REQUIRE(loaded.warnings.size() == 1);
+    CHECK(has(loaded.warnings.front(), "\"sometimes\""));
+    CHECK(has(loaded.warnings.front(), "daily is in its place"));
+    CHECK(loaded.shown.back().value == "daily");
+    CHECK(loaded.shown.back().source == "default");
+  }
+  SECTION("from its copy of the last one that worked") {
+    loaded.shown.back().source = "openclaw.json.last-good";
+    REQUIRE(check_service(loaded));
+    CHECK(loaded.config.service.schedule == "daily");
+  }
+  SECTION("from our own file") {
+    loaded.shown.back().source = "/etc/b2backupd/config.json5";
+    CHECK_FALSE(check_service(loaded));
+    CHECK(loaded.warnings.empty());
+  }
+  SECTION("a time zone that is none, beside it") {
+    loaded.config.service.timezone = "Nowhere";
+    CHECK_FALSE(check_service(loaded));
+  }
+  SECTION("one that is right") {
+    loaded.config = with("hourly");
+    REQUIRE(check_service(loaded));
+    CHECK(loaded.config.service.schedule == "hourly");
+    CHECK(loaded.warnings.empty());
+  }
+}

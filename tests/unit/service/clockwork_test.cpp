@@ -133,22 +133,74 @@ TEST_CASE("clockwork: a push takes the changes; when it fails they are changes a
   clockwork.changed("a", noon);
   CHECK(clockwork.look(noon).look_again == noon + 20s);
   CHECK(clockwork.look(noon + 20s).triggers == Triggers{Trigger::change});
-  clockwork.push_began(noon + 20s);
+  auto const push = clockwork.push_began(noon + 20s);
   CHECK(clockwork.changes().empty());
   CHECK_FALSE(clockwork.look(noon + 20s).look_again);
   clockwork.changed("b", noon + 21s);
   SECTION("done") {
-    clockwork.push_done();
+    clockwork.push_done(push);
     CHECK(clockwork.changes().paths().size() == 1);
-    clockwork.push_failed();                       // another one, of nothing
+    clockwork.push_failed(push);                   // it is over
     CHECK(clockwork.changes().paths().size() == 1);
   }
   SECTION("failed") {
-    clockwork.push_failed();
+    clockwork.push_failed(push);
     CHECK(clockwork.changes().paths().size() == 2);
     CHECK(clockwork.look(noon + 30s).look_again == noon + 20s + 5min);
     CHECK(clockwork.look(noon + 20s + 5min).triggers == Triggers{Trigger::change});
   }
+}
+
+TEST_CASE("clockwork: pushes that overlap have their own changes, and a later one has those of an earlier one that failed") {
+  auto clockwork = clockwork_of(config_of("off", true));
+  clockwork.changed("a", noon);
+  auto const first = clockwork.push_began(noon);
+  clockwork.changed("b", noon + 1s);
+  auto const second = clockwork.push_began(noon + 1s);
+  auto const paths = [&] { return std::vector<std::string>(clockwork.changes().paths().begin(), clockwork.changes().paths().end()); };
+  SECTION("the first fails, then the second is done: it captured both") {
+    clockwork.push_failed(first);
+    CHECK(clockwork.push_under_way());
+    CHECK(paths().empty());
+    clockwork.push_done(second);
+    CHECK(paths().empty());
+  }
+  SECTION("the first fails, then the second: both are changes") {
+    clockwork.push_failed(first);
+    clockwork.push_failed(second);
+    CHECK(paths() == std::vector<std::string>{"a", "b"});
+  }
+  SECTION("the first is done, then the second fails: nothing of the second is lost") {
+    clockwork.push_done(first);
+    CHECK(clockwork.push_under_way());
+    clockwork.push_failed(second);
+    CHECK(paths() == std::vector<std::string>{"b"});
+  }
+  SECTION("the second is done, then the first fails: nothing is doubled") {
+    clockwork.push_done(second);
+    clockwork.push_failed(first);
+    CHECK(paths().empty());
+  }
+  CHECK_FALSE(clockwork.push_under_way());
+}
+
+TEST_CASE("clockwork: another configuration takes over what is under way, and when the last push began") {
+  auto before = clockwork_of(config_of("hourly", true));
+  before.look(noon - 30min);
+  CHECK(before.look(noon).triggers == Triggers{Trigger::schedule});
+  before.changed("a", noon);
+  auto const push = before.push_began(noon);
+  before.changed("b", noon + 1s);
+  auto config = config_of("hourly", true);
+  config.watch.min_interval = 10min;
+  auto after = clockwork_of(config);
+  after.take_over(std::move(before));
+  CHECK(after.changes().first_change() == noon + 1s);
+  CHECK(after.look(noon + 30s).triggers.empty());            // neither the run again nor the change too soon
+  CHECK(after.look(noon + 30s).look_again == noon + 10min);
+  after.push_failed(push);
+  CHECK(after.changes().paths().size() == 2);
+  CHECK(after.push_began(noon + 10min) > push);
 }
 
 TEST_CASE("clockwork: a slot and changes that come together are both named") {
@@ -186,10 +238,10 @@ TEST_CASE("clockwork: a clock that was set back delays changes by one interval, 
 TEST_CASE("clockwork: changes of a push that failed under a clock set right meanwhile hold nothing up") {
   auto clockwork = clockwork_of(config_of("off", true));
   clockwork.changed("a", noon);
-  clockwork.push_began(noon + 20s);
+  auto const push = clockwork.push_began(noon + 20s);
   TimePoint const before = noon - 24h;
   clockwork.look(before);
-  clockwork.push_failed();
+  clockwork.push_failed(push);
   std::optional<TimePoint> pushed;
   for (TimePoint now = before; now < before + 1h && !pushed; now += 10s)
     if (!clockwork.look(now).triggers.empty()) pushed = now;

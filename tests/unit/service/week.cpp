@@ -63,12 +63,12 @@ void Week::change(std::string const& name) {
 }
 
 void Week::push(Trigger trigger) {
-  clockwork_->push_began(machine.clock.now());
+  auto const id = clockwork_->push_began(machine.clock.now());
   PushJob job;
   job.trigger = trigger;
-  job.captured = [this](Result<PushReport> const& report) {
+  job.captured = [this, id](Result<PushReport> const& report) {
     std::scoped_lock lock(mutex_);
-    answers_.emplace_back(report.has_value(), report ? report->bytes_captured : 0);
+    answers_.push_back({id, report.has_value(), report ? report->bytes_captured : 0});
   };
   coordinator->push(std::move(job));
 }
@@ -124,7 +124,7 @@ void Week::store_away(bool away) {
 
 // Time.
 
-std::vector<std::pair<bool, std::uint64_t>> Week::take_news() {
+std::vector<Week::Captured> Week::take_news() {
   std::scoped_lock lock(mutex_);
   for (Entry& entry : news_captured_) {
     entry.when = true_now_;
@@ -152,12 +152,12 @@ void Week::act() {
     coordinator->wait_idle();
     std::size_t const arrived_before = uploaded.size();
     auto const answers = take_news();
-    for (auto const& [ok, bytes] : answers) {
+    for (auto const& [id, ok, bytes] : answers) {
       if (ok) {
-        clockwork_->push_done();
+        clockwork_->push_done(id);
         clockwork_->copied_bytes(bytes);
       } else {
-        clockwork_->push_failed();
+        clockwork_->push_failed(id);
       }
     }
     if (watch_latest && uploaded.size() > arrived_before && latest() != state_of.at(captured.back().snapshot)) ++latest_was_another;

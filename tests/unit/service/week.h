@@ -73,7 +73,12 @@ class Week {
 
  private:
   void act();
-  std::vector<std::pair<bool, std::uint64_t>> take_news();  // what the lanes said; the answers about captures
+  struct Captured {
+    service::Clockwork::PushId push = 0;
+    bool ok = false;
+    std::uint64_t bytes = 0;
+  };
+  std::vector<Captured> take_news();  // what the lanes said; the answers about captures
   void run_due_script();
 
   WeekSetup setup_;
@@ -87,7 +92,7 @@ class Week {
   std::optional<TimePoint> look_again_;
   std::mutex mutex_;                         // what the lanes touch: below
   bool away_ = false;
-  std::vector<std::pair<bool, std::uint64_t>> answers_;
+  std::vector<Captured> answers_;
   std::vector<Entry> news_captured_, news_uploaded_;
   int changes_ = 0;
 };

@@ -73,6 +73,33 @@ TEST_CASE("polling rounds that find nothing report nothing") {
   CHECK(w.states.size() == 1);
 }
 
+TEST_CASE("a round of polling that is due while one is under way does not begin it again") {
+  Watched w;
+  constexpr std::size_t directories = 400;  // several steps
+  w.make("d");
+  w.system.most_watches = 2;
+  // The scan asks for what is in a directory when it looks at that. With a round under way, the time of the next one comes.
+  std::vector<std::string> asked;
+  w.options.poll_interval = std::chrono::milliseconds(50);
+  w.options.may_skip_directory = [&](std::string_view path) {
+    bool const deep = path.ends_with("/sub");
+    if (asked.empty() && deep) {
+      auto const end = system_clock().monotonic() + 2 * w.options.poll_interval;
+      while (system_clock().monotonic() < end) {
+      }
+    }
+    if (deep) asked.emplace_back(path);
+    return false;
+  };
+  w.start();
+  REQUIRE(w.state().kind == Kind::degraded);
+  for (std::size_t i = 0; i < directories; ++i) w.make("new/n" + std::to_string(i) + "/sub");
+  REQUIRE(w.until([&] { return asked.size() >= directories; }));
+  std::set<std::string> first_round;
+  for (std::size_t i = 0; i < directories; ++i) first_round.insert(asked[i]);
+  CHECK(first_round.size() == directories);
+}
+
 TEST_CASE("no inotify instance to be had: the tree is polled until there is one") {
   Watched w;
   w.make("a");

@@ -2,10 +2,12 @@
 #include "core/store/s3/connection.h"
 
 #include <functional>
+#include <future>
 #include <thread>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/read.hpp>
 #include <boost/asio/read_until.hpp>
 #include <boost/asio/write.hpp>
 #include <sys/socket.h>
@@ -101,6 +103,67 @@ void splice(tcp::socket& a, tcp::socket& b) {
 }
 
 }  // namespace
+
+TEST_CASE("silence: attempts without an answer are one, which an answer ends") {
+  ManualClock clock{TimePoint{}};
+  s3::Silence silence(clock);
+  CHECK_FALSE(silence.since());
+  clock.advance(std::chrono::seconds(5));
+  silence.begins();
+  clock.advance(std::chrono::seconds(60));
+  silence.ends(s3::Silence::End::unanswered);
+  silence.begins();
+  CHECK(silence.since() == std::chrono::seconds(5));
+  silence.begins();
+  silence.sign_of_life();
+  CHECK(silence.since() == std::chrono::seconds(65));
+  clock.advance(std::chrono::seconds(1));
+  silence.ends(s3::Silence::End::answered);
+  CHECK(silence.since() == std::chrono::seconds(66));  // the other one still waits
+  silence.ends(s3::Silence::End::cancelled);
+  CHECK_FALSE(silence.since());
+}
+
+TEST_CASE("a store that takes the connection and says nothing is silent until it answers") {
+  std::atomic<int> asked{0};
+  std::promise<void> over;
+  std::shared_future<void> const until(over.get_future());
+  ScriptedServer server([&](tcp::socket& socket, std::string const& head) {
+    if (++asked == 1) return until.wait();
+    ScriptedServer::says("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")(socket, head);
+  });
+  auto settings = settings_for_port(server.port());
+  settings.connection.progress_timeout = std::chrono::milliseconds(50);
+  settings.connection.silence = std::make_shared<s3::Silence>(system_clock());
+  CHECK_FALSE(ask(settings));
+  CHECK(settings.connection.silence->since());
+  over.set_value();
+  settings.connection.progress_timeout = std::chrono::seconds(30);
+  CHECK(ask(settings));
+  CHECK_FALSE(settings.connection.silence->since());
+}
+
+TEST_CASE("bytes that a silent store takes are a sign of life, those that the network takes are none") {
+  std::size_t const size = GENERATE(std::size_t{100'000}, std::size_t{16 << 20});
+  ScriptedServer server([&](tcp::socket& socket, std::string const& head) {
+    std::vector<char> rest(size + head.find("\r\n\r\n") + 4 - head.size());
+    boost::system::error_code ignored;
+    net::read(socket, net::buffer(rest), ignored);
+  });
+  auto settings = settings_for_port(server.port());
+  settings.connection.silence = std::make_shared<s3::Silence>(system_clock());
+  auto const transport = s3::Transport::create(settings, system_clock()).value();
+  MemorySource const body(std::string(size, 'x'));
+  s3::Exchange exchange;
+  exchange.head = "PUT /x HTTP/1.1\r\nHost: x\r\nContent-Length: " + std::to_string(size) + "\r\n\r\n";
+  exchange.body = &body;
+  s3::Traffic traffic;
+  // The first sign there is: when the exchange began.
+  settings.connection.silence->begins();
+  auto const began = settings.connection.silence->since();
+  CHECK_FALSE(transport->exchange(exchange, false, traffic, {}));
+  CHECK((settings.connection.silence->since() == began) == (size == 100'000));
+}
 
 TEST_CASE("answers of every framing are read") {
   auto const sized = answer_to("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-A: b\r\n\r\nhello");
