@@ -40,8 +40,8 @@ std::string quoted(std::string_view name, char quote) {
   out.push_back(quote);
   return out;
 }
-std::string identifier(std::string_view name) { return quoted(name, '"'); }
-std::string literal(std::string_view text) { return quoted(text, '\''); }
+std::string identifier(std::string_view name) { return sql_identifier(name); }
+std::string literal(std::string_view text) { return sql_literal(text); }
 
 // "'a','b',…": the names of all tables that hold secrets.
 std::string all_names() {
@@ -95,18 +95,6 @@ Result<void> forget_statistics(sqlite::Database& database) {
   return {};
 }
 
-// A full-text index over one of these tables holds their words; with the triggers off it does not follow the deletion.
-Result<void> rebuild_indexes_over(sqlite::Database& database, std::vector<std::string> const& tables) {
-  for (auto const& table : tables) {
-    B2B_ASSIGN(auto indexes,
-               names(database, "SELECT name FROM main.sqlite_schema WHERE type='table' AND rootpage=0 AND instr(lower(sql)," +
-                                   literal(table) + ")>0 AND lower(name) NOT IN (" + all_names() + ") ORDER BY name"));
-    for (auto const& index : indexes)
-      B2B_TRY(database.execute("INSERT INTO main." + identifier(index) + "(" + identifier(index) + ") VALUES('rebuild')"));
-  }
-  return {};
-}
-
 Result<void> set_up(sqlite::Database& database) {
   // Nothing in the database's own schema may keep a row, copy it elsewhere or add one.
   for (int const option : {SQLITE_DBCONFIG_ENABLE_TRIGGER, SQLITE_DBCONFIG_ENABLE_FKEY})
@@ -143,6 +131,30 @@ Result<std::uint64_t> scrub_into(std::string const& copy, std::string const& cle
 }
 
 }  // namespace
+
+std::string sql_identifier(std::string_view name) { return quoted(name, '"'); }
+std::string sql_literal(std::string_view text) { return quoted(text, '\''); }
+
+Result<std::vector<SecretTable>> secret_tables_in(sqlite::Database& database) {
+  B2B_ASSIGN(auto const tables, secret_tables_of(database));
+  std::vector<SecretTable> out;
+  for (auto const& table : tables) {
+    B2B_ASSIGN(std::string where, secret_rows(database, table));
+    out.push_back({table, std::move(where)});
+  }
+  return out;
+}
+
+Result<void> rebuild_indexes_over(sqlite::Database& database, std::vector<std::string> const& tables) {
+  for (auto const& table : tables) {
+    B2B_ASSIGN(auto indexes,
+               names(database, "SELECT name FROM main.sqlite_schema WHERE type='table' AND rootpage=0 AND instr(lower(sql)," +
+                                   literal(table) + ")>0 AND lower(name) NOT IN (" + all_names() + ") ORDER BY name"));
+    for (auto const& index : indexes)
+      B2B_TRY(database.execute("INSERT INTO main." + identifier(index) + "(" + identifier(index) + ") VALUES('rebuild')"));
+  }
+  return {};
+}
 
 Result<bool> has_secret_tables(sqlite::Database& database) {
   B2B_ASSIGN(auto const tables, secret_tables_of(database));

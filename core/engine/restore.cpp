@@ -11,12 +11,15 @@
 #include <unistd.h>
 
 #include "core/engine/fetch.h"
+#include "core/engine/fresh_state.h"
 #include "core/engine/lock.h"
 #include "core/engine/objects.h"
 #include "core/engine/push.h"
 #include "core/engine/queue_upload.h"
 #include "core/engine/restore_commit.h"
+#include "core/engine/restore_confirm.h"
 #include "core/engine/restore_guard.h"
+#include "core/engine/restore_machine.h"
 #include "core/engine/restore_names.h"
 #include "core/engine/restore_planning.h"
 #include "core/engine/restore_site.h"
@@ -27,10 +30,6 @@
 
 namespace b2b {
 namespace {
-
-std::string count_of(std::uint64_t n, std::string_view one, std::string_view many) {
-  return std::to_string(n) + " " + std::string(n == 1 ? one : many);
-}
 
 // How often what changed at the target meanwhile is fetched after, before that is given up.
 constexpr int rounds_at_most = 4;
@@ -50,7 +49,10 @@ class RestoreJob {
     B2B_TRY(open_snapshot());
     phase("comparing");
     B2B_TRY(plan(nullptr));
-    B2B_TRY(guard_databases(context_, site_, plan_->store, totals()));
+    B2B_TRY(guard_version(context_, site_, totals(), snapshot_->manifest.info, options_.installed_openclaw));
+    B2B_TRY(guard_databases(context_, site_, plan_->store, totals(),
+                            options_.stop_gateway ? GuardQuestion::all_but_the_running_gateway
+                                                  : GuardQuestion::everything));
     report_.restored = totals().files_written + totals().metadata_set;
     report_.unchanged = totals().unchanged;
     report_.removed = totals().moved_away;
@@ -111,19 +113,7 @@ class RestoreJob {
 
   Result<void> confirm() const {
     if (options_.confirmed || totals().overwritten == 0) return {};
-    std::string what =
-        count_of(totals().overwritten - totals().moved_away, "file", "files") + " in " + site_.target;
-    std::string message = "this restore would overwrite or change " + what;
-    if (totals().moved_away > 0)
-      message += " and move " + count_of(totals().moved_away, "file", "files") +
-                 " that the snapshot does not hold into a quarantine folder";
-    SnapshotInfo const& info = snapshot_->manifest.info;
-    if (from_elsewhere())
-      message += ", with snapshot " + info.id.text + " of another place: " + printable(info.state_dir) + " on " +
-                 printable(info.host);
-    return make_error(
-        Condition::refused, message + "; nothing was changed",
-        "Add --yes to do it, --dry-run to look first, or --target DIR to restore somewhere else");
+    return needs_a_yes(site_, totals(), snapshot_->manifest.info, from_elsewhere());
   }
 
   Result<void> carry_out() {
@@ -172,10 +162,12 @@ class RestoreJob {
     CommitRules rules;
     rules.as_root = as_root();
     rules.stamp = format_basic8601(context_.clock->now());
+    if (fence_) B2B_TRY(block_gateway(rules));
     B2B_TRY(rehearse(rules));
     B2B_TRY(take_safety(rules));
     // A gateway may have been started meanwhile.
     B2B_TRY(guard_databases(context_, site_, plan_->store, totals()));
+    B2B_TRY(keep_this_machines());
     if (context_.stop.stop_requested())
       return make_error(Condition::cancelled, "the restore was interrupted", "Nothing was changed");
     phase("swapping");
@@ -195,6 +187,8 @@ class RestoreJob {
         report_.notes.push_back("what was there on another file system is kept in " + kept);
       }
     }
+    if (!report_.quarantine.empty())
+      report_.notes.push_back("what was replaced or moved away is kept in " + report_.quarantine + " until you remove it");
     return {};
   }
 
@@ -208,6 +202,16 @@ class RestoreJob {
     return made ? Result<void>() : made.error();
   }
 
+  // What outlasts a crash: openclaw.json goes first and comes back last, and a restart knows why.
+  Result<void> block_gateway(CommitRules& rules) {
+    rules.config_path = config_in_tree(context_, site_);
+    if (rules.config_path.empty())
+      report_.notes.push_back("OpenClaw's configuration " + context_.config.openclaw_json +
+                              " lies outside the state directory: had this restore been interrupted, a gateway could have been "
+                              "started before the next job finished it");
+    return {};
+  }
+
   // Fetching holds no lock, so the target may change meanwhile. In place the lock is taken then, and the plan
   // made again; what it wants in addition is fetched after, without the lock. Ends with the lock held.
   Result<void> stage_until_it_fits(BodyFetcher& fetcher) {
@@ -215,13 +219,22 @@ class RestoreJob {
     for (int round = 1;; ++round) {
       B2B_TRY(stage(fetcher));
       if (!in_place()) return {};
+      bool const databases = needs_fence(site_, totals());
+      if (databases) B2B_TRY(stop_gateway());
       phase("waiting for another job");
       auto held = DataLock::wait(site_.target, "restore", *context_.clock, lock_patience, context_.stop);
       if (!held) return held.error();
       data_lock_.emplace(std::move(*held));
+      if (databases && !fence_) {
+        auto raised = raise_fence(context_, site_);
+        if (!raised) return raised.error();
+        fence_.emplace(std::move(*raised));
+      }
       phase("comparing again");
       B2B_ASSIGN(std::uint64_t const missing, plan_again());
-      if (missing == 0) return confirm();
+      // A database that changed meanwhile needs the fence up before it is looked at.
+      bool const unfenced = needs_fence(site_, totals()) && !fence_;
+      if (missing == 0 && !unfenced) return confirm();
       data_lock_.reset();
       if (round == rounds_at_most)
         return make_error(
@@ -231,6 +244,13 @@ class RestoreJob {
             "Stop what writes there (is an agent running?) and restore again. Nothing was changed",
             site_.target);
     }
+  }
+
+  Result<void> stop_gateway() {
+    if (!options_.stop_gateway || stopped_gateway_) return {};
+    stopped_gateway_ = true;
+    phase("stopping the gateway");
+    return options_.stop_gateway();
   }
 
   Result<std::uint64_t> plan_again() {
@@ -262,20 +282,9 @@ class RestoreJob {
   }
 
   Result<void> refuse_names() {
-    for (auto const& [top, folder] : site_.folders) {
-      std::string const names = join_path(folder, "names");
-      B2B_TRY(site_.tree->make_directory(names, 0700));
-      B2B_ASSIGN(bool const plain, names_are_plain(*site_.tree, names));
-      if (!plain) {
-        DirectoryNameShadow shadow(*site_.tree, names);
-        B2B_TRY(refuse_impossible_names(plan_->store, top, shadow,
-                                        [&](std::string const& path, std::string const& problem) {
-                                          plan_->refused.push_back({path, "refused: " + problem});
-                                        }));
-      }
-      B2B_TRY(site_.tree->remove_tree(names));
-    }
-    return {};
+    return refuse_names_at(site_, plan_->store, [&](std::string const& path, std::string const& problem) {
+      plan_->refused.push_back({path, "refused: " + problem});
+    });
   }
 
   Result<void> take_safety(CommitRules& rules) {
@@ -295,16 +304,24 @@ class RestoreJob {
     report_.safety = taken->id;
     for (std::string& warning : taken->warnings)
       report_.notes.push_back(std::move(warning));
-    std::set<std::string, std::less<>> skipped;
-    for (Skip const& skip : taken->skipped)
-      skipped.insert(skip.path);
-    B2B_ASSIGN(Scope scope, Scope::build(context_.config.include, context_.config.exclude));
-    rules.may_be_dropped = [scope = std::move(scope), skipped = std::move(skipped)](std::string_view path) {
-      if (!scope.takes(path, false)) return false;
-      for (std::string above(path); !above.empty(); above = parent_path(above))
-        if (skipped.contains(above)) return false;
-      return !skipped.contains(".");
-    };
+    B2B_ASSIGN(rules.may_be_dropped, held_by_safety(context_, *taken));
+    return {};
+  }
+
+  Result<void> keep_this_machines() {
+    if (!in_place()) return {};
+    phase("keeping this machine's credentials");
+    MachineRules rules;
+    rules.config_path = config_in_tree(context_, site_);
+    rules.scratch = scratch_;
+    rules.as_root = as_root();
+    rules.prefer_snapshot = options_.with_secrets;
+    if (fence_) {
+      B2B_ASSIGN(auto const used, sign_of_use(site_.target, context_.stop));
+      rules.fresh = !used;
+    }
+    B2B_ASSIGN(auto const notes, keep_what_is_this_machines(context_, site_, plan_->store, snapshot_->catalog, rules));
+    report_.notes.insert(report_.notes.end(), notes.begin(), notes.end());
     return {};
   }
 
@@ -325,8 +342,9 @@ class RestoreJob {
     B2B_ASSIGN(CommitReport commit,
                make_operations(site_, plan_->store, snapshot_->catalog, rules,
                                [&](SwapOperation const& operation) { return journal.add(operation); }));
-    B2B_TRY(folder.commit(journal));
-    auto const outcome = folder.run();
+    if (fence_) B2B_TRY(folder.note_databases());
+    B2B_TRY(folder.commit(journal, options_.swap_hook));
+    auto const outcome = folder.run(options_.swap_hook);
     if (!outcome) {
       keep_folders_ = true;
       return outcome.error();
@@ -353,6 +371,8 @@ class RestoreJob {
   std::optional<RestorePlan> plan_;
   std::vector<RestoreFailure> staging_failed_;
   std::optional<DataLock> data_lock_;  // from the last comparison to the end of the swap
+  std::optional<GatewayFence> fence_;  // the same, when databases change
+  bool stopped_gateway_ = false;
   RestoreReport report_;
   bool keep_folders_ = false;
 };

@@ -2,12 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "core/engine/bucket.h"
 #include "core/engine/context.h"
+#include "core/engine/swap.h"
 
 namespace b2b {
 
@@ -18,6 +20,12 @@ struct RestoreOptions {
   bool dry_run = false;
   bool safety = true;      // false only by --no-safety
   bool confirmed = false;  // --yes, or yes at the terminal
+  bool with_secrets = false;  // in place: the snapshot's own credentials where it holds some, instead of this machine's
+  // In place, when databases would change: called once, when everything is fetched and no lock is held, to have the gateway
+  // stopped. Empty: a gateway that runs is a reason to refuse at once.
+  std::function<Result<void>()> stop_gateway;
+  std::string installed_openclaw;  // OpenClaw's version on this machine; empty: what openclaw.json says
+  SwapHook swap_hook;              // for tests
 };
 
 struct RestoreFailure {
@@ -39,15 +47,16 @@ struct RestoreReport {
 };
 
 // What a restore would overwrite, to ask about before confirming. (Same work as dry_run.)
-// refused: databases would change in place ("coordinated rollback" is needed), the gateway runs or may run,
-// not confirmed. busy: another restore in place is at work, or a job holds the data lock when this one
+// refused: databases would change in place while the gateway runs or may run, or somebody has them open, or they are those
+// of a newer OpenClaw than the one here; not confirmed. busy: another restore in place is at work, or a job holds the data lock when this one
 // begins; one that holds it when everything is fetched is waited for. changed: the state directory changes
 // faster than it is restored.
 Result<RestoreReport> restore(EngineContext& context, RestoreOptions const& options);
 
 // Finishes or undoes swaps that a crash interrupted, in the state directory and in foreign targets (their
 // journals are registered in the data directory). Called under the data lock before any job that captures or
-// swaps. Returns what it did, one sentence each.
+// swaps. refused: databases are half swapped, and a gateway runs or somebody has them open. Returns what it did, one
+// sentence each.
 Result<std::vector<std::string>> recover_restores(EngineContext& context);
 
 }  // namespace b2b

@@ -37,13 +37,16 @@ class OperationMaker {
 
   Result<CommitReport> run() {
     B2B_TRY(remember_directories());
+    B2B_TRY(take_config_away());
     B2B_TRY(move_out());
     B2B_TRY(make_directories());
     B2B_TRY(place_files());
     B2B_TRY(set_file_metadata());
     B2B_TRY(remove_directories());
-    B2B_TRY(set_directory_metadata());
+    B2B_TRY(set_directory_metadata(false));
     B2B_TRY(publish_kept());
+    B2B_TRY(put_config_back());
+    B2B_TRY(set_directory_metadata(true));
     return std::move(report_);
   }
 
@@ -103,6 +106,62 @@ class OperationMaker {
     return false;
   }
 
+  // The staging folder on the file system of something that is there; empty: none.
+  Result<std::string> folder_beside(std::string_view path, NodeStatus const& there) const {
+    for (auto folder = site_.folders.rbegin(); folder != site_.folders.rend(); ++folder) {
+      auto const& [top, staging] = *folder;
+      if (!top.empty() && !path.starts_with(top + "/")) continue;
+      B2B_ASSIGN(auto const status, tree_.status(staging));
+      if (status && status->mount == there.mount) return staging;
+    }
+    return std::string();
+  }
+
+  // Without it no gateway starts. One that is no file, or a mount of its own, stays where it is.
+  Result<void> take_config_away() {
+    if (rules_.config_path.empty()) return {};
+    B2B_ASSIGN(config_row_, plan_.find(rules_.config_path));
+    config_is_placed_ = config_row_ && config_row_->staged;
+    std::string const path = site_.in_tree(rules_.config_path);
+    B2B_ASSIGN(auto const there, tree_.status(path));
+    if (!there || there->type == NodeType::directory) return {};
+    SwapOperation away;
+    away.kind = Kind::move;
+    away.path = path;
+    if (config_is_placed_) {
+      SwapOperation place;
+      place.path = path;
+      B2B_TRY(keep_what_is_there(*config_row_, place));
+      if (place.kept.empty()) return {};
+      away.other = place.kept;
+    } else {
+      B2B_ASSIGN(std::string const folder, folder_beside(path, *there));
+      if (folder.empty()) return {};
+      config_aside_ = away.other = join_path(folder, "config");
+    }
+    return add(away);
+  }
+
+  Result<void> put_config_back() {
+    SwapOperation place;
+    place.kind = Kind::place;
+    place.path = site_.in_tree(rules_.config_path);
+    if (config_is_placed_) {
+      place.other = site_.staged(*config_row_);
+      ++report_.restored;
+      return add(place);
+    }
+    if (config_aside_.empty()) return {};
+    place.other = config_aside_;
+    B2B_TRY(add(place));
+    if (config_row_ && config_row_->item.action == PlanAction::set_metadata) return set_metadata_of(*config_row_);
+    return {};
+  }
+
+  bool is_config(PlanRow const& row) const {
+    return !rules_.config_path.empty() && row.item.path == rules_.config_path;
+  }
+
   // What is in the way as another kind of thing, and what the snapshot does not hold.
   Result<void> move_out() {
     return plan_.for_each(
@@ -159,7 +218,7 @@ class OperationMaker {
   Result<void> place_files() {
     return plan_.for_each({PlanAction::write_file, PlanAction::make_symlink}, Order::ascending,
                           [&](PlanRow&& row) -> Result<void> {
-                            if (!row.staged) return {};
+                            if (!row.staged || is_config(row)) return {};
                             if (row.staged_database) B2B_TRY(move_sidecars(row.item));
                             SwapOperation place;
                             place.kind = Kind::place;
@@ -200,23 +259,26 @@ class OperationMaker {
 
   Result<void> set_file_metadata() {
     return plan_.for_each({PlanAction::set_metadata}, Order::ascending, [&](PlanRow&& row) -> Result<void> {
-      B2B_ASSIGN(auto const entry, snapshot_.find(row.item.path));
-      B2B_ASSIGN(auto const there, tree_.status(site_.in_tree(row.item.path)));
-      if (!entry || !there || !same_file(*row.item.existing, *there))
-        return make_error(
-            Condition::changed,
-            tree_.absolute(row.item.path) + " was changed while the restore was under way",
-            "Stop what writes there (is an agent running?) and restore again. Nothing was changed",
-            row.item.path);
-      SwapOperation set;
-      set.kind = Kind::metadata;
-      set.path = site_.in_tree(row.item.path);
-      set.before = metadata_now(*there, rules_.as_root);
-      set.after = metadata_of(entry->entry, rules_.as_root);
-      if (entry->entry.database) set.before.mtime_ns = set.after.mtime_ns = std::nullopt;
-      ++report_.restored;
-      return add(set);
+      if (is_config(row) && !config_aside_.empty()) return {};
+      return set_metadata_of(row);
     });
+  }
+
+  Result<void> set_metadata_of(PlanRow const& row) {
+    B2B_ASSIGN(auto const entry, snapshot_.find(row.item.path));
+    B2B_ASSIGN(auto const there, tree_.status(site_.in_tree(row.item.path)));
+    if (!entry || !there || !same_file(*row.item.existing, *there))
+      return make_error(Condition::changed, tree_.absolute(row.item.path) + " was changed while the restore was under way",
+                        "Stop what writes there (is an agent running?) and restore again. Nothing was changed",
+                        row.item.path);
+    SwapOperation set;
+    set.kind = Kind::metadata;
+    set.path = site_.in_tree(row.item.path);
+    set.before = metadata_now(*there, rules_.as_root);
+    set.after = metadata_of(entry->entry, rules_.as_root);
+    if (entry->entry.database) set.before.mtime_ns = set.after.mtime_ns = std::nullopt;
+    ++report_.restored;
+    return add(set);
   }
 
   Result<void> remove_directories() {
@@ -261,10 +323,12 @@ class OperationMaker {
     return {};
   }
 
-  // Late, deepest first: whatever happens in a directory changes its time, and its mode may shut us out.
-  Result<void> set_directory_metadata() {
+  // Late, deepest first: whatever happens in a directory changes its time, and its mode may shut us out. Those above
+  // openclaw.json come after it.
+  Result<void> set_directory_metadata(bool above_config) {
     return plan_.for_each({PlanAction::make_directory, PlanAction::keep_directory}, Order::descending,
                           [&](PlanRow&& row) -> Result<void> {
+                            if (rules_.config_path.starts_with(row.item.path + "/") != above_config) return {};
                             B2B_ASSIGN(auto const entry, snapshot_.find(row.item.path));
                             bool const recorded = entry && entry->entry.type == EntryType::directory &&
                                                   entry->entry.has_metadata;
@@ -298,6 +362,9 @@ class OperationMaker {
   std::set<std::string> opened_;  // directories that we gave ourselves the right to: few
   std::set<std::string, std::less<>> displaced_;  // other things that make room for directories
   std::string last_kept_parent_;
+  std::optional<PlanRow> config_row_;
+  bool config_is_placed_ = false;  // from the staged files
+  std::string config_aside_;       // where it waits meanwhile, when it is not
 };
 
 }  // namespace
@@ -305,6 +372,20 @@ class OperationMaker {
 Result<CommitReport> make_operations(RestoreSite const& site, PlanStore& plan, Catalog& snapshot,
                                      CommitRules const& rules, OperationSink const& sink) {
   return OperationMaker(site, plan, snapshot, rules, sink).run();
+}
+
+Result<std::function<bool(std::string_view path)>> held_by_safety(EngineContext const& context, SafetyReport const& taken) {
+  std::set<std::string, std::less<>> skipped;
+  for (Skip const& skip : taken.skipped)
+    skipped.insert(skip.path);
+  B2B_ASSIGN(Scope scope, Scope::build(context.config.include, context.config.exclude));
+  return std::function<bool(std::string_view)>(
+      [scope = std::move(scope), skipped = std::move(skipped)](std::string_view path) {
+        if (!scope.takes(path, false)) return false;
+        for (std::string above(path); !above.empty(); above = parent_path(above))
+          if (skipped.contains(above)) return false;
+        return !skipped.contains(".");
+      });
 }
 
 }  // namespace b2b

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/engine/push.h"
 #include "core/engine/restore_site.h"
 #include "core/engine/swap_journal.h"
 #include "core/snapshot/catalog.h"
@@ -18,6 +19,9 @@ struct CommitRules {
   // In place: is the file at this path held by the safety snapshot (or did the person do without one)? Then
   // its old content need not be kept in the quarantine folder.
   std::function<bool(std::string_view path)> may_be_dropped;
+  // OpenClaw's configuration, in the tree: the first file that is moved away and the last one that comes back, also when this
+  // restore does not change it, since no gateway starts without it. Empty: the order does not matter.
+  std::string config_path;
 };
 
 struct CommitReport {
@@ -25,6 +29,9 @@ struct CommitReport {
   std::uint64_t moved_away = 0;      // what the snapshot does not hold
   std::vector<std::string> kept_in;  // folders (absolute) that hold what was there
 };
+
+// CommitRules::may_be_dropped after a safety snapshot: what its scope covers and it did not have to skip.
+Result<std::function<bool(std::string_view path)>> held_by_safety(EngineContext const& context, SafetyReport const& taken);
 
 using OperationSink = std::function<Result<void>(SwapOperation const&)>;
 

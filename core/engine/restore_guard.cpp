@@ -1,7 +1,8 @@
 #include "core/engine/restore_guard.h"
 
 #include "core/config/openclaw_config.h"
-#include "core/engine/fresh_state.h"
+#include "core/engine/openclaw_version.h"
+#include "core/gateway/launch.h"
 #include "core/gateway/open_by.h"
 #include "core/gateway/probe.h"
 #include "core/util/encoding.h"
@@ -14,13 +15,6 @@ constexpr std::size_t paths_at_once = 256;
 constexpr std::string_view what_works =
     "Restore to another directory with --target DIR, or only plain files (workspace, configuration) in place "
     "with --path GLOB";
-
-std::string names(PlanTotals const& totals) {
-  std::string out;
-  for (std::string const& path : totals.databases)
-    out += (out.empty() ? "" : ", ") + printable(path);
-  return out;
-}
 
 Result<void> nobody_has_open(std::vector<std::string> const& paths) {
   OpenFiles const open = open_by(paths);
@@ -53,51 +47,103 @@ Result<void> nobody_has_databases_open(RestoreSite const& site, PlanStore& plan)
   return paths.empty() ? Result<void>() : nobody_has_open(paths);
 }
 
-Result<void> gateway_is_stopped(std::string const& state_dir, std::string const& openclaw_json,
-                                std::string_view what) {
-  GatewayState const gateway = probe_gateway(state_dir, configured_gateway_port(openclaw_json));
-  if (gateway.running == GatewayState::Running::stopped) return {};
+GatewayState gateway_of(std::string const& state_dir, std::string const& openclaw_json,
+                        std::optional<std::uint16_t> port = {}) {
+  return probe_gateway(state_dir, port ? port : configured_gateway_port(openclaw_json));
+}
+
+Error gateway_runs(GatewayState const& gateway, std::string const& state_dir, std::string_view what,
+                   std::string advice) {
   bool const known = gateway.running == GatewayState::Running::running;
   return make_error(
       Condition::refused,
       std::string(known ? "a gateway is running" : "it cannot be told whether a gateway is running") +
           " on " + state_dir + (gateway.detail.empty() ? "" : " (" + gateway.detail + ")") +
           ", and the restore would " + std::string(what) + " under it: that destroys them",
-      "Stop the gateway (openclaw gateway stop) and restore again. " + std::string(what_works) +
+      std::move(advice) + ". " + std::string(what_works) + ". Nothing was changed", state_dir);
+}
+
+Result<void> nothing_of_a_target_runs(RestoreSite const& site) {
+  std::string const openclaw_json = site.tree->absolute("openclaw.json");
+  if (!path_exists(openclaw_json)) return {};
+  GatewayState const gateway = gateway_of(site.target, openclaw_json);
+  if (gateway.running == GatewayState::Running::stopped) return {};
+  return gateway_runs(gateway, site.target, "replace databases", "Stop the gateway and restore again");
+}
+
+GatewayState our_gateway(EngineContext const& context, RestoreSite const& site) {
+  std::string const& configured = context.config.openclaw_json;
+  return gateway_of(site.target, configured.empty() ? join_path(site.target, "openclaw.json") : configured,
+                    context.config.service.gateway.port);
+}
+
+Result<void> our_gateway_is_stopped(EngineContext const& context, RestoreSite const& site) {
+  GatewayState const gateway = our_gateway(context, site);
+  if (gateway.running == GatewayState::Running::stopped) return {};
+  return gateway_runs(
+      gateway, site.target, "change databases",
+      "--stop-gateway: it is stopped, and started again afterwards. --when-stopped: the restore waits until "
+      "somebody stops it. Or stop it yourself (openclaw gateway stop) and restore again");
+}
+
+// The fence dies with its holder; after a crash only the missing openclaw.json keeps a gateway from starting
+// on half a state.
+Result<void> none_starts_unconfigured(EngineContext const& context, RestoreSite const& site) {
+  GatewayLaunch launch = gateway_launch_places();
+  launch.start_command = context.config.service.gateway.start;
+  launch.pid = our_gateway(context, site).pid;
+  auto const found = starts_unconfigured(site.target, launch);
+  if (!found) return {};
+  return make_error(
+      Condition::refused,
+      *found +
+          ", so it could start on half a state if this restore were interrupted: without that option it does "
+          "not start while openclaw.json is away",
+      "Take the option out there, or restore another way. " + std::string(what_works) +
           ". Nothing was changed",
-      state_dir);
+      site.target);
 }
 
 }  // namespace
 
+bool needs_fence(RestoreSite const& site, PlanTotals const& totals) {
+  return site.kind == RestoreSite::Kind::in_place && (!totals.databases.empty() || totals.makes_databases);
+}
+
 Result<void> guard_databases(EngineContext& context, RestoreSite const& site, PlanStore& plan,
-                             PlanTotals const& totals) {
-  bool const touches = !totals.databases.empty();
+                             PlanTotals const& totals, GuardQuestion question) {
   if (site.kind == RestoreSite::Kind::fresh || !site.tree) return {};
   if (site.kind == RestoreSite::Kind::existing) {
-    if (!touches) return {};
-    std::string const openclaw_json = site.tree->absolute("openclaw.json");
-    if (path_exists(openclaw_json))
-      B2B_TRY(gateway_is_stopped(site.target, openclaw_json, "replace databases"));
+    if (totals.databases.empty()) return {};
+    B2B_TRY(nothing_of_a_target_runs(site));
     return nobody_has_databases_open(site, plan);
   }
-  if (touches) {
-    B2B_ASSIGN(auto const used, sign_of_use(site.target, context.stop));
-    if (used)
-      return make_error(
-          Condition::refused,
-          "this restore would replace databases in the state directory " + site.target + " (" +
-              names(totals) + "), which is in use: it " + *used +
-              ". A gateway that runs meanwhile would destroy them, and stopping it safely around a restore "
-              "(coordinated rollback) is not in this version",
-          std::string(what_works) + ". Nothing was changed", site.target);
-  }
-  if (!touches && !totals.makes_databases) return {};
-  std::string const& configured = context.config.openclaw_json;
-  B2B_TRY(gateway_is_stopped(site.target,
-                             configured.empty() ? join_path(site.target, "openclaw.json") : configured,
-                             "write databases"));
+  if (!needs_fence(site, totals)) return {};
+  B2B_TRY(none_starts_unconfigured(context, site));
+  if (question == GuardQuestion::all_but_the_running_gateway) return {};
+  B2B_TRY(our_gateway_is_stopped(context, site));
   return nobody_has_databases_open(site, plan);
+}
+
+Result<void> guard_version(EngineContext const& context, RestoreSite const& site, PlanTotals const& totals,
+                           SnapshotInfo const& snapshot, std::string installed) {
+  if (!needs_fence(site, totals)) return {};
+  if (installed.empty() && snapshot.instance == context.instance.id) return {};
+  if (installed.empty()) installed = openclaw_version(site.target);
+  if (!is_newer_openclaw(snapshot.openclaw, installed)) return {};
+  return make_error(Condition::refused,
+                    "the snapshot is from OpenClaw " + printable(snapshot.openclaw) + ", and here is " +
+                        printable(installed) +
+                        ", which cannot be relied on to open databases of a newer release",
+                    "Update OpenClaw (openclaw update) and restore again, choose an older snapshot, or "
+                    "restore to another directory "
+                    "with --target DIR. Nothing was changed",
+                    site.target);
+}
+
+Result<GatewayFence> raise_fence(EngineContext& context, RestoreSite const& site) {
+  B2B_TRY(our_gateway_is_stopped(context, site));
+  return GatewayFence::raise(site.target);
 }
 
 }  // namespace b2b

@@ -82,4 +82,20 @@ Result<void> refuse_impossible_names(
                        });
 }
 
+Result<void> refuse_names_at(
+    RestoreSite const& site, PlanStore& plan,
+    std::function<void(std::string const& path, std::string const& problem)> const& refused) {
+  for (auto const& [top, folder] : site.folders) {
+    std::string const names = join_path(folder, "names");
+    B2B_TRY(site.tree->make_directory(names, 0700));
+    B2B_ASSIGN(bool const plain, names_are_plain(*site.tree, names));
+    if (!plain) {
+      DirectoryNameShadow shadow(*site.tree, names);
+      B2B_TRY(refuse_impossible_names(plan, top, shadow, refused));
+    }
+    B2B_TRY(site.tree->remove_tree(names));
+  }
+  return {};
+}
+
 }  // namespace b2b

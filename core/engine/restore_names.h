@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "core/engine/restore_plan_store.h"
+#include "core/engine/restore_site.h"
 #include "core/engine/target_tree.h"
 
 namespace b2b {
@@ -38,6 +39,11 @@ Result<bool> names_are_plain(TargetTree const& tree, std::string const& folder);
 // Refuses the rows on `mount_top` whose names clash or are impossible; `refused` hears of each.
 Result<void> refuse_impossible_names(
     PlanStore& plan, std::string const& mount_top, NameShadow& shadow,
+    std::function<void(std::string const& path, std::string const& problem)> const& refused);
+
+// The same on every file system of a restore, each asked in its staging folder.
+Result<void> refuse_names_at(
+    RestoreSite const& site, PlanStore& plan,
     std::function<void(std::string const& path, std::string const& problem)> const& refused);
 
 }  // namespace b2b

@@ -264,6 +264,8 @@ std::string name_problem(std::string_view path, std::uint64_t name_max, bool in_
   std::string problem = path_problem(path);
   if (!problem.empty()) return "the path " + printable(path) + " " + problem;
   if (in_place && is_at_or_below(path, "b2backupd")) return "b2backupd/ is this program's own folder";
+  if (in_place && path.starts_with("tmp/openclaw-") && base_name(path).starts_with("gateway."))
+    return "the lock files of the gateway tell whether it runs, and are not restored";
   for (std::size_t begin = 0; begin <= path.size();) {
     std::size_t const end = std::min(path.find('/', begin), path.size());
     std::string_view const name = path.substr(begin, end - begin);

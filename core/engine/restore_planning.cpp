@@ -153,7 +153,15 @@ class Planning {
     rules.files_only = !info.ours;
     for (auto const& [path, reason] : info.skipped)
       rules.skipped.push_back(path);
-    return plan_removals(present, snapshot_.catalog, target, rules, take, context_.stop);
+    std::string const config_path = config_in_tree(context_, site_);
+    auto const take_removal = [&](PlanItem&& item) -> Result<void> {
+      if (item.action == PlanAction::move_away && item.path == config_path) {
+        plan_.notes.push_back("the snapshot does not hold " + printable(item.path) + ": the present one stays");
+        return {};
+      }
+      return take(std::move(item));
+    };
+    return plan_removals(present, snapshot_.catalog, target, rules, take_removal, context_.stop);
   }
 
   // A set of files with labels before their paths ("data/openclaw.json") would end up beside the real ones.

@@ -9,6 +9,9 @@
 
 #include "core/crypto/hash.h"
 #include "core/engine/restore.h"
+#include "core/engine/restore_target.h"
+#include "core/gateway/fence.h"
+#include "core/gateway/open_by.h"
 #include "core/snapshot/manifest.h"
 #include "core/util/encoding.h"
 #include "core/util/file.h"
@@ -63,6 +66,37 @@ Result<void> remove_pointer(EngineContext const& context, std::string const& id)
   return {};
 }
 
+// Databases are half swapped: nobody may have them open, and no gateway may start, until they are whole. Without
+// openclaw.json none should have started; one that did is named.
+Result<GatewayFence> fence_off(TargetTree const& tree, SwapFolder const& folder) {
+  auto const refuse = [&](std::string const& why) {
+    return make_error(Condition::refused,
+                      "an interrupted restore left databases in " + tree.path() + " half replaced, and it cannot be finished now: " + why,
+                      "Stop it (the gateway: openclaw gateway stop); the next b2backupd job finishes the restore by itself. Do not "
+                      "start a gateway before that",
+                      tree.path());
+  };
+  auto fence = GatewayFence::raise(tree.path());
+  if (!fence) {
+    if (fence.error().condition != Condition::refused) return fence.error();
+    return refuse(fence.error().message);
+  }
+  std::vector<std::string> paths;
+  B2B_TRY(folder.each_operation([&](SwapOperation const& operation) -> Result<void> {
+    bool const moves = operation.kind == SwapOperation::Kind::place || operation.kind == SwapOperation::Kind::move;
+    if (!moves) return {};
+    for (std::string const& path : {operation.path, operation.other, operation.kept}) {
+      auto const fd = path.empty() ? Result<UniqueFd>(UniqueFd()) : tree.open_file(path);
+      if (fd && *fd && begins_like_a_database(fd->get())) paths.push_back(tree.absolute(path));
+    }
+    return {};
+  }));
+  OpenFiles const open = open_by(paths);
+  if (open.openers.empty()) return fence;
+  Opener const& first = open.openers.front();
+  return refuse(first.path + " is open in " + printable(first.command) + " (pid " + std::to_string(first.pid) + ")");
+}
+
 // One leftover staging folder. nullopt: nothing there, or its restore is still at work.
 Result<std::optional<std::string>> recover_folder(TargetTree const& tree, std::string const& staging) {
   using Told = std::optional<std::string>;
@@ -70,7 +104,13 @@ Result<std::optional<std::string>> recover_folder(TargetTree const& tree, std::s
   if (!found) return Told();
   std::string told =
       "cleared away an interrupted restore in " + tree.path() + "; it had not changed anything yet";
+  std::optional<GatewayFence> fence;
   if (found->committed()) {
+    if (found->changes_databases()) {
+      auto raised = fence_off(tree, *found);
+      if (!raised) return raised.error();
+      fence.emplace(std::move(*raised));
+    }
     B2B_ASSIGN(SwapOutcome const outcome, found->run());
     told =
         outcome.undone
@@ -154,6 +194,17 @@ Result<RestoreSite> choose_site(EngineContext const& context, std::string const&
     B2B_ASSIGN(site.tree, TargetTree::open(above));
   }
   return site;
+}
+
+std::string config_in_tree(EngineContext const& context, RestoreSite const& site) {
+  std::string const& configured = context.config.openclaw_json;
+  if (configured.empty()) return "openclaw.json";
+  std::vector<std::string> const tops{site.target, real_path(site.target).value_or(site.target)};
+  for (std::string const& path : {configured, join_path(real_path(parent_path(configured)).value_or(parent_path(configured)),
+                                                        base_name(configured))})
+    for (std::string const& top : tops)
+      if (is_inside(path, top) && path_problem(path.substr(top.size() + 1)).empty()) return path.substr(top.size() + 1);
+  return {};
 }
 
 Result<SwapFolder> make_folders(EngineContext const& context, RestoreSite& site,

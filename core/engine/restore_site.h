@@ -44,6 +44,9 @@ struct RestoreSite {
 // or no directory.
 Result<RestoreSite> choose_site(EngineContext const& context, std::string const& target);
 
+// OpenClaw's configuration file, relative to the tree of an in-place restore; empty: it lies elsewhere.
+std::string config_in_tree(EngineContext const& context, RestoreSite const& site);
+
 // Makes the staging folders, held by the result, with a pointer to them in the data directory. `mounts`: the
 // tops that need one.
 Result<SwapFolder> make_folders(EngineContext const& context, RestoreSite& site,
@@ -51,7 +54,8 @@ Result<SwapFolder> make_folders(EngineContext const& context, RestoreSite& site,
 // Removes them, with the pointer.
 Result<void> remove_folders(EngineContext const& context, RestoreSite const& site, SwapFolder& folder);
 
-// Finishes, undoes or clears away what an interrupted restore left at this target. One sentence each.
+// Finishes, undoes or clears away what an interrupted restore left at this target, behind a fence where databases are
+// half swapped. One sentence each. refused: a gateway runs there, or somebody has one of them open.
 Result<std::vector<std::string>> recover_site(RestoreSite const& site);
 
 }  // namespace b2b

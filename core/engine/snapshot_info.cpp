@@ -2,29 +2,15 @@
 
 #include <array>
 
-#include "core/config/json5.h"
 #include "core/engine/bucket.h"
+#include "core/engine/openclaw_version.h"
 #include "core/engine/queue.h"
-#include "core/util/file.h"
 
 namespace b2b {
 namespace {
 
 constexpr std::size_t skipped_recorded = 1'000;
 constexpr std::chrono::hours future_tolerance{24};  // as retention and "latest" have it
-
-// The version that last wrote openclaw.json; empty when it does not say.
-std::string openclaw_version(std::string const& state_dir) {
-  auto const text = read_file(join_path(state_dir, "openclaw.json"), 4 << 20);
-  if (!text) return {};
-  auto const parsed = parse_json5(*text, "openclaw.json");
-  if (!parsed || !parsed.value().is_object()) return {};
-  auto const* meta = parsed.value().as_object().if_contains("meta");
-  if (meta == nullptr || !meta->is_object()) return {};
-  auto const* version = meta->as_object().if_contains("lastTouchedVersion");
-  if (version == nullptr || !version->is_string()) return {};
-  return std::string(version->as_string());
-}
 
 }  // namespace
 

@@ -105,6 +105,20 @@ bool SwapFolder::committed() const {
   return !there || there->has_value();  // when in doubt: yes, so that nothing is removed
 }
 
+Result<void> SwapFolder::note_databases() {
+  return write_new_file(*tree_, at("databases"), "this restore changes databases: no gateway may run\n");
+}
+
+bool SwapFolder::changes_databases() const {
+  auto const there = tree_->status(at("databases"));
+  return !there || there->has_value();
+}
+
+Result<void> SwapFolder::each_operation(std::function<Result<void>(SwapOperation const&)> const& visit) const {
+  B2B_ASSIGN(SwapJournal const journal, SwapJournal::open(*tree_, at("journal")));
+  return journal.forwards(visit);
+}
+
 Result<SwapJournalWriter> SwapFolder::begin_journal() {
   return SwapJournalWriter::create(*tree_, at("journal.new"));
 }
@@ -128,7 +142,7 @@ Result<void> SwapFolder::commit(SwapJournalWriter& journal, SwapHook const& hook
 }
 
 Result<void> SwapFolder::forwards(SwapJournal const& journal, SwapHook const& hook) {
-  // Publishing comes last, and takes away the names by which the other operations know that they are done.
+  // Publishing takes away the names by which the operations before it know that they are done.
   bool published = false;
   if (resumed_)
     B2B_TRY(journal.forwards([&](SwapOperation const& operation) -> Result<void> {
@@ -137,8 +151,10 @@ Result<void> SwapFolder::forwards(SwapJournal const& journal, SwapHook const& ho
       published = published || done.has_value();
       return {};
     }));
+  bool reached = false;
   B2B_TRY(journal.forwards([&](SwapOperation const& operation) -> Result<void> {
-    if (published && operation.kind != SwapOperation::Kind::publish) return {};
+    reached = reached || operation.kind == SwapOperation::Kind::publish;
+    if (published && !reached) return {};
     return do_operation(*tree_, operation, resumed_, hook);
   }));
   B2B_TRY(step(hook, "sync what was done"));

@@ -8,7 +8,9 @@
 //   lock          held with flock(2) while the restore lives
 //   places        the staging folders on other mounts below the root, one a line, percent-encoded
 //   new/ old/ keep/   what was fetched; what is dropped afterwards; what stays (moved out by the journal
-//   itself) journal       from the commit on; before that a restart just removes the staging folders undo the
+//   itself)
+//   databases     says that databases change (note_databases())
+//   journal       from the commit on; before that a restart just removes the staging folders undo the
 //   marker, renamed from undo.ready so that it needs no room on a full disk
 #pragma once
 
@@ -46,6 +48,10 @@ class SwapFolder {
 
   std::string const& staging() const { return staging_; }
   bool committed() const;  // a journal is there
+  // Databases change, so that whoever finishes it after a crash must keep the gateway away: noted before the commit.
+  Result<void> note_databases();
+  bool changes_databases() const;
+  Result<void> each_operation(std::function<Result<void>(SwapOperation const&)> const& visit) const;  // once committed
 
   // Where to write the journal, and then: from here on it happens.
   Result<SwapJournalWriter> begin_journal();

@@ -23,7 +23,7 @@ struct SwapOperation {
     place,             // other (staged) → path; what was there, if anything, goes to `kept` first
     metadata,          // sets `after` on path; `before` is what it had
     remove_directory,  // path, if it is empty by then; `before` brings it back
-    publish,  // a folder that holds what was moved gets its lasting name: path → other; after everything else
+    publish,  // a folder that holds what was moved gets its lasting name: path → other; only openclaw.json comes after
   };
   Kind kind = Kind::move;
   std::string path;

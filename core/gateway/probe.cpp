@@ -13,7 +13,9 @@
 #include <string_view>
 #include <vector>
 
+#include "core/gateway/fence.h"
 #include "core/gateway/process.h"
+#include "core/gateway/state_lock.h"
 #include "core/util/encoding.h"
 #include "core/util/file.h"
 
@@ -22,8 +24,6 @@ namespace {
 
 using Running = GatewayState::Running;
 
-constexpr off_t sqlite_lock_start = 0x40000000;  // SQLite's PENDING_BYTE; reserved and shared bytes follow
-constexpr off_t sqlite_lock_length = 512;
 constexpr std::uint64_t max_record_bytes = 64 << 10;
 constexpr std::int64_t start_tolerance_ms = 5000;
 
@@ -102,18 +102,19 @@ std::vector<std::string> list(std::string const& directory, std::string_view beg
   return out;
 }
 
-enum class Lock { missing, held, open, unreadable };
+enum class Lock { missing, held, fenced, open, unreadable };
 
 Lock ask_lock(std::string const& path, std::optional<int>& holder) {
   auto const fd = open_file(path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW, "open");
   if (!fd) return fd.error().condition == Condition::not_found ? Lock::missing : Lock::unreadable;
-  struct flock question {};
-  question.l_type = F_WRLCK;
-  question.l_whence = SEEK_SET;
-  question.l_start = sqlite_lock_start;
-  question.l_len = sqlite_lock_length;
+  struct stat status {};
+  if (::fstat(fd->get(), &status) != 0) return Lock::unreadable;
+  // Asked before and after, since the fence may rise or fall in between.
+  bool const fenced = GatewayFence::holds({status.st_dev, status.st_ino});
+  struct flock question = gateway_lock_bytes(F_WRLCK);
   if (::fcntl(fd->get(), F_GETLK, &question) != 0) return Lock::unreadable;
   if (question.l_type == F_UNLCK) return Lock::open;
+  if (question.l_pid <= 0 && (fenced || GatewayFence::holds({status.st_dev, status.st_ino}))) return Lock::fenced;
   if (question.l_pid > 0) holder = question.l_pid;  // 0 or -1: in another container, or not a process's lock
   return Lock::held;
 }
@@ -129,13 +130,15 @@ std::optional<GatewayState> ask_directory(std::string const& directory) {
     state.port = record->port;
   }
   std::optional<int> holder;
-  auto const lock = ask_lock(join_path(directory, "gateway.state.lock.sqlite"), holder);
+  auto lock = ask_lock(join_path(directory, gateway_lock_name), holder);
   if (lock == Lock::held) {
     if (holder) state.pid = holder;
     state.running = Running::running;
     state.detail = name_of({state.pid, state.port, {}, {}}) + " holds its lock";
     return state;
   }
+  bool const fenced = lock == Lock::fenced;
+  if (fenced) lock = Lock::open;
   bool const record_unreadable = !text && text.error().condition != Condition::not_found;
   if (lock == Lock::unreadable || record_unreadable) {
     state.detail = "the gateway's lock files in " + directory + " cannot be read";
@@ -144,7 +147,9 @@ std::optional<GatewayState> ask_directory(std::string const& directory) {
   if (!record) {
     if (lock == Lock::missing && !text) return std::nullopt;
     state.running = lock == Lock::open ? Running::stopped : Running::unknown;
-    state.detail = lock == Lock::open ? "nobody holds the gateway's lock" : record_path + " cannot be understood";
+    state.detail = fenced               ? "no gateway runs, and a restore keeps any from starting"
+                   : lock == Lock::open ? "nobody holds the gateway's lock"
+                                        : record_path + " cannot be understood";
     return state;
   }
   auto const alive = writer_alive(*record);

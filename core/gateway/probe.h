@@ -26,8 +26,7 @@ struct GatewayState {
 
 // `configured_port`: where a gateway of this state directory would listen. It is only looked at when there is no other
 // sign of a gateway; somebody listening there makes the answer unknown.
-// Thread-safe, with one exception: never call it while this process holds that lock itself. It would not see its own lock,
-// and closing the file would drop it.
+// Thread-safe. A fence (fence.h) that this process holds is no gateway; one of another process cannot be told from one.
 GatewayState probe_gateway(std::string const& state_dir, std::optional<std::uint16_t> configured_port = {});
 
 }  // namespace b2b

@@ -102,6 +102,7 @@ std::vector<VerbEntry> add_verbs(CLI::App& app, Options& o) {
       ->check([](std::string const& directory) { return directory.empty() ? std::string("names no directory") : std::string(); });
   restore->add_flag("--dry-run", o.restore.dry_run, "Only say what would be done");
   restore->add_flag("--no-safety", o.restore.no_safety, "Do not keep a safety snapshot of what is replaced");
+  restore->add_flag("--with-secrets", o.restore.with_secrets, "Take the snapshot's credentials, where it holds some, instead of this machine's");
   restore->add_flag("--yes,-y", o.restore.yes, "Overwrite without asking");
 
   CLI::App* diff = add(&app, "diff", "Compare two snapshots, or one with what is there now", [&] { return Verb(o.diff); });

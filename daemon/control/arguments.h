@@ -29,6 +29,7 @@ struct RestoreArguments {
   std::string target;
   bool dry_run = false;
   bool no_safety = false;
+  bool with_secrets = false;
   bool yes = false;
 };
 struct DiffArguments {

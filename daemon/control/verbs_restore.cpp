@@ -42,6 +42,7 @@ int run_verb(Session& session, RestoreArguments const& arguments) {
   if (!arguments.paths.empty()) parameters["paths"] = json::value_from(arguments.paths);
   if (!target->empty()) parameters["target"] = *target;
   if (arguments.no_safety) parameters["safety"] = false;
+  if (arguments.with_secrets) parameters["withSecrets"] = true;
   if (!arguments.dry_run && !arguments.yes && console.can_ask()) {
     parameters["dryRun"] = true;
     auto const preview = session.jobs->run(Job::restore, parameters);

@@ -29,6 +29,7 @@ Answer restore(EngineContext& context, boost::json::object const& given) {
   options.target = parameters.target;
   options.dry_run = parameters.dry_run;
   options.safety = parameters.safety;
+  options.with_secrets = parameters.with_secrets;
   options.confirmed = parameters.yes;
   B2B_ASSIGN(RestoreReport const report, b2b::restore(context, options));
   return restore_answer(report);

@@ -177,6 +177,7 @@ Result<RestoreParameters> restore_parameters(boost::json::object const& given) {
   out.target = reader.text("target");
   out.dry_run = reader.flag("dryRun", false);
   out.safety = reader.flag("safety", true);
+  out.with_secrets = reader.flag("withSecrets", false);
   out.yes = reader.flag("yes", false);
   B2B_TRY(reader.finish());
   for (std::string const& path : out.paths)

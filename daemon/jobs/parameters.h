@@ -42,6 +42,7 @@ struct RestoreParameters {
   std::string target;     // absolute; empty: in place
   bool dry_run = false;   // dryRun
   bool safety = true;
+  bool with_secrets = false;  // withSecrets
   bool yes = false;
 };
 struct PruneParameters {

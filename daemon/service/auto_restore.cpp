@@ -1,9 +1,7 @@
 #include "daemon/service/auto_restore.h"
 
-#include <array>
 #include <boost/json.hpp>
 
-#include "core/config/json5.h"
 #include "core/engine/bucket.h"
 #include "core/engine/fresh_state.h"
 #include "core/engine/restore.h"
@@ -16,28 +14,9 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::array<std::string_view, 2> plugin_names{"b2-backup", "openclaw-b2-backup"};
-constexpr std::uint64_t config_limit_bytes = 4 << 20;
 constexpr std::chrono::hours future_allowance{24};
 
 json::object not_restored(std::string reason) { return {{"restored", false}, {"reason", std::move(reason)}}; }
-
-json::object* entries_of(json::value& config, bool make) {
-  if (!config.is_object()) return nullptr;
-  json::object* at = &config.get_object();
-  for (std::string_view const key : {"plugins", "entries"}) {
-    json::value* next = at->if_contains(key);
-    if (next == nullptr && make) {
-      next = &(*at)[key];
-      next->emplace_object();
-    }
-    if (next == nullptr) return nullptr;
-    if (next->is_null() && make) next->emplace_object();
-    if (!next->is_object()) return nullptr;
-    at = &next->get_object();
-  }
-  return at;
-}
 
 // Why the newest complete snapshot is not restored by itself, with what to say instead; empty when it may be.
 Result<std::string> reason_to_ask(EngineContext& context, BucketListing const& listing) {
@@ -68,25 +47,6 @@ Result<bool> recently_shared(EngineContext& context, BucketListing const& listin
 }
 
 }  // namespace
-
-std::optional<std::string> keep_plugin_entry(std::string_view local, std::string_view restored) {
-  auto mine = parse_json5(local, "openclaw.json");
-  auto theirs = parse_json5(restored, "openclaw.json");
-  if (!mine || !theirs || !theirs->is_object()) return std::nullopt;
-  json::object const* const from = entries_of(*mine, false);
-  if (from == nullptr) return std::nullopt;
-  json::object* const to = entries_of(*theirs, true);
-  if (to == nullptr) return std::nullopt;
-  bool any = false;
-  for (std::string_view const name : plugin_names) {
-    auto const* const entry = from->if_contains(name);
-    if (entry == nullptr) continue;
-    (*to)[name] = *entry;
-    any = true;
-  }
-  if (!any) return std::nullopt;
-  return json::serialize(*theirs) + "\n";
-}
 
 Result<AutoRestoreWish> wants_auto_restore(Config const& config, Index& index, std::stop_token const& stop) {
   AutoRestoreWish wish;
@@ -122,18 +82,12 @@ Result<json::object> auto_restore(EngineContext& context) {
     return not_restored("this machine is new, but its gateway runs or may run (" + gateway.detail +
                         "), so nothing is restored by itself. Stop it, then: daemonctl restore latest");
   B2B_ASSIGN(bool const shared, recently_shared(context, listing));
-  std::string const config_path = join_path(context.config.state_dir, "openclaw.json");
-  auto const local = read_file(config_path, config_limit_bytes);
 
   RestoreOptions options;
   options.snapshot = id->text;
   options.confirmed = true;
   B2B_ASSIGN(RestoreReport const report, restore(context, options));
-  if (local) {
-    auto const restored = read_file(config_path, config_limit_bytes);
-    auto const kept = restored ? keep_plugin_entry(*local, *restored) : std::nullopt;
-    if (kept) B2B_TRY(atomic_write_file(config_path, *kept));
-  }
+  for (std::string const& note : report.notes) log_info(note);
   json::object answer{{"restored", true},
                       {"snapshot", id->text},
                       {"files", report.restored},

@@ -22,11 +22,7 @@ Result<AutoRestoreWish> wants_auto_restore(Config const& config, Index& index, s
 // Restores the newest complete snapshot in place, if it is signed and the gateway is known to be stopped. When it is not signed, an
 // older one that is would be yesterday's state: which of them it shall be is a person's choice. The answer has "restored" and, when
 // that is false, "reason" (a sentence with what to do; empty: there is no snapshot). "shared": another machine pushed to the prefix within the last hour.
-// The B2 fields that openclaw.json holds now stay in it. Errors: the store's.
+// The B2 fields that openclaw.json holds now stay in it, as in every restore in place. Errors: the store's.
 Result<boost::json::object> auto_restore(EngineContext& context);
-
-// Pure. `restored` with the B2 plugin's entry of `local` in place of its own; nullopt when `local` has none, or either text
-// cannot be read.
-std::optional<std::string> keep_plugin_entry(std::string_view local, std::string_view restored);
 
 }  // namespace b2b::service

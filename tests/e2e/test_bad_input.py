@@ -5,6 +5,7 @@ import pathlib
 import shutil
 import socket
 import subprocess
+import sys
 import unittest
 
 import harness
@@ -234,17 +235,33 @@ class Snapshots(Case):
         self.before = harness.tree(self.machine.state)
         self.expect(self.machine.run("restore", "latest"), 77, "--yes")
 
-    def test_databases_are_not_replaced_in_place(self):
+    def test_databases_are_not_replaced_under_a_gateway(self):
         self.machine.database("state/openclaw.sqlite")
         self.machine.database("agents/main/agent/openclaw-agent.sqlite")
         snapshot = self.machine.ok("push")["snapshot"]
         self.machine.database("state/openclaw.sqlite", rows=7)
+        lock = self.machine.state / "tmp" / f"openclaw-{os.geteuid()}" / "gateway.state.lock.sqlite"
+        lock.parent.mkdir(parents=True)
+        # In a process of its own: reading the file here would drop the lock.
+        gateway = subprocess.Popen([sys.executable, "-c", "import sqlite3, sys; c = sqlite3.connect(sys.argv[1], isolation_level=None);"
+                                    "c.execute('BEGIN EXCLUSIVE'); print('held', flush=True); sys.stdin.read()", lock],
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.addCleanup(gateway.wait)
+        self.addCleanup(gateway.kill)
+        self.assertEqual(gateway.stdout.readline(), b"held\n")
         self.before = harness.tree(self.machine.state)
-        self.expect(self.machine.run("restore", snapshot, "--yes"), 77, "database", "--target")
+        self.expect(self.machine.run("restore", snapshot, "--yes"), 77, "gateway is running", "--stop-gateway", "--when-stopped", "--target")
         # What the message offers does work.
         self.machine.write("workspace/MEMORY.md", "edited\n")
         self.assertEqual(self.machine.run("restore", snapshot, "--path", "workspace/**", "--yes").code, 0)
         self.before[b"workspace/MEMORY.md"] = ("file", 0o644, b"# memory\n")
+        self.assertEqual(harness.without_databases(harness.tree(self.machine.state)), harness.without_databases(self.before))
+        self.assertEqual(len(harness.rows(self.machine.state / "state/openclaw.sqlite", "items")), 57)
+        gateway.communicate()
+        answer = self.machine.ok("restore", snapshot, "--yes")
+        self.assertEqual(len(harness.rows(self.machine.state / "state/openclaw.sqlite", "items")), 50)
+        self.assertEqual(len(harness.rows(os.path.join(answer["quarantine"], "state/openclaw.sqlite"), "items")), 57)
+        self.before = harness.tree(self.machine.state)
 
     def test_disk_full_in_staging(self):
         if os.geteuid() != 0:

@@ -3,6 +3,7 @@
 10 moments, 100 with B2B_LONG=1. The seed is printed.
 """
 import shutil
+import sqlite3
 import subprocess
 import time
 import unittest
@@ -130,6 +131,59 @@ class Kill(unittest.TestCase):
             self.assertEqual(harness.tree(self.machine.state), self.contents[wanted])
             current = wanted
         self.assertGreater(killed, MOMENTS // 4, "too few runs were killed half-way")
+
+    def kill_in_the_swap(self, *arguments):
+        """Kills it as soon as openclaw.json is away."""
+        process = self.machine.start(*arguments)
+        config = self.machine.state / "openclaw.json"
+        while process.poll() is None and config.exists():
+            pass
+        process.kill()
+        process.communicate()
+        return process.returncode
+
+    def databases(self):
+        """Rows of each, read without touching anything; None where there is none."""
+        counts = []
+        for name in ("state/openclaw.sqlite", "agents/main/agent/openclaw-agent.sqlite"):
+            path = self.machine.state / name
+            counts.append(None)
+            if path.exists():
+                connection = sqlite3.connect(f"file:{path}?immutable=1", uri=True)
+                counts[-1] = connection.execute("SELECT count(*) FROM items").fetchone()[0]
+                connection.close()
+        return counts
+
+    def test_restore_of_databases_in_place(self):
+        """Never openclaw.json beside databases of two times, whenever it is killed."""
+        self.machine.configure(keepSnapshots=1000)
+        snapshots = []
+        for rows in (50, 30):
+            self.machine.database("state/openclaw.sqlite", rows=rows)
+            self.machine.database("agents/main/agent/openclaw-agent.sqlite", rows=rows)
+            self.change()
+            snapshots.append((self.push()["snapshot"], [50, 50] if rows == 50 else [80, 80]))
+        typical = self.timed("restore", snapshots[0][0], "--yes")
+        self.assertEqual(self.databases(), [50, 50])
+        killed, without = 0, 0
+        for moment in range(MOMENTS):
+            wanted, rows = snapshots[(moment + 1) % 2]
+            if moment % 2:
+                killed += self.kill_in_the_swap("restore", wanted, "--yes") == -9
+            else:
+                killed += self.kill_within(typical, "restore", wanted, "--yes") == -9
+            if (self.machine.state / "openclaw.json").exists():
+                self.assertIn(self.databases(), ([50, 50], [80, 80]))
+            else:
+                without += 1
+            self.machine.run("push")  # any job that takes the lock finishes or undoes the swap first
+            self.assertIn(self.databases(), ([50, 50], [80, 80]))
+            self.assertTrue((self.machine.state / "openclaw.json").exists())
+            self.machine.ok("restore", wanted, "--yes")
+            self.assertEqual(self.databases(), rows)
+        print(f"killed: {killed} of {MOMENTS}, {without} of them without openclaw.json", file=harness.sys.stderr)
+        self.assertGreater(killed, MOMENTS // 4, "too few runs were killed half-way")
+        self.assertGreater(without, 0, "none was killed while it swapped")
 
 
 if __name__ == "__main__":

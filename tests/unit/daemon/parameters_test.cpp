@@ -23,13 +23,14 @@ std::string complaint(Result<T> const& result) {
 
 TEST_CASE("job parameters: everything that may be given is understood") {
   auto const restore = restore_parameters(
-      body(R"({"snapshot":"latest","paths":["a","b/**"],"target":"/x","dryRun":true,"safety":false,"yes":true})"));
+      body(R"({"snapshot":"latest","paths":["a","b/**"],"target":"/x","dryRun":true,"safety":false,"withSecrets":true,"yes":true})"));
   REQUIRE(restore);
   CHECK(restore->snapshot == "latest");
   CHECK(restore->paths == std::vector<std::string>{"a", "b/**"});
   CHECK(restore->target == "/x");
   CHECK(restore->dry_run);
   CHECK_FALSE(restore->safety);
+  CHECK(restore->with_secrets);
   CHECK(restore->yes);
   auto const push = push_parameters(body(R"({"dryRun":true,"wait":false})"));
   REQUIRE(push);
@@ -48,6 +49,7 @@ TEST_CASE("job parameters: what is left out is the careful choice") {
   auto const restore = restore_parameters(body(R"({"snapshot":"latest"})"));
   REQUIRE(restore);
   CHECK(restore->safety);
+  CHECK_FALSE(restore->with_secrets);
   CHECK_FALSE(restore->yes);
   CHECK_FALSE(restore->dry_run);
   CHECK(restore->paths.empty());

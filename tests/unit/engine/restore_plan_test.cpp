@@ -511,3 +511,10 @@ TEST_CASE("an ordinary file system tells all names apart; the shadow agrees with
   CHECK(shadow.claim("d/a", false).value().find("same name") != std::string::npos);
   CHECK(shadow.claim(std::string(300, 'x'), false).value().find("cannot hold") != std::string::npos);
 }
+
+TEST_CASE("plan: the gateway's lock files are not restored over those that tell whether it runs") {
+  std::string const lock = "tmp/openclaw-1000/gateway.state.lock.sqlite";
+  CHECK_FALSE(name_problem(lock, 255, true).empty());
+  CHECK(name_problem(lock, 255, false).empty());
+  CHECK(name_problem("tmp/openclaw-1000/other", 255, true).empty());
+}

@@ -11,13 +11,6 @@ using b2b::test::Machine;
 
 namespace {
 
-boost::json::value kept(std::string_view local, std::string_view restored) {
-  auto const text = keep_plugin_entry(local, restored);
-  REQUIRE(text);
-  CHECK(text->ends_with("\n"));
-  return boost::json::parse(*text);
-}
-
 AutoRestoreWish wish_of(Machine& machine) {
   auto const context = machine.open();
   auto const wish = wants_auto_restore(machine.config, *context.index, {});
@@ -31,36 +24,6 @@ void empty_state(Machine& machine) {
 }
 
 }  // namespace
-
-TEST_CASE("auto-restore: this machine's B2 fields stay, all else is the restored one's") {
-  auto const result = kept(R"(// as the installer wrote it
-    {plugins: {entries: {"b2-backup": {config: {bucket: "here"}}, other: {enabled: true}}}, port: 1})",
-                           R"({"port":2,"plugins":{"deny":["x"],"entries":{"b2-backup":{"config":{"bucket":"there"}},"mine":{}}}})");
-  CHECK(result == boost::json::parse(
-                      R"({"port":2,"plugins":{"deny":["x"],"entries":{"b2-backup":{"config":{"bucket":"here"}},"mine":{}}}})"));
-}
-
-TEST_CASE("auto-restore: the entry is added where the restored one has no place for it") {
-  auto const local = R"({"plugins":{"entries":{"openclaw-b2-backup":{"config":{"bucket":"here"}}}}})";
-  for (char const* restored : {"{}", R"({"plugins":{}})", R"({"plugins":null})", R"({"plugins":{"entries":null}})"}) {
-    INFO(restored);
-    auto const result = kept(local, restored);
-    CHECK(result.at("plugins").at("entries").at("openclaw-b2-backup").at("config").at("bucket") == "here");
-  }
-}
-
-TEST_CASE("auto-restore: what has no entry, or cannot be read, is left as it was restored") {
-  auto const entry = R"({"plugins":{"entries":{"b2-backup":{}}}})";
-  CHECK_FALSE(keep_plugin_entry("{}", entry));
-  CHECK_FALSE(keep_plugin_entry(R"({"plugins":{"entries":{"other":{}}}})", entry));
-  CHECK_FALSE(keep_plugin_entry(R"({"plugins":[]})", entry));
-  CHECK_FALSE(keep_plugin_entry("[]", entry));
-  CHECK_FALSE(keep_plugin_entry("{", entry));
-  CHECK_FALSE(keep_plugin_entry(entry, "{"));
-  CHECK_FALSE(keep_plugin_entry(entry, "[]"));
-  CHECK_FALSE(keep_plugin_entry(entry, R"({"plugins":[]})"));
-  CHECK_FALSE(keep_plugin_entry(entry, R"({"plugins":{"entries":"none"}})"));
-}
 
 TEST_CASE("auto-restore: wanted on a machine that is new, and only there") {
   Machine machine;

@@ -1,0 +1,24 @@
+#include "core/engine/restore_confirm.h"
+
+#include "core/util/encoding.h"
+
+namespace b2b {
+
+std::string count_of(std::uint64_t n, std::string_view one, std::string_view many) {
+  return std::to_string(n) + " " + std::string(n == 1 ? one : many);
+}
+
+Error needs_a_yes(RestoreSite const& site, PlanTotals const& totals, SnapshotInfo const& snapshot, bool elsewhere) {
+  std::string message = "this restore would overwrite or change " +
+                        count_of(totals.overwritten - totals.moved_away, "file", "files") + " in " + site.target;
+  if (totals.moved_away > 0)
+    message += " and move " + count_of(totals.moved_away, "file", "files") +
+               " that the snapshot does not hold into a quarantine folder";
+  if (elsewhere)
+    message += ", with snapshot " + snapshot.id.text + " of another place: " + printable(snapshot.state_dir) + " on " +
+               printable(snapshot.host);
+  return make_error(Condition::refused, message + "; nothing was changed",
+                    "Add --yes to do it, --dry-run to look first, or --target DIR to restore somewhere else");
+}
+
+}  // namespace b2b
