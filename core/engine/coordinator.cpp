@@ -66,9 +66,9 @@ JobId Coordinator::Impl::join_waiting(PushJob& push) {
   return 0;
 }
 
-Coordinator::Impl::JobPointer Coordinator::Impl::add(std::string what) {
+Coordinator::Impl::JobPointer Coordinator::Impl::add(std::string what, JobId id) {
   auto job = std::make_shared<Job>();
-  job->id = ++last_id;
+  job->id = id != 0 ? id : ++last_id;
   job->what = std::move(what);
   if (closing) job->stop.request_stop();
   jobs.emplace(job->id, job);
@@ -219,12 +219,17 @@ JobId Coordinator::push(PushJob push) {
   return 0;
 }
 
-JobId Coordinator::run(Lane lane, std::string what, Work work, Finished finished) {
+JobId Coordinator::reserve() {
+  std::scoped_lock lock(impl_->mutex);
+  return ++impl_->last_id;
+}
+
+JobId Coordinator::run(Lane lane, std::string what, Work work, Finished finished, JobId id) {
   Impl& impl = *impl_;
   {
     std::scoped_lock lock(impl.mutex);
     if (!impl.closing) {
-      Impl::JobPointer const job = impl.add(std::move(what));
+      Impl::JobPointer const job = impl.add(std::move(what), id);
       job->work = std::move(work);
       job->finished = std::move(finished);
       impl.tasks[static_cast<std::size_t>(lane)].push_back(job);

@@ -105,7 +105,9 @@ class Coordinator {
   // Any other job, on its lane. `work` gets a context of its own (progress, stop token) and returns its answer.
   using Work = std::function<Result<boost::json::object>(EngineContext&)>;
   using Finished = std::function<void(Result<boost::json::object> const&)>;
-  JobId run(Lane lane, std::string what, Work work, Finished finished);
+  // `id`: a number from reserve(), 0: the next one.
+  JobId run(Lane lane, std::string what, Work work, Finished finished, JobId id = 0);
+  JobId reserve();                             // a number for a job that comes later, perhaps in several parts
   bool cancel(JobId id);                       // false: no such job, or it ended
 
   void tick();

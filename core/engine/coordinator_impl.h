@@ -65,7 +65,7 @@ struct Coordinator::Impl {
   void let_go_when_idle(std::unique_lock<std::mutex>& lock);
 
   // Jobs.
-  JobPointer add(std::string what);
+  JobPointer add(std::string what, JobId id = 0);
   JobId join_waiting(PushJob& push);         // 0: there is none like it; callers hold the mutex
   void forget(Job const& job);
   static Error closing_error() { return make_error(Condition::cancelled, "the daemon is stopping", "Try again when it runs"); }

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <iterator>
 #include <set>
+#include <utility>
 
 #include <unistd.h>
 
@@ -220,6 +221,7 @@ class RestoreJob {
       B2B_TRY(stage(fetcher));
       if (!in_place()) return {};
       bool const databases = needs_fence(site_, totals());
+      if (databases) B2B_TRY(check_staged());
       if (databases) B2B_TRY(stop_gateway());
       phase("waiting for another job");
       auto held = DataLock::wait(site_.target, "restore", *context_.clock, lock_patience, context_.stop);
@@ -244,6 +246,12 @@ class RestoreJob {
             "Stop what writes there (is an agent running?) and restore again. Nothing was changed",
             site_.target);
     }
+  }
+
+  Result<void> check_staged() {
+    if (!options_.check_staged || std::exchange(checked_staged_, true)) return {};
+    phase("checking databases");
+    return check_staged_databases(site_, plan_->store, options_.check_staged, report_.notes);
   }
 
   Result<void> stop_gateway() {
@@ -372,6 +380,7 @@ class RestoreJob {
   std::vector<RestoreFailure> staging_failed_;
   std::optional<DataLock> data_lock_;  // from the last comparison to the end of the swap
   std::optional<GatewayFence> fence_;  // the same, when databases change
+  bool checked_staged_ = false;
   bool stopped_gateway_ = false;
   RestoreReport report_;
   bool keep_folders_ = false;

@@ -24,6 +24,9 @@ struct RestoreOptions {
   // In place, when databases would change: called once, when everything is fetched and no lock is held, to have the gateway
   // stopped. Empty: a gateway that runs is a reason to refuse at once.
   std::function<Result<void>()> stop_gateway;
+  // In place: asked about each staged database (where its copy lies, its name in the state directory) when everything is fetched
+  // and nothing was touched yet. An error refuses the restore; a text is a note in the report, empty: all is well.
+  std::function<Result<std::string>(std::string const& copy, std::string const& name)> check_staged;
   std::string installed_openclaw;  // OpenClaw's version on this machine; empty: what openclaw.json says
   SwapHook swap_hook;              // for tests
 };

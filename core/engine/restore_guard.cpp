@@ -146,4 +146,15 @@ Result<GatewayFence> raise_fence(EngineContext& context, RestoreSite const& site
   return GatewayFence::raise(site.target);
 }
 
+Result<void> check_staged_databases(RestoreSite const& site, PlanStore& plan,
+                                    std::function<Result<std::string>(std::string const&, std::string const&)> const& check,
+                                    std::vector<std::string>& notes) {
+  return plan.for_each({PlanAction::write_file}, PlanStore::Order::ascending, [&](PlanRow&& row) -> Result<void> {
+    if (!row.staged || !row.staged_database) return {};
+    B2B_ASSIGN(std::string note, check(site.tree->absolute(site.staged(row)), row.item.path));
+    if (!note.empty()) notes.push_back(std::move(note));
+    return {};
+  });
+}
+
 }  // namespace b2b

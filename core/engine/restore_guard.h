@@ -3,7 +3,9 @@
 // it from starting (core/gateway/fence.h) and nobody else has them open.
 #pragma once
 
+#include <functional>
 #include <string>
+#include <vector>
 
 #include "core/engine/context.h"
 #include "core/engine/restore_plan_store.h"
@@ -35,5 +37,10 @@ Result<void> guard_version(EngineContext const& context, RestoreSite const& site
 
 // Asks for the gateway as guard_databases() does, then raises the fence.
 Result<GatewayFence> raise_fence(EngineContext& context, RestoreSite const& site);
+
+// `check` (RestoreOptions::check_staged) for each staged database; its texts are added to `notes`.
+Result<void> check_staged_databases(RestoreSite const& site, PlanStore& plan,
+                                    std::function<Result<std::string>(std::string const&, std::string const&)> const& check,
+                                    std::vector<std::string>& notes);
 
 }  // namespace b2b
