@@ -159,6 +159,8 @@ json::object difference_answer(Difference const& difference) {
 }
 
 bool is_incomplete(json::object const& answer) {
+  auto const* const gateway = answer.if_contains("gateway");  // of a restore around it
+  if (gateway != nullptr && gateway->is_object() && is(gateway->get_object(), "up", false)) return true;
   return is(answer, "complete", false) || is(answer, "vanishedAlarm", true) || has_any(answer, "skipped") ||
          has_any(answer, "failed") || has_any(answer, "problems");
 }

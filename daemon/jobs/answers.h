@@ -26,7 +26,8 @@ boost::json::object snapshot_answer(ListedSnapshot const& snapshot);   // one ro
 boost::json::object entry_answer(CatalogEntry const& row);             // one row of ls
 boost::json::object difference_answer(Difference const& difference);   // one row of diff
 
-// "Done, but not everything": exit code 3. For the answers of push, restore and verify; the others are always whole.
+// "Done, but not everything": exit code 3. For the answers of push, restore (also when the gateway is not up again) and verify;
+// the others are always whole.
 bool is_incomplete(boost::json::object const& answer);
 // 0, 3 for an incomplete answer, 77 for a prune that is paused. For the answer of any job.
 int exit_code_of_answer(boost::json::object const& answer);

@@ -23,6 +23,9 @@ Answer push(EngineContext& context, boost::json::object const& given) {
 
 Answer restore(EngineContext& context, boost::json::object const& given) {
   B2B_ASSIGN(RestoreParameters const parameters, restore_parameters(given));
+  if (parameters.gateway != GatewayChoice::refuse && !parameters.dry_run)
+    return make_error(Condition::refused, "only the daemon can restore around a gateway: it goes on with it whatever happens on the way",
+                      "Leave --direct out, or stop the gateway first and restore then");
   RestoreOptions options;
   options.snapshot = parameters.snapshot;
   options.paths = parameters.paths;
@@ -31,6 +34,7 @@ Answer restore(EngineContext& context, boost::json::object const& given) {
   options.safety = parameters.safety;
   options.with_secrets = parameters.with_secrets;
   options.confirmed = parameters.yes;
+  if (parameters.gateway != GatewayChoice::refuse) options.stop_gateway = [] { return Result<void>(); };  // a dry run: never called
   B2B_ASSIGN(RestoreReport const report, b2b::restore(context, options));
   return restore_answer(report);
 }

@@ -56,6 +56,12 @@ std::string ParameterReader::required_text(std::string_view name) {
   return out;
 }
 
+std::uint64_t ParameterReader::number(std::string_view name, std::uint64_t otherwise) {
+  if (given_.if_contains(name) != nullptr) return required_number(name);
+  known_.push_back(name);
+  return otherwise;
+}
+
 std::uint64_t ParameterReader::required_number(std::string_view name) {
   boost::json::value const* value = find(name);
   if (value == nullptr) {
@@ -169,6 +175,32 @@ Result<VerifyParameters> verify_parameters(boost::json::object const& given) {
   return out;
 }
 
+namespace {
+
+Result<void> check_gateway_part(RestoreParameters& parameters, std::string const& gateway) {
+  if (gateway == "when-stopped") {
+    parameters.gateway = GatewayChoice::when_stopped;
+  } else if (gateway == "stop") {
+    parameters.gateway = GatewayChoice::stop;
+  } else if (!gateway.empty() && gateway != "refuse") {
+    return make_error(Condition::usage, "restore: gateway must be refuse, when-stopped or stop, not " + printable(gateway), {}, "gateway");
+  }
+  bool const around = parameters.gateway != GatewayChoice::refuse;
+  if (around && !parameters.target.empty())
+    return make_error(Condition::usage, "restore: gateway is for a restore in place, and target names another directory", {}, "gateway");
+  if (!parameters.wait && (!around || parameters.dry_run))
+    return make_error(Condition::usage, "restore: wait can only be false with gateway stop or when-stopped", {}, "wait");
+  if (parameters.expires_seconds == 0 || parameters.expires_seconds > restore_expires_max_seconds)
+    return make_error(Condition::usage, "restore: expiresSeconds must be from 1 to " + std::to_string(restore_expires_max_seconds), {},
+                      "expiresSeconds");
+  if (parameters.delay_seconds > restore_delay_max_seconds)
+    return make_error(Condition::usage, "restore: delaySeconds must be from 0 to " + std::to_string(restore_delay_max_seconds), {},
+                      "delaySeconds");
+  return {};
+}
+
+}  // namespace
+
 Result<RestoreParameters> restore_parameters(boost::json::object const& given) {
   ParameterReader reader("restore", given);
   RestoreParameters out;
@@ -179,7 +211,12 @@ Result<RestoreParameters> restore_parameters(boost::json::object const& given) {
   out.safety = reader.flag("safety", true);
   out.with_secrets = reader.flag("withSecrets", false);
   out.yes = reader.flag("yes", false);
+  std::string const gateway = reader.text("gateway");
+  out.wait = reader.flag("wait", true);
+  out.expires_seconds = reader.number("expiresSeconds", out.expires_seconds);
+  out.delay_seconds = reader.number("delaySeconds", 0);
   B2B_TRY(reader.finish());
+  B2B_TRY(check_gateway_part(out, gateway));
   for (std::string const& path : out.paths)
     if (path.empty()) return make_error(Condition::usage, "restore: paths has an empty pattern in it", {}, "paths");
   if (!out.target.empty() && out.target.front() != '/')

@@ -36,6 +36,9 @@ struct VerifyParameters {
   std::string snapshot;   // empty: all
   bool read_data = false; // readData
 };
+// What a restore in place does about a gateway that runs (docs/gateway.md).
+enum class GatewayChoice { refuse, when_stopped, stop };
+
 struct RestoreParameters {
   std::string snapshot;
   std::vector<std::string> paths;
@@ -44,7 +47,13 @@ struct RestoreParameters {
   bool safety = true;
   bool with_secrets = false;  // withSecrets
   bool yes = false;
+  GatewayChoice gateway = GatewayChoice::refuse;
+  bool wait = true;                     // false: answer when it is queued
+  std::uint64_t expires_seconds = 900;  // expiresSeconds
+  std::uint64_t delay_seconds = 0;      // delaySeconds
 };
+inline constexpr std::uint64_t restore_expires_max_seconds = 7 * 86'400;
+inline constexpr std::uint64_t restore_delay_max_seconds = 60;
 struct PruneParameters {
   bool dry_run = false;   // dryRun
   bool take_over = false; // takeOver
@@ -74,6 +83,7 @@ class ParameterReader {
   std::string text(std::string_view name);            // empty when left out
   std::string required_text(std::string_view name);   // neither left out nor empty
   std::uint64_t required_number(std::string_view name);
+  std::uint64_t number(std::string_view name, std::uint64_t otherwise);
   std::vector<std::string> texts(std::string_view name);
   boost::json::object object(std::string_view name);  // empty when left out
   Result<void> finish() const;

@@ -99,6 +99,7 @@ void restore(Service& service, Request const& request, Responder responder) {
   if (!parameters) return responder.fail(parameters.error());
   auto const checked = jobs::restore_parameters(*parameters);
   if (!checked) return responder.fail(checked.error());
+  if (checked->gateway != jobs::GatewayChoice::refuse && !checked->dry_run) return service.rollback().ask(*checked, std::move(responder));
   // In place too: it takes the data lock for its last steps only, and captures go on while it downloads.
   run_job(service, Lane::reading, "restore", jobs::restore, std::move(*parameters), std::move(responder));
 }
@@ -166,7 +167,9 @@ void cancel(Service& service, Request const& request, Responder responder) {
   jobs::ParameterReader reader("cancel", *given);
   std::uint64_t const job = reader.required_number("job");
   if (auto const fine = reader.finish(); !fine) return responder.fail(fine.error());
-  if (!service.coordinator().cancel(job))
+  if (auto const ours = service.rollback().cancel(job)) {
+    if (!*ours) return responder.fail(ours->error());
+  } else if (!service.coordinator().cancel(job))
     return responder.fail(make_error(Condition::not_found, "there is no job " + std::to_string(job) + " under way"));
   responder.ok({{"cancelled", job}});
 }

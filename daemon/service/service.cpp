@@ -97,6 +97,7 @@ Result<void> Service::open() {
       loop_.get_executor(),
       [this] { return probe_gateway(loaded_.config.state_dir, loaded_.config.service.gateway.port); },
       [this](GatewayStop::End end) { on_gateway_gone(end); });
+  open_rollback();
   return {};
 }
 
@@ -322,6 +323,7 @@ void Service::arm_coordinator() {
 
 void Service::on_event(std::string const& name, json::object const& data) {
   events_.publish(name, data);
+  if (name == "recovered") rollback_->recovered();
   auto const text = [&](char const* key) {
     auto const* const value = data.if_contains(key);
     return value != nullptr && value->is_string() ? std::string(value->as_string()) : std::string();
@@ -363,6 +365,7 @@ void Service::check_stale() {
 }
 
 void Service::on_gateway_gone(GatewayStop::End end) {
+  rollback_->look();
   if (end == GatewayStop::End::dropped) return;
   if (end == GatewayStop::End::running)
     log_warning("the gateway said that it stops, and one runs still or again: the snapshot is of the running state");

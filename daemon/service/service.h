@@ -22,6 +22,7 @@
 #include "daemon/service/clockwork.h"
 #include "daemon/service/follow_up.h"
 #include "daemon/service/gateway_stop.h"
+#include "daemon/service/rollback.h"
 #include "daemon/service/wall_timer.h"
 
 namespace b2b::service {
@@ -43,6 +44,7 @@ class Service {
   Clock& clock() { return clock_; }
   boost::asio::io_context& loop() { return loop_; }
   GatewayStop& gateway_stop() { return *gateway_stop_; }
+  Rollback& rollback() { return *rollback_; }
   Config const& config() const { return loaded_.config; }
   control::EventHub& events() { return events_; }
   void note_gateway(std::string_view event);      // for status: what it said last
@@ -52,6 +54,7 @@ class Service {
   Result<void> listen();
   Result<void> take_lock();
   void start_watcher();
+  void open_rollback();
   void begin();                                   // what happens first: restore on a new machine, or a push that is overdue
   void begin_auto_restore();
   void first_push();
@@ -96,6 +99,7 @@ class Service {
   std::optional<Scope> scope_;
   std::unique_ptr<GatewayStop> gateway_stop_;
   std::unique_ptr<FollowUp> follow_up_;
+  std::unique_ptr<Rollback> rollback_;
   std::shared_ptr<std::mutex> config_mutex_ = std::make_shared<std::mutex>();   // the lanes read the configuration
   std::shared_ptr<Config> shared_config_;
   WatchState watch_state_;

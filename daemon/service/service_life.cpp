@@ -1,4 +1,4 @@
-// How the daemon reads its configuration again, and how it ends.
+// What the daemon takes up from an earlier one, how it reads its configuration again, and how it ends.
 #include <signal.h>
 #include <unistd.h>
 
@@ -11,6 +11,23 @@
 #include "daemon/service/service.h"
 
 namespace b2b::service {
+
+void Service::open_rollback() {
+  RollbackSurroundings around;
+  around.loop = &loop_;
+  around.clock = &clock_;
+  around.coordinator = [this]() -> Coordinator& { return *coordinator_; };
+  around.config = [this]() -> Config const& { return loaded_.config; };
+  around.home = sources_.home;
+  around.environment = sources_.environment;
+  around.data_dir = instance_.data_dir;
+  around.publish = [this](std::string_view event, boost::json::object data) { events_.publish(std::string(event), std::move(data)); };
+  rollback_ = std::make_unique<Rollback>(std::move(around));
+  if (auto const loaded = rollback_->load(); !loaded) {
+    alarms_.push_back(loaded.error().text());
+    log_error(loaded.error().text());
+  }
+}
 
 void Service::reload() {
   manager_.reloading(std::chrono::duration_cast<std::chrono::microseconds>(clock_.monotonic()));
@@ -67,6 +84,7 @@ void Service::stop() {
   }
   stopping_ = true;
   gateway_stop_->cancel();
+  rollback_->stop();
   watcher_->stop();
   if (auto const cleared = wall_timer_->clear(); !cleared) log_warning(cleared.error().text());
   auto const out_of_time = std::make_shared<std::stop_source>();

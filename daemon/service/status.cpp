@@ -63,6 +63,7 @@ json::object Service::status() {
 
   json::object out{{"version", "b2backupd " B2B_VERSION},
                    {"api", 1},
+                   {"restore", rollback_->status()},
                    {"pid", ::getpid()},
                    {"started", format_iso8601(started_)},
                    {"stateDir", printable(loaded_.config.state_dir)},

@@ -1,0 +1,169 @@
+#include "daemon/service/rollback_plan.h"
+
+#include <array>
+#include <boost/json/array.hpp>
+#include <utility>
+
+namespace b2b::service {
+namespace {
+
+using Running = GatewayState::Running;
+
+constexpr std::array<std::pair<RollbackState, std::string_view>, 8> names{{{RollbackState::queued, "queued"},
+                                                                          {RollbackState::stopping_gateway, "stopping-gateway"},
+                                                                          {RollbackState::restoring, "restoring"},
+                                                                          {RollbackState::starting_gateway, "starting-gateway"},
+                                                                          {RollbackState::done, "done"},
+                                                                          {RollbackState::failed, "failed"},
+                                                                          {RollbackState::cancelled, "cancelled"},
+                                                                          {RollbackState::expired, "expired"}}};
+
+}  // namespace
+
+std::string_view state_name(RollbackState state) {
+  for (auto const& [known, name] : names)
+    if (known == state) return name;
+  return "failed";
+}
+
+std::optional<RollbackState> rollback_state_from(std::string_view text) {
+  for (auto const& [known, name] : names)
+    if (name == text) return known;
+  return std::nullopt;
+}
+
+std::string_view mode_name(RollbackMode mode) { return mode == RollbackMode::stop ? "stop" : "when-stopped"; }
+
+RollbackPlan::Step RollbackPlan::step() const {
+  switch (record_.state) {
+    case RollbackState::queued: return Step::wait;
+    case RollbackState::stopping_gateway:
+    case RollbackState::restoring: return Step::restore;
+    case RollbackState::starting_gateway: return Step::start_gateway;
+    default: return Step::none;
+  }
+}
+
+// The gateway is started first, if it is to run.
+void RollbackPlan::end(RollbackState outcome, Error const* error) {
+  record_.outcome = outcome;
+  if (error != nullptr) {
+    record_.problem = error->text();
+    record_.condition = error->condition;
+  }
+  go(record_.gateway_ran ? RollbackState::starting_gateway : outcome);
+}
+
+bool RollbackPlan::looked(Running gateway, TimePoint now, bool can_stop) {
+  if (record_.state != RollbackState::queued) return false;
+  if (now < record_.asked) {  // somebody set the clock back: it would wait for as much longer
+    auto const back = record_.asked - now;
+    record_.asked -= back;
+    record_.not_before -= back;
+    record_.expires -= back;
+  }
+  if (gateway == Running::stopped) {
+    go(RollbackState::restoring);
+    return true;
+  }
+  if (record_.request.mode == RollbackMode::stop && can_stop) {
+    if (now < record_.not_before) return false;
+    go(RollbackState::restoring);
+    return true;
+  }
+  if (now < record_.expires) return false;
+  go(RollbackState::expired);
+  record_.problem = "the gateway was not stopped in time, so nothing was restored";
+  record_.condition = Condition::refused;
+  return true;
+}
+
+bool RollbackPlan::stop_wanted(Running gateway) {
+  if (record_.state != RollbackState::restoring) return false;
+  record_.gateway_ran = record_.gateway_ran || gateway != Running::stopped;
+  go(RollbackState::stopping_gateway);
+  return true;
+}
+
+bool RollbackPlan::stopped(Result<void> const& result) {
+  if (record_.state != RollbackState::stopping_gateway) return false;
+  if (result && !cancel_wanted_) {
+    go(RollbackState::restoring);
+    return true;
+  }
+  Error const error =
+      result ? make_error(Condition::cancelled, "it was cancelled before anything was changed") : result.error();
+  if (error.condition == Condition::cancelled && !cancel_wanted_) return false;  // the daemon ends; the next one goes on
+  end(cancel_wanted_ ? RollbackState::cancelled : RollbackState::failed, &error);
+  return true;
+}
+
+bool RollbackPlan::restored(Result<boost::json::object> const& answer, Running gateway, TimePoint now) {
+  if (record_.state != RollbackState::restoring) return false;
+  if (answer) {
+    record_.report = *answer;
+    record_.restored = true;
+    boost::json::array advice;
+    for (std::string const& line : rollback_advice(record_)) advice.emplace_back(line);
+    record_.report["advice"] = std::move(advice);
+    end(RollbackState::done, nullptr);
+    return true;
+  }
+  Error const& error = answer.error();
+  if (error.condition == Condition::cancelled) {
+    if (!cancel_wanted_) return false;  // the daemon ends; the next one goes on
+    end(RollbackState::cancelled, &error);
+    return true;
+  }
+  bool const waits = record_.request.mode == RollbackMode::when_stopped && !record_.gateway_ran && now < record_.expires;
+  bool const in_the_way = error.condition == Condition::refused && gateway != Running::stopped;
+  if (waits && in_the_way) {
+    go(RollbackState::queued);
+    return true;
+  }
+  end(RollbackState::failed, &error);
+  return true;
+}
+
+bool RollbackPlan::gateway_wanted() { return !std::exchange(record_.gateway_ran, true); }
+
+bool RollbackPlan::started(boost::json::object gateway) {
+  if (record_.state != RollbackState::starting_gateway) return false;
+  record_.report["gateway"] = std::move(gateway);
+  go(record_.outcome);
+  return true;
+}
+
+bool RollbackPlan::cancel() {
+  if (record_.state == RollbackState::queued) {
+    go(RollbackState::cancelled);
+    record_.problem = "it was cancelled before anything was changed";
+    record_.condition = Condition::cancelled;
+    return true;
+  }
+  if (record_.state != RollbackState::stopping_gateway && record_.state != RollbackState::restoring) return false;
+  cancel_wanted_ = true;
+  return true;
+}
+
+bool RollbackPlan::resumed(std::uint64_t job) {
+  record_.job = job;
+  if (has_ended(record_.state)) return false;
+  if (record_.state == RollbackState::queued) return true;
+  ++record_.tries;
+  if (record_.state == RollbackState::starting_gateway) return true;
+  go(RollbackState::restoring);
+  if (record_.tries > tries_max) {
+    Error const error = make_error(Condition::internal, "the daemon ended " + std::to_string(record_.tries) + " times on the way");
+    end(RollbackState::failed, &error);
+  }
+  return true;
+}
+
+bool RollbackPlan::failed(Error const& error) {
+  if (has_ended(record_.state) || record_.state == RollbackState::starting_gateway) return false;
+  end(RollbackState::failed, &error);
+  return true;
+}
+
+}  // namespace b2b::service

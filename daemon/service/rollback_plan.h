@@ -1,0 +1,111 @@
+// A restore around a gateway, as a state machine: what was asked for, how far it is, and what is to be done next. Pure: no
+// clock, no thread, no file. rollback.h carries the steps out and keeps the record, so that a daemon that was killed anywhere
+// goes on where this one was (rollback_record.h).
+//
+//   queued → restoring → starting-gateway → done, failed or cancelled
+//   restoring → stopping-gateway → restoring, when everything is fetched and the gateway runs
+//   queued → expired or cancelled
+//
+// From the moment the gateway is told to stop, every way out leads through starting-gateway; a restore that never told it so
+// ends where it is.
+#pragma once
+
+#include <boost/json/object.hpp>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/gateway/operate.h"
+#include "core/util/clock.h"
+#include "core/util/error.h"
+
+namespace b2b::service {
+
+enum class RollbackState { queued, stopping_gateway, restoring, starting_gateway, done, failed, cancelled, expired };
+std::string_view state_name(RollbackState state);               // "stopping-gateway"
+std::optional<RollbackState> rollback_state_from(std::string_view name);
+constexpr bool has_ended(RollbackState state) { return state >= RollbackState::done; }
+
+enum class RollbackMode { when_stopped, stop };
+std::string_view mode_name(RollbackMode mode);                  // "when-stopped", "stop": the API's member `gateway`
+
+struct RollbackRequest {
+  std::string snapshot;              // an id; what "latest" was when it was asked for
+  std::vector<std::string> paths;
+  bool safety = true;
+  bool with_secrets = false;
+  RollbackMode mode = RollbackMode::when_stopped;
+  friend bool operator==(RollbackRequest const&, RollbackRequest const&) = default;
+};
+
+struct RollbackRecord {
+  RollbackRequest request;
+  RollbackState state = RollbackState::queued;
+  std::uint64_t job = 0;             // the number to cancel it by, of the daemon that has it now
+  TimePoint asked;
+  TimePoint not_before;              // the gateway is not told to stop before
+  TimePoint expires;
+  bool gateway_ran = false;          // it is to be started again
+  bool restored = false;             // the swap is done
+  unsigned tries = 0;                // how often a daemon went on with it
+  std::string safety;                // the first safety snapshot; empty: none
+  std::string problem;               // why it failed
+  Condition condition = Condition::internal;
+  RollbackState outcome = RollbackState::done;   // where starting-gateway leads to
+  boost::json::object report;        // the answer of the restore; empty: there is none
+};
+
+class RollbackPlan {
+ public:
+  static constexpr unsigned tries_max = 3;
+
+  explicit RollbackPlan(RollbackRecord record) : record_(std::move(record)) {}
+  RollbackRecord const& record() const { return record_; }
+
+  enum class Step { wait, restore, start_gateway, none };
+  Step step() const;
+
+  // Events. True: the record is another one now, and must be kept before the next step is begun. An event that does not
+  // belong to the state changes nothing.
+
+  // While it is queued. `can_stop`: it is known how this gateway is stopped and started.
+  bool looked(GatewayState::Running gateway, TimePoint now, bool can_stop);
+  // The restore has fetched everything and needs the gateway stopped.
+  bool stop_wanted(GatewayState::Running gateway);
+  bool stopped(Result<void> const& result);
+  // The answer has what doctor said of it. `gateway`: what is there after the attempt; a restore that was refused because one
+  // was started meanwhile is queued again.
+  bool restored(Result<boost::json::object> const& answer, GatewayState::Running gateway, TimePoint now);
+  // A gateway tried to start while it was kept from it.
+  bool gateway_wanted();
+  bool started(boost::json::object gateway);
+  // Does it stop? Queued: at once. Later: the step that is under way is to be interrupted, and the gateway started. False: too
+  // late, or over.
+  bool cancel();
+  bool cancel_wanted() const { return cancel_wanted_; }
+  // Another daemon takes it up. `job`: its number there.
+  bool resumed(std::uint64_t job);
+  // It cannot be gone on with (the engine cannot be opened, the record cannot be kept).
+  bool failed(Error const& error);
+
+ private:
+  void go(RollbackState state) { record_.state = state; }
+  void end(RollbackState outcome, Error const* error);
+  RollbackRecord record_;
+  bool cancel_wanted_ = false;
+};
+
+// What it is about to do, or what became of it, in a sentence or two for a person. `missing`: why the gateway cannot be
+// stopped; empty: it can.
+std::string rollback_text(RollbackRecord const& record, std::string const& missing, TimePoint now);
+
+// The member `restore` of the status.
+boost::json::object rollback_answer(RollbackRecord const& record, std::string const& missing, TimePoint now);
+
+// What a person should look at after such a restore.
+std::vector<std::string> rollback_advice(RollbackRecord const& record);
+
+}  // namespace b2b::service
