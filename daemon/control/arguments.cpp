@@ -27,6 +27,7 @@ struct Options {
   StatusArguments status;
   NotifyArguments notify;
   SetupArguments setup;
+  CancelArguments cancel;
 };
 
 void add_common(CLI::App& app, Options& options) {
@@ -104,6 +105,10 @@ std::vector<VerbEntry> add_verbs(CLI::App& app, Options& o) {
   restore->add_flag("--no-safety", o.restore.no_safety, "Do not keep a safety snapshot of what is replaced");
   restore->add_flag("--with-secrets", o.restore.with_secrets, "Take the snapshot's credentials, where it holds some, instead of this machine's");
   restore->add_flag("--yes,-y", o.restore.yes, "Overwrite without asking");
+  CLI::Option* const stop = restore->add_flag("--stop-gateway", o.restore.stop_gateway, "Stop OpenClaw's gateway for it, and start it again");
+  CLI::Option* const when = restore->add_flag("--when-stopped", o.restore.when_stopped, "Do it as soon as somebody stops the gateway");
+  when->excludes(stop);
+  restore->add_option("--expires", o.restore.expires, "How long it waits for that (15m when left out)")->type_name("TIME")->needs(when);
 
   CLI::App* diff = add(&app, "diff", "Compare two snapshots, or one with what is there now", [&] { return Verb(o.diff); });
   diff->add_option("SNAPSHOT", o.diff.first, "The older one")->required();
@@ -125,6 +130,9 @@ std::vector<VerbEntry> add_verbs(CLI::App& app, Options& o) {
   CLI::App* notify = add(&app, "notify", "Tell the daemon what the gateway does", [&] { return Verb(o.notify); });
   notify->add_option("EVENT", o.notify.event, "before_compaction, after_compaction, gateway_start or gateway_stop")->required();
   notify->add_option("JSON", o.notify.data, "What goes with it, a JSON object");
+
+  CLI::App* cancel = add(&app, "cancel", "Give up a job of the daemon", [&] { return Verb(o.cancel); });
+  cancel->add_option("JOB", o.cancel.job, "Its number; when left out, the restore that waits for the gateway");
 
   CLI::App* config = app.add_subcommand("config", "Look at the configuration");
   config->fallthrough();

@@ -31,6 +31,9 @@ struct RestoreArguments {
   bool no_safety = false;
   bool with_secrets = false;
   bool yes = false;
+  bool stop_gateway = false;
+  bool when_stopped = false;
+  std::string expires;  // with when_stopped: a length of time; empty: 15 minutes
 };
 struct DiffArguments {
   std::string first;
@@ -44,6 +47,9 @@ struct PruneArguments {
   bool dry_run = false;
   bool take_over = false;
   bool yes = false;
+};
+struct CancelArguments {
+  std::string job;  // empty: the restore that waits
 };
 struct ConfigCheckArguments {
   bool offline = false;
@@ -76,7 +82,7 @@ struct NotifyArguments {
 using Verb = std::variant<PushArguments, SnapshotsArguments, LsArguments, CatArguments, RestoreArguments, DiffArguments,
                           VerifyArguments, PruneArguments, ConfigCheckArguments, ConfigShowArguments,
                           AcknowledgeKeyArguments, StatusArguments, EventsArguments, MetricsArguments, NotifyArguments,
-                          SetupArguments>;
+                          SetupArguments, CancelArguments>;
 
 struct Arguments {
   std::string socket;

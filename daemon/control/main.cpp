@@ -40,7 +40,7 @@ int run(int argc, char** argv) {
   Arguments const& arguments = parsed.arguments;
   Console console(arguments.json, arguments.quiet);
   if (arguments.verbose) set_log_level(LogLevel::info);
-  if (arguments.direct && is_one_of<StatusArguments, EventsArguments, MetricsArguments, NotifyArguments>(arguments.verb))
+  if (arguments.direct && is_one_of<StatusArguments, EventsArguments, MetricsArguments, NotifyArguments, CancelArguments>(arguments.verb))
     return console.fail(make_error(Condition::usage, arguments.verb_name + " asks the daemon", "Leave --direct out"));
   std::stop_token const stop = control::stop_on_signals();
 

@@ -171,9 +171,25 @@ std::string human_duration(std::int64_t seconds) {
   return "a moment";
 }
 
+bool restore_is_active(json::object const& status) {
+  std::string const state = text_of(object_of(status, "restore"), "state");
+  return state == "queued" || state == "stopping-gateway" || state == "restoring" || state == "starting-gateway";
+}
+
 std::string status_text(json::object const& status, TimePoint now, bool colour) {
   Verdict const verdict = verdict_of(status, now);
-  std::string out = (colour ? coloured(verdict.mood, verdict.text) : verdict.text) + "\n";
+  json::object const& restore = object_of(status, "restore");
+  bool const active = restore_is_active(status);
+  std::string out;
+  if (active) {
+    std::string const text = shown(restore, "text") + " To give it up: daemonctl cancel " + count_of(restore, "job");
+    out = (colour ? coloured(Mood::careful, text) : text) + "\n";
+  }
+  out += (colour ? coloured(verdict.mood, verdict.text) : verdict.text) + "\n";
+  std::string const ended = text_of(restore, "state");
+  json::object const& gateway = object_of(object_of(restore, "report"), "gateway");
+  bool const gateway_down = has_value(object_of(restore, "report"), "gateway") && !flag_of(gateway, "up");
+  if (ended == "failed" || ended == "expired" || gateway_down) add(out, "Restore", shown(restore, "text"));
   add_jobs(out, status);
   add_next_run(out, status, now);
   add_queue(out, status, now);

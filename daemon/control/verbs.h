@@ -36,6 +36,7 @@ int run_verb(Session& session, StatusArguments const& arguments);
 int run_verb(Session& session, EventsArguments const& arguments);
 int run_verb(Session& session, MetricsArguments const& arguments);
 int run_verb(Session& session, NotifyArguments const& arguments);
+int run_verb(Session& session, CancelArguments const& arguments);
 
 // The engine for this session: opened from its configuration.
 Result<EngineContext> open_session_engine(Session& session);

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <boost/json.hpp>
+#include <charconv>
 #include <condition_variable>
 #include <cstdlib>
 #include <mutex>
@@ -204,6 +205,33 @@ int run_verb(Session& session, NotifyArguments const& arguments) {
     console.line("The daemon knows.");
   }
   return console.succeed(std::move(*answer), missed ? jobs::exit_incomplete : 0);
+}
+
+int run_verb(Session& session, CancelArguments const& arguments) {
+  Console& console = session.console;
+  auto const client = find_daemon(session.arguments, session.loaded.config);
+  if (!client) return console.fail(client.error());
+  std::uint64_t job = 0;
+  if (!arguments.job.empty()) {
+    auto const read = std::from_chars(arguments.job.data(), arguments.job.data() + arguments.job.size(), job);
+    if (read.ec != std::errc() || read.ptr != arguments.job.data() + arguments.job.size())
+      return console.fail(make_error(Condition::usage, printable(arguments.job) + " is no number of a job", "daemonctl status shows them"));
+  } else {
+    auto const status = client->call_json(get("/v1/status"), session.stop);
+    if (!status) return console.fail(status.error());
+    job = number_of(object_of(*status, "restore"), "job");
+    if (!restore_is_active(*status))
+      return console.fail(make_error(Condition::not_found, "no restore waits for the gateway", "daemonctl cancel JOB ends another job"));
+  }
+  Call call;
+  call.method = "POST";
+  call.target = "/v1/cancel";
+  call.body = json::serialize(json::object{{"job", job}});
+  auto answer = client->call_json(call, session.stop);
+  if (!answer) return console.fail(answer.error());
+  answer->stable_erase("ok");
+  console.line("Job " + std::to_string(job) + " was told to stop.");
+  return console.succeed(std::move(*answer), 0);
 }
 
 }  // namespace b2b::daemonctl

@@ -1,6 +1,8 @@
 #include <boost/json.hpp>
 #include <filesystem>
 
+#include "core/config/duration_text.h"
+#include "core/util/encoding.h"
 #include "daemon/control/members.h"
 #include "daemon/control/verbs.h"
 #include "daemon/jobs/answers.h"
@@ -9,6 +11,26 @@ namespace b2b::daemonctl {
 namespace {
 
 namespace json = boost::json;
+
+// What only a restore around the gateway tells.
+void print_gateway(Console& console, json::object const& answer) {
+  json::object const& doctor = object_of(answer, "doctor");
+  if (flag_of(doctor, "good")) {
+    console.line("  openclaw doctor found nothing that stops it");
+  } else if (has_value(answer, "doctor")) {
+    console.warn(flag_of(doctor, "ran") ? "openclaw doctor is not content:\n" + printable(text_of(doctor, "text"))
+                                        : "openclaw doctor did not run: " + printable(text_of(doctor, "text")));
+  }
+  json::object const& gateway = object_of(answer, "gateway");
+  if (flag_of(gateway, "up")) {
+    console.line("  The gateway is up again: " + printable(text_of(gateway, "detail")));
+  } else if (has_value(answer, "gateway")) {
+    console.warn("the gateway is NOT up again: " + printable(text_of(gateway, "detail")) + ". Start it by hand, and look at its log");
+  }
+  if (list_of(answer, "advice").empty()) return;
+  console.line("What to look at now:");
+  for (json::value const& line : list_of(answer, "advice")) console.line("  - " + printable(as_text(line)));
+}
 
 void print(Console& console, json::object const& answer, bool dry_run) {
   std::string const would = dry_run ? "would be " : "";
@@ -20,6 +42,7 @@ void print(Console& console, json::object const& answer, bool dry_run) {
   if (has_value(answer, "quarantine"))
     console.line("  Files the snapshot does not hold: " + text_of(answer, "quarantine"));
   if (has_value(answer, "replaced")) console.line("  What was there before: " + text_of(answer, "replaced"));
+  print_gateway(console, answer);
   warn_all(console, list_of(answer, "notes"));
   warn_of_each(console, list_of(answer, "failed"), "could not be restored", "error");
 }
@@ -32,10 +55,36 @@ Result<std::string> absolute(std::string const& target) {
   return out;
 }
 
+bool around_gateway(RestoreArguments const& arguments) { return arguments.stop_gateway || arguments.when_stopped; }
+
+// The members of the daemon's API that say what is to be done about the gateway.
+Result<void> add_gateway_part(RestoreArguments const& arguments, json::object& parameters) {
+  if (!around_gateway(arguments)) return {};
+  parameters["gateway"] = arguments.stop_gateway ? "stop" : "when-stopped";
+  if (arguments.when_stopped && !arguments.dry_run) parameters["wait"] = false;
+  if (arguments.expires.empty()) return {};
+  auto const expires = parse_duration(arguments.expires);
+  if (!expires) return make_error(Condition::usage, "--expires: " + expires.error().message, "For example: --expires 1h");
+  parameters["expiresSeconds"] = std::chrono::duration_cast<std::chrono::seconds>(*expires).count();
+  return {};
+}
+
+int tell_queued(Console& console, json::object answer) {
+  std::string const job = count_of(answer, "job");
+  console.line(printable(text_of(answer, "text")));
+  if (has_value(answer, "safety")) console.line("  What is there now: snapshot " + printable(text_of(answer, "safety")));
+  console.line("  Follow it: daemonctl status --watch");
+  console.line("  Give it up: daemonctl cancel " + job);
+  return console.succeed(std::move(answer), 0);
+}
+
 }  // namespace
 
 int run_verb(Session& session, RestoreArguments const& arguments) {
   Console& console = session.console;
+  if (around_gateway(arguments) && session.arguments.direct)
+    return console.fail(make_error(Condition::usage, "only the daemon restores around a gateway: it goes on with it whatever happens on the way",
+                                   "Leave --direct out, or stop the gateway yourself and restore then"));
   auto const target = absolute(arguments.target);
   if (!target) return console.fail(target.error());
   json::object parameters{{"snapshot", arguments.snapshot}, {"dryRun", arguments.dry_run}, {"yes", arguments.yes}};
@@ -43,11 +92,15 @@ int run_verb(Session& session, RestoreArguments const& arguments) {
   if (!target->empty()) parameters["target"] = *target;
   if (arguments.no_safety) parameters["safety"] = false;
   if (arguments.with_secrets) parameters["withSecrets"] = true;
+  if (auto const added = add_gateway_part(arguments, parameters); !added) return console.fail(added.error());
   if (!arguments.dry_run && !arguments.yes && console.can_ask()) {
-    parameters["dryRun"] = true;
-    auto const preview = session.jobs->run(Job::restore, parameters);
+    json::object asked = parameters;
+    asked["dryRun"] = true;
+    asked.erase("wait");
+    auto const preview = session.jobs->run(Job::restore, asked);
     if (!preview) return console.fail(preview.error());
     print(console, *preview, true);
+    if (arguments.stop_gateway) console.line("The gateway is stopped for it, and started again.");
     if (!console.ask("Go on?")) {
       console.warn("nothing was changed");
       return exit_code_of(Condition::refused);
@@ -62,6 +115,7 @@ int run_verb(Session& session, RestoreArguments const& arguments) {
     if (error.condition == Condition::cancelled && error.advice.empty()) error.advice = "Nothing was changed";
     return console.fail(error);
   }
+  if (flag_of(*answer, "queued")) return tell_queued(console, std::move(*answer));
   print(console, *answer, arguments.dry_run);
   int const exit_code = jobs::exit_code_of_answer(*answer);
   return console.succeed(std::move(*answer), exit_code);

@@ -44,6 +44,19 @@ TEST_CASE("arguments: setup") {
   CHECK(parse({"setup", "--key", "K004"}).exit_code == 64);
 }
 
+TEST_CASE("arguments: a restore around the gateway, and giving it up") {
+  auto const stop = std::get<RestoreArguments>(parse({"restore", "latest", "--stop-gateway"}).arguments.verb);
+  CHECK(stop.stop_gateway);
+  CHECK_FALSE(stop.when_stopped);
+  auto const when = std::get<RestoreArguments>(parse({"restore", "latest", "--when-stopped", "--expires", "1h"}).arguments.verb);
+  CHECK(when.when_stopped);
+  CHECK(when.expires == "1h");
+  CHECK(parse({"restore", "latest", "--when-stopped", "--stop-gateway"}).exit_code == 64);
+  CHECK(parse({"restore", "latest", "--expires", "1h"}).exit_code == 64);
+  CHECK(std::get<CancelArguments>(parse({"cancel"}).arguments.verb).job.empty());
+  CHECK(std::get<CancelArguments>(parse({"cancel", "12"}).arguments.verb).job == "12");
+}
+
 TEST_CASE("arguments: which daemon") {
   auto const parsed = parse({"--socket", "/s", "push", "--profile", "work"});
   REQUIRE(parsed.run);

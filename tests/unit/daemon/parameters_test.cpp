@@ -61,6 +61,33 @@ TEST_CASE("job parameters: what is left out is the careful choice") {
   CHECK(verify_parameters({})->snapshot.empty());
 }
 
+TEST_CASE("job parameters: a restore around the gateway") {
+  auto const plain = restore_parameters(body(R"({"snapshot":"s","gateway":"refuse"})"));
+  REQUIRE(plain);
+  CHECK(plain->gateway == GatewayChoice::refuse);
+  CHECK(plain->wait);
+  auto const stop = restore_parameters(body(R"({"snapshot":"s","gateway":"stop","wait":false,"delaySeconds":60})"));
+  REQUIRE(stop);
+  CHECK(stop->gateway == GatewayChoice::stop);
+  CHECK_FALSE(stop->wait);
+  CHECK(stop->delay_seconds == 60);
+  CHECK(stop->expires_seconds == 900);
+  auto const when = restore_parameters(body(R"({"snapshot":"s","gateway":"when-stopped","expiresSeconds":604800})"));
+  REQUIRE(when);
+  CHECK(when->gateway == GatewayChoice::when_stopped);
+  CHECK(when->expires_seconds == 604'800);
+  for (auto const& [given, problem] : std::vector<std::pair<std::string, std::string>>{
+           {R"("gateway":"now")", "restore: gateway must be refuse, when-stopped or stop, not now"},
+           {R"("gateway":"stop","target":"/x")", "restore: gateway is for a restore in place, and target names another directory"},
+           {R"("wait":false)", "restore: wait can only be false with gateway stop or when-stopped"},
+           {R"("gateway":"stop","wait":false,"dryRun":true)", "restore: wait can only be false with gateway stop or when-stopped"},
+           {R"("gateway":"stop","expiresSeconds":0)", "restore: expiresSeconds must be from 1 to 604800"},
+           {R"("gateway":"stop","expiresSeconds":604801)", "restore: expiresSeconds must be from 1 to 604800"},
+           {R"("gateway":"stop","delaySeconds":61)", "restore: delaySeconds must be from 0 to 60"},
+           {R"("delaySeconds":-1)", "restore: delaySeconds must be a whole number"}})
+    CHECK(complaint(restore_parameters(body((R"({"snapshot":"s",)" + given + "}").c_str()))) == problem);
+}
+
 TEST_CASE("job parameters: mistakes are named") {
   CHECK(complaint(restore_parameters({})) == "restore: snapshot is missing");
   CHECK(complaint(restore_parameters(body(R"({"snapshot":""})"))) == "restore: snapshot is missing");

@@ -135,6 +135,22 @@ TEST_CASE("status: nothing from the other side controls the terminal, and nothin
   CHECK(first_line(with(R"({"lastGood":7,"queue":{},"bucket":[],"schedule":null})")) == "Backed up a moment ago.");
 }
 
+TEST_CASE("status: a restore that waits for the gateway comes before everything else") {
+  auto const waits = with(R"({"restore":{"job":12,"state":"queued","text":"Snapshot s waits."}})");
+  CHECK(first_line(waits) == "Snapshot s waits. To give it up: daemonctl cancel 12");
+  CHECK(restore_is_active(waits));
+  for (char const* state : {"done", "cancelled"}) {
+    auto const over = with(R"({"restore":{"job":12,"text":"It is over.","state":")" + std::string(state) + R"("}})");
+    CHECK_FALSE(restore_is_active(over));
+    CHECK(status_text(over, now, false).find("It is over.") == std::string::npos);
+  }
+  for (char const* end : {R"("state":"failed")", R"("state":"expired")", R"("state":"done","report":{"gateway":{"up":false}})"}) {
+    auto const bad = with(R"({"restore":{"job":12,"text":"It is over.",)" + std::string(end) + "}}");
+    CHECK(first_line(bad) == "Backed up a moment ago.");
+    CHECK(status_text(bad, now, false).find("Restore:   It is over.\n") != std::string::npos);
+  }
+}
+
 TEST_CASE("status: lengths of time") {
   CHECK(human_duration(-5) == "a moment");
   CHECK(human_duration(1) == "a moment");
