@@ -266,6 +266,14 @@ class Answers(WithDaemon):
         machine.write("workspace/MEMORY.md", "# changed\n")
         self.assertIsNone(ask("POST", "/v1/restore", {**some, "yes": True, "safety": False})["safety"])
 
+        # Around the gateway: here none runs, so it is done at once.
+        around = ask("POST", "/v1/restore", {"snapshot": first, "yes": True, "gateway": "stop"})
+        self.assertIn("advice", around)
+        queued = ask("POST", "/v1/restore", {"snapshot": first, "yes": True, "gateway": "when-stopped", "wait": False, "expiresSeconds": 60})
+        self.assertEqual(queued["snapshot"], first)
+        daemon.until(lambda s: s["restore"]["state"] == "done", "the restore")
+        self.assertEqual(daemon.status()["restore"]["job"], queued["job"])
+
         # Prune, the gateway's news, cancel.
         self.assertTrue(all(snapshot["keep"] for snapshot in ask("POST", "/v1/prune", {"dryRun": True})["snapshots"]))
         ask("POST", "/v1/prune", {"yes": True, "takeOver": True})
@@ -278,7 +286,7 @@ class Answers(WithDaemon):
         self.assertIn("gateway_stop", daemon.status()["gateway"]["said"])
         ask("POST", "/v1/cancel", {"job": 1_000_000}, status=404)
 
-        self.assertLessEqual({"gap", "job", "captured", "uploaded", "notify", "watch", "recovered"}, daemon.events_so_far())
+        self.assertLessEqual({"gap", "job", "captured", "uploaded", "notify", "watch", "recovered", "restore"}, daemon.events_so_far())
         ask("POST", "/v1/notify", {"event": "after_compaction"})
         self.assertEqual({(method, path) for method, path, _ in operations()} - daemon.answered, {("POST", "/v1/cancel")})
 
