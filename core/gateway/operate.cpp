@@ -102,18 +102,22 @@ GatewayUp GatewayOperator::look() const {
 }
 
 Result<GatewayUp> GatewayOperator::start(std::stop_token const& stop) {
-  B2B_ASSIGN(std::string const problems, run_one_of(commands_.start, "gateway-start", start_command_timeout, stop));
   GatewayUp up;
-  auto const end = settings_.clock->monotonic() + settings_.ready_timeout;
   auto const ready = [&] {
     up = look();
     return up.ready;
   };
-  if (problems.empty() && !commands_.start.empty() ? wait_until(ready, end, stop) : ready()) return up;
-  if (stop.stop_requested()) return cancelled();
-  if (commands_.start.empty()) up.detail = commands_.missing;
-  if (!problems.empty()) up.detail = problems;
-  return up;
+  // Twice, since what an earlier daemon had begun to start may be in the way of the first.
+  for (int tries_left = 2;; --tries_left) {
+    B2B_ASSIGN(std::string const problems, run_one_of(commands_.start, "gateway-start", start_command_timeout, stop));
+    bool const begun = problems.empty() && !commands_.start.empty();
+    auto const longest = begun ? settings_.ready_timeout : settings_.retry_pause;
+    if (wait_until(ready, settings_.clock->monotonic() + longest, stop)) return up;
+    if (stop.stop_requested()) return cancelled();
+    if (commands_.start.empty()) up.detail = commands_.missing;
+    if (!problems.empty()) up.detail = problems;
+    if (problems.empty() || tries_left == 1) return up;
+  }
 }
 
 Result<bool> GatewayOperator::service_failed(std::stop_token const& stop) {

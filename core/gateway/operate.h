@@ -42,6 +42,7 @@ struct OperatorSettings {
   Clock* clock = nullptr;
   std::chrono::milliseconds look_interval = std::chrono::seconds(1);
   std::chrono::milliseconds ready_timeout = std::chrono::seconds(120);
+  std::chrono::milliseconds retry_pause = std::chrono::seconds(10);   // after a start command that failed
   std::chrono::milliseconds doctor_timeout = std::chrono::minutes(10);
 };
 
@@ -54,7 +55,7 @@ class GatewayOperator {
   // Returns when the gateway is known to be stopped. refused: no way is known, or the commands failed, or it still runs after
   // stop_timeout. It may stop later all the same: whoever asked for it starts it again.
   Result<void> stop(std::stop_token const& stop);
-  // Starts it and waits until it answers. Errors: cancelled. That it does not come up is an outcome.
+  // Starts it and waits until it answers; a command that fails is tried once more. Errors: cancelled. That it does not come up is an outcome.
   Result<GatewayUp> start(std::stop_token const& stop);
   // Is it up now? The lock is held, and where a port is known, somebody answers there.
   GatewayUp look() const;

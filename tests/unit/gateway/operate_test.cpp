@@ -28,6 +28,7 @@ struct Fixture {
     settings.clock = &system_clock();
     settings.look_interval = 1ms;
     settings.ready_timeout = 100ms;
+    settings.retry_pause = 5ms;
     settings.configured.stop_timeout = 100ms;
     settings.configured.stop = shell("rm -f " + running);
     settings.configured.start = shell("touch " + running);
@@ -162,6 +163,15 @@ TEST_CASE("operate: a gateway that does not come up is an outcome with its reaso
   REQUIRE(up);
   CHECK_FALSE(up->ready);
   CHECK((up->detail.find("unit failed") != std::string::npos || up->detail == "it has ended"));
+}
+
+TEST_CASE("operate: a start that fails, because another is still under way, is tried once more") {
+  Fixture fixture;
+  std::string const tried = fixture.scratch.path() + "/tried";
+  fixture.settings.configured.start = Fixture::shell("[ -e " + tried + " ] || { touch " + tried + "; exit 1; }; touch " + fixture.running);
+  auto const up = fixture.make().start({});
+  REQUIRE(up);
+  CHECK(up->ready);
 }
 
 TEST_CASE("operate: up means that somebody answers on the port, where one is known") {
