@@ -146,7 +146,7 @@ TEST_CASE("status: a restore that waits for the gateway comes before everything 
   }
   for (char const* end : {R"("state":"failed")", R"("state":"expired")", R"("state":"done","report":{"gateway":{"up":false}})"}) {
     auto const bad = with(R"({"restore":{"job":12,"text":"It is over.",)" + std::string(end) + "}}");
-    CHECK(first_line(bad) == "Backed up a moment ago.");
+    CHECK(first_line(bad) == "Backed up 12 minutes ago.");
     CHECK(status_text(bad, now, false).find("Restore:   It is over.\n") != std::string::npos);
   }
 }
