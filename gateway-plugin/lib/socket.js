@@ -29,7 +29,7 @@ function checkOwner(name, uid) {
   try {
     status = fs.lstatSync(name);
   } catch (error) {
-    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') throw new DaemonError('absent', `it is not running: there is no socket ${name}`);
+    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') throw new DaemonError('absent', `there is no socket ${name}`);
     throw new DaemonError('absent', `its socket ${name} cannot be looked at: ${error.code ?? error.message}`);
   }
   if (!status.isSocket()) throw new DaemonError('foreign', `${name} is not a socket`);

@@ -27,6 +27,7 @@ choose_places() {
   bindir=$prefix/bin
   docdir=$prefix/share/doc/b2backupd
   manifest=$prefix/share/b2backupd/installed-files
+  plugindir=$prefix/share/b2backupd/gateway-plugin
   if [ "$scope" = system ]; then
     user_units=$prefix/lib/systemd/user
     system_units=$prefix/lib/systemd/system

@@ -31,6 +31,14 @@ need_packages() {
   "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 }
 
+# need_node [npm]: Node.js from wherever it is, else Debian's; for the tests of gateway-plugin/.
+need_node() {
+  local tool
+  for tool in node "$@"; do
+    command -v "$tool" >/dev/null || need_packages "${tool/#node/nodejs}"
+  done
+}
+
 # build PRESET [TARGET...]
 build() {
   local preset=$1

@@ -87,7 +87,7 @@ test('a daemon that is absent costs one line in a whole outage, and the next out
   assert.ok(await elapsed(all) < 500);
   await all();
   assert.equal(gateway.warnings().length, 1, gateway.lines.join('\n'));
-  assert.match(gateway.warnings()[0], /was not told of gateway_start: it is not running: there is no socket .*daemon\.sock/);
+  assert.match(gateway.warnings()[0], /was not told of gateway_start: there is no socket .*daemon\.sock/);
   await daemon.start();
   await all();
   assert.deepEqual(gateway.lines.slice(1), ['info: b2-backup: b2backupd answers again']);

@@ -1,0 +1,195 @@
+"""A real OpenClaw gateway on a machine of harness.py: headless, on loopback, with a model that is none, and this project's plugin."""
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from harness import SOURCE, Daemon, Machine, Outcome, wait_for  # noqa: E402
+from installation import openclaw  # noqa: E402
+from model_server import Model  # noqa: E402
+
+TOKEN = "the-token-of-the-tests"
+AGENT_DATABASE = "agents/main/agent/openclaw-agent.sqlite"
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Gateway:
+    """`settings` is merged into openclaw.json at the top; `entry` is the plugin's in plugins.entries."""
+
+    def __init__(self, machine, settings=None, entry=None):
+        self.machine, self.state = machine, machine.state
+        self.installation = openclaw()
+        self.model = Model().start()
+        self.port = free_port()
+        self.process = None
+        self.log_path = machine.root / "gateway.log"
+        provider = {"baseUrl": f"http://127.0.0.1:{self.model.port}/v1", "apiKey": "none", "api": "openai-completions",
+                    "models": [{"id": "echo-1", "name": "Echo", "input": ["text"], "contextWindow": 200000, "maxTokens": 4096}]}
+        config = {
+            "gateway": {"mode": "local", "port": self.port, "bind": "loopback", "auth": {"mode": "token", "token": TOKEN}},
+            "models": {"providers": {"echo": provider}},
+            "agents": {"defaults": {"workspace": str(self.state / "workspace"), "model": {"primary": "echo/echo-1"}}},
+            **({"plugins": {"entries": {"b2-backup": entry}}} if entry else {}), **(settings or {})}
+        (self.state / "openclaw.json").write_text(json.dumps(config, indent=1))
+
+    @property
+    def environment(self):
+        environment = self.machine.environment
+        environment.update(PATH=f"{self.installation.path}:{environment['PATH']}", OPENCLAW_DISABLE_BONJOUR="1", NO_COLOR="1",
+                           TMPDIR=str(self.machine.root))
+        return environment
+
+    # --- commands ------------------------------------------------------------------------------------------------
+
+    def command(self, *arguments):
+        return [str(self.installation.node), str(self.installation.openclaw), *map(str, arguments)]
+
+    def cli(self, *arguments, timeout=120, code=0):
+        done = subprocess.run(self.command(*arguments), env=self.environment, cwd=self.machine.home, stdin=subprocess.DEVNULL,
+                              capture_output=True, timeout=timeout, check=False)
+        outcome = Outcome(done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace"))
+        assert code is None or outcome.code == code, f"openclaw {' '.join(map(str, arguments))}: {outcome}"
+        return outcome
+
+    def cli_json(self, *arguments, **more):
+        outcome = self.cli(*arguments, **more)
+        return json.loads(outcome.out[outcome.out.index("{"):])
+
+    def install_plugin(self):
+        """As a person does it: packed by npm, installed by OpenClaw."""
+        npm = shutil.which("npm")
+        assert npm, "npm is needed to pack the plugin"
+        packed = subprocess.run([npm, "pack", "--json", "--offline", "--pack-destination", self.machine.root, SOURCE / "gateway-plugin"],
+                                capture_output=True, text=True, timeout=120, check=True, cwd=self.machine.root)
+        archive = self.machine.root / json.loads(packed.stdout)[0]["filename"]
+        return self.cli("plugins", "install", archive, "--force", "--accept-capabilities")
+
+    # --- the gateway ---------------------------------------------------------------------------------------------
+
+    def start(self, seconds=120):
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen(self.command("gateway", "run", "--port", self.port, "--bind", "loopback"), env=self.environment,
+                                            cwd=self.machine.home, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+        self.until_ready(seconds)
+        return self
+
+    def until_ready(self, seconds=120):
+        ended = lambda: self.process.poll() is not None  # noqa: E731
+        wait_for(lambda: self.ready() or ended(), "the gateway", seconds)
+        assert not ended(), f"the gateway ended with {self.process.returncode}: {self.log[-3000:]}"
+
+    def ready(self):
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=5) as answer:
+                return json.loads(answer.read()).get("ready") is True
+        except (OSError, ValueError):
+            return False
+
+    def stop(self, seconds=60):
+        """Its exit code after SIGTERM, and how long it took."""
+        began = time.monotonic()
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(seconds), time.monotonic() - began
+
+    def close(self):
+        if self.process:
+            try:
+                os.killpg(self.process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            self.process.wait(10)
+        self.model.stop()
+
+    @property
+    def log(self):
+        return re.sub(r"\x1b\[[0-9;]*m", "", self.log_path.read_text(errors="replace")) if self.log_path.exists() else ""
+
+    def lines(self):
+        """What the plugin said."""
+        return [line for line in self.log.splitlines() if " b2-backup: " in line and "[config]" not in line]
+
+    # --- what is done with it ------------------------------------------------------------------------------------
+
+    def invoke(self, arguments, tool="b2_rollback", headers=None, token=TOKEN):
+        """POST /tools/invoke: status and answer."""
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}/tools/invoke", method="POST",
+                                         data=json.dumps({"tool": tool, "args": arguments}).encode(),
+                                         headers={"Content-Type": "application/json", "Authorization": f"Bearer {token}", **(headers or {})})
+        try:
+            with urllib.request.urlopen(request, timeout=180) as answer:
+                return answer.status, json.loads(answer.read())
+        except urllib.error.HTTPError as error:
+            return error.code, json.loads(error.read())
+
+    def tool(self, arguments):
+        """Text and details of a call that must be answered."""
+        status, answer = self.invoke(arguments)
+        assert status == 200, (status, answer)
+        return answer["result"]["content"][0]["text"], answer["result"]["details"]
+
+    def call(self, method, parameters):
+        return self.cli_json("gateway", "call", method, "--params", json.dumps(parameters), "--timeout", "120000", "--json")
+
+    def chat(self, session, text):
+        """One turn; what the agent said."""
+        answer = self.cli_json("agent", "--agent", "main", "--session-key", f"agent:main:{session}", "--message", text, "--json")
+        return "\n".join(payload["text"] for payload in answer["result"]["payloads"])
+
+    def compact(self, session):
+        answer = self.call("sessions.compact", {"key": f"agent:main:{session}"})
+        assert answer.get("compacted"), answer
+        return answer
+
+    def populate(self, sessions=2, turns=2):
+        """Sessions, cron jobs and memory, all made by OpenClaw."""
+        for session in range(sessions):
+            for turn in range(turns):
+                self.chat(f"s{session}", f"Turn {turn} of session {session}: " + "the quick brown fox jumps over the lazy dog. " * 60)
+        self.cli("cron", "add", "--name", "daily", "--cron", "0 7 * * *", "--session", "isolated", "--message", "a summary", "--no-deliver")
+        self.machine.write("workspace/memory/2026-02-19.md", "- the user likes backups\n")
+        self.machine.write("workspace/MEMORY.md", "# Memory\nBackups are good.\n")
+        self.cli("memory", "index")
+
+    def transcripts(self, state=None):
+        """session → its events, in order, as they stand in the agent's database."""
+        return transcripts((state or self.state) / AGENT_DATABASE)
+
+
+def transcripts(path):
+    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    try:
+        found = {}
+        for session, sequence, text, packed in connection.execute(
+                "SELECT session_id, seq, event_json, event_zstd FROM transcript_events ORDER BY session_id, seq"):
+            found.setdefault(session, []).append((sequence, text, packed))
+        return found
+    finally:
+        connection.close()
+
+
+def cron_jobs(path):
+    """name → definition; OpenClaw has some of its own."""
+    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    try:
+        return dict(connection.execute("SELECT name, job_json FROM cron_jobs ORDER BY name").fetchall())
+    finally:
+        connection.close()
+
+
+__all__ = ["AGENT_DATABASE", "Daemon", "Gateway", "Machine", "TOKEN", "cron_jobs", "transcripts", "wait_for"]
