@@ -61,7 +61,7 @@ export class Notifier {
     try {
       const status = await this.daemon.get('/v1/status', { totalMs: QUICK_MS });
       if (status.api !== API_VERSION) {
-        this.warn('version', `b2backupd ${status.version} speaks version ${status.api} of its API, and this plugin version ${API_VERSION}: `
+        this.warn('version', `${status.version} speaks version ${status.api} of its API, and this plugin version ${API_VERSION}: `
           + 'update the older of the two');
       }
       const mine = this.daemon.stateDir();

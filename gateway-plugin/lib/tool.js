@@ -84,7 +84,7 @@ class Rollback {
     requireOwner(this.context);
     const status = await this.get('/v1/status');
     if (status.api !== API_VERSION) {
-      const error = `b2backupd ${status.version} speaks version ${status.api} of its API and this plugin version ${API_VERSION}, so nothing was done. Update the older of the two.`;
+      const error = `${status.version} speaks version ${status.api} of its API and this plugin version ${API_VERSION}, so nothing was done. Update the older of the two.`;
       return { content: [{ type: 'text', text: error }], details: { ok: false, action: 'restore', code: 'version', error } };
     }
     const wanted = { snapshot: snapshotId, ...(paths ? { paths } : {}), yes: true };
@@ -102,7 +102,7 @@ class Rollback {
       return said('restore', queuedText(answer), { restore: answer });
     } catch (error) {
       if (!isTooOld(error)) throw error;
-      const text = `This b2backupd (${status.version}) is too old to restore databases around a running gateway. Nothing was changed. Update b2backupd; `
+      const text = `This daemon (${status.version}) is too old to restore databases around a running gateway. Nothing was changed. Update b2backupd; `
         + `or stop the gateway and run, on the machine: daemonctl restore ${snapshotId}`;
       return { content: [{ type: 'text', text }], details: { ok: false, action: 'restore', code: 'too-old', error: text } };
     }

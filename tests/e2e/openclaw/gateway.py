@@ -151,6 +151,17 @@ class Gateway:
         answer = self.cli_json("agent", "--agent", "main", "--session-key", f"agent:main:{session}", "--message", text, "--json")
         return "\n".join(payload["text"] for payload in answer["result"]["payloads"])
 
+    def web_chat(self, session, text, decision="deny", scopes=("operator.admin", "operator.read", "operator.write", "operator.approvals")):
+        """One turn as somebody has it in the web chat, who answers approvals with `decision`: what was asked, and what the agent said."""
+        client = self.installation.modules / "openclaw" / "dist" / "plugin-sdk" / "gateway-runtime.js"
+        request = {"url": f"ws://127.0.0.1:{self.port}", "token": TOKEN, "scopes": scopes, "session": session, "message": text, "decision": decision}
+        done = subprocess.run([self.installation.node, pathlib.Path(__file__).with_name("webchat.mjs"), client, json.dumps(request)],
+                              env=self.environment, cwd=self.machine.home, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              timeout=180, check=False)
+        assert done.returncode == 0, f"the web chat ended with {done.returncode}:\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
+        answer = json.loads(done.stdout.splitlines()[-1])
+        return answer["approvals"], answer["text"]
+
     def compact(self, session):
         answer = self.call("sessions.compact", {"key": f"agent:main:{session}"})
         assert answer.get("compacted"), answer

@@ -69,14 +69,46 @@ class Tool(unittest.TestCase):
         status, _ = self.gateway.invoke({"action": "status"}, token="wrong")
         self.assertEqual(status, 401)
 
-    def said_to_the_agent(self, session, arguments):
-        return self.gateway.chat(session, f"call b2_rollback {json.dumps(arguments)}")
+    def order(self, arguments):
+        """What makes the stand-in for a model call the tool."""
+        return f"call b2_rollback {json.dumps(arguments)}"
 
-    def test_an_agent_may_look_and_is_stopped_for_an_approval_before_a_restore(self):
-        self.assertIn("Backups are in order.", self.said_to_the_agent("looks", {"action": "status"}))
+    def test_an_agent_asks_its_owner_before_a_restore(self):
+        memory = self.machine.write("workspace/asked.md", "as it was\n")
+        _, details = self.gateway.tool({"action": "push"})
+        snapshot = details["report"]["snapshot"]
+        memory.write_text("as it is\n")
+        restore = self.order({"action": "restore", "snapshotId": snapshot, "paths": ["workspace/asked.md"]})
+        approvals, text = self.gateway.web_chat("denied", restore, "deny")
+        self.assertEqual([request["title"] for request in approvals], ["Restore files from a backup"])
+        self.assertIn(f"Restores the snapshot {snapshot}. Only: workspace/asked.md.", approvals[0]["description"])
+        self.assertEqual(approvals[0]["allowedDecisions"], ["allow-once", "deny"])
+        self.assertEqual(memory.read_text(), "as it is\n", text)
+        approvals, text = self.gateway.web_chat("allowed", restore, "allow-once")
+        self.assertEqual(len(approvals), 1)
+        self.assertIn("Restored 1 file from", text)
+        self.assertEqual(memory.read_text(), "as it was\n")
+
+    def test_an_agent_does_the_rest_without_asking(self):
+        for arguments, said in (({"action": "status"}, "Backups are in order."), ({"action": "list-snapshots"}, "newest first"),
+                                ({"action": "diff"}, "the newest snapshot")):
+            approvals, text = self.gateway.web_chat("looks", self.order(arguments))
+            self.assertEqual(approvals, [])
+            self.assertIn(said, text)
+
+    def test_somebody_else_in_the_chat_is_refused_and_nobody_is_asked(self):
         memory = self.machine.write("workspace/keep.md", "mine\n")
-        # A command's turn has nobody who could approve: the restore does not come about.
-        answer = self.said_to_the_agent("restores", {"action": "restore", "snapshotId": "latest", "paths": ["workspace/**"]})
+        guest = ("operator.read", "operator.write", "operator.approvals")
+        for arguments in ({"action": "restore", "snapshotId": "latest"}, {"action": "restore", "snapshotId": "latest", "paths": ["workspace/**"]},
+                          {"action": "push"}):
+            approvals, text = self.gateway.web_chat("guest", self.order(arguments), "allow-once", guest)
+            self.assertEqual(approvals, [])
+            self.assertIn("only the owner of this agent may restore or push", text)
+        self.assertEqual(memory.read_text(), "mine\n")
+
+    def test_on_a_terminal_nobody_can_be_asked_so_nothing_is_restored(self):
+        memory = self.machine.write("workspace/keep.md", "mine\n")
+        answer = self.gateway.chat("terminal", self.order({"action": "restore", "snapshotId": "latest", "paths": ["workspace/**"]}))
         self.assertRegex(answer, "(?i)approval")
         self.assertEqual(memory.read_text(), "mine\n")
 

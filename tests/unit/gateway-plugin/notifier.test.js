@@ -169,7 +169,7 @@ test('a capture that did not come about is said, once until one does', async (t)
 
 test('another API version, and a daemon of another state directory, are said once', async (t) => {
   const daemon = new FakeDaemon();
-  daemon.answers['GET /v1/status'] = () => JSON.stringify(status({ api: 2, version: '9.0.0', stateDir: '/home/other/.openclaw' }));
+  daemon.answers['GET /v1/status'] = () => JSON.stringify(status({ api: 2, version: 'b2backupd 9.0.0', stateDir: '/home/other/.openclaw' }));
   await daemon.start();
   t.after(() => daemon.close());
   const gateway = fakeGateway(plugin, daemon);

@@ -141,7 +141,7 @@ test('a daemon without the coordinated restore is called too old', async (t) => 
 });
 
 test('a daemon with another API version is not asked to restore', async (t) => {
-  const { daemon, gateway } = await prepared(t, { 'GET /v1/status': () => JSON.stringify(status({ api: 2, version: '9.0.0' })) });
+  const { daemon, gateway } = await prepared(t, { 'GET /v1/status': () => JSON.stringify(status({ api: 2, version: 'b2backupd 9.0.0' })) });
   const result = await gateway.call({ action: 'restore', snapshotId: ID });
   assert.equal(result.details.code, 'version');
   assert.deepEqual(daemon.asked, []);
