@@ -21,7 +21,7 @@ export function neighbourWarning(config) {
   // Where our bucket stands in b2backupd's own configuration, it is not known here: the same is assumed.
   if (ours?.bucket && theirs?.bucket && ours.bucket !== theirs.bucket) return null;
   if (prefixOf(ours) !== prefixOf(theirs)) return null;
-  return `the plugin ${ORIGINAL} is active too and writes to the same folder (${prefixOf(theirs)}) of the bucket. Its snapshots are incomplete by `
+  return `the plugin ${ORIGINAL} is enabled too and writes to the same folder (${prefixOf(theirs)}) of the bucket. Its snapshots are incomplete by `
     + 'themselves, it prunes by its own count, and its tool has the name b2_rollback as well. b2backupd reads its snapshots, so it can go: '
     + `openclaw plugins disable ${ORIGINAL}`;
 }

@@ -43,6 +43,8 @@ class Destdir(_Case):
         self.assertIn(f'ExecStart="{home}/.local/bin/b2backupd" --profile %i\n',
                       self.there(f"{home}/.config/systemd/user/b2backupd@.service").read_text())
         self.assertTrue(self.there(f"{home}/.local/share/doc/b2backupd/service.md").is_file())
+        for name in ("index.js", "package.json", "openclaw.plugin.json", "lib/tool.js"):
+            self.assertTrue(self.there(f"{home}/.local/share/b2backupd/gateway-plugin/{name}").is_file(), name)
         self.assertFalse(self.there("/usr/local").exists())
         self.assertFalse(any(self.installed.home.iterdir()), "something was written outside --destdir")
 
