@@ -50,10 +50,14 @@ def openclaw():
             assert npm, "npm is needed to install OpenClaw for these tests (scripts/test --all installs it)"
             if not (folder / "package.json").exists():
                 (folder / "package.json").write_text('{"name": "b2backupd-tests", "private": true}\n')
-            done = subprocess.run([npm, "install", "--no-audit", "--no-fund", f"node@{NODE}", f"openclaw@{OPENCLAW}"], cwd=folder,
-                                  stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=1500, check=False)
-            assert done.returncode == 0 and installation.whole(), \
-                f"OpenClaw {OPENCLAW} could not be installed in {folder} (npm ended with {done.returncode}):\n{done.stdout[-1000:]}{done.stderr[-3000:]}"
+            # Its own Node.js first: OpenClaw's installation scripts run with it.
+            for package in (f"node@{NODE}", f"openclaw@{OPENCLAW}"):
+                done = subprocess.run([npm, "install", "--no-audit", "--no-fund", package], cwd=folder, stdin=subprocess.DEVNULL,
+                                      capture_output=True, text=True, timeout=1200, check=False,
+                                      env={**os.environ, "PATH": f"{installation.node.parent}:{os.environ['PATH']}"})
+                problem = "\n".join(line for line in done.stderr.splitlines() if "npm warn" not in line)
+                assert done.returncode == 0, f"{package} could not be installed in {folder}: npm ended with {done.returncode}\n{problem[-3000:]}"
+            assert installation.whole(), f"npm installed OpenClaw in {folder}, and it is not whole: remove that folder and try again"
         return installation
 
 

@@ -1,4 +1,5 @@
 """A gateway whose daemon is away, and one that is reloaded, restarted and used by commands."""
+import signal
 import unittest
 
 from gateway import Daemon, Gateway, Machine, wait_for
@@ -20,20 +21,24 @@ class DaemonAway(unittest.TestCase):
         self.assertEqual(len(gateway.lines()), 1, gateway.lines())
         self.assertRegex(gateway.lines()[0], "was not told of gateway_start: there is no socket")
 
-        # It comes, and goes again: one line each.
+        # It comes: one line.
         daemon = Daemon(machine)
         self.addCleanup(daemon.kill)
         daemon.until_backed_up()
         gateway.chat("s0", "Something new to compact, said at some length. " * 40)
         gateway.compact("s0")
         self.assertRegex(gateway.lines()[-1], "b2backupd answers again")
-        daemon.kill()
+
+        # It hangs: a compaction waits ten seconds for it and a stop one, and neither fails.
+        daemon.send(signal.SIGSTOP)
+        gateway.chat("s0", "Something new again. " * 40)
+        gateway.compact("s0")
         code, seconds = gateway.stop()
         self.assertEqual(code, 0)
         self.assertLess(seconds, 20)
         self.assertIn("completed cleanly", gateway.log)
         self.assertEqual(len(gateway.lines()), 3, gateway.lines())
-        self.assertRegex(gateway.lines()[-1], "was not told of gateway_stop: nobody answers")
+        self.assertRegex(gateway.lines()[-1], "was not told of before_compaction: no answer within 10 s")
 
 
 class Reloads(unittest.TestCase):
