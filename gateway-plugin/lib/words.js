@@ -5,6 +5,7 @@ const TRIGGERS = {
 const UNITS = ['B', 'KB', 'MB', 'GB', 'TB'];
 const PATHS_SHOWN = 30;
 const FAILED_SHOWN = 10;
+const DOCTOR_CHARACTERS = 400;
 
 export function bytes(count) {
   let value = count;
@@ -72,14 +73,18 @@ export function restoredText(report) {
 export function queuedText(answer) {
   const lines = [answer.text || `The restore of ${answer.snapshot} is queued.`];
   if (answer.safety) lines.push(`Safety snapshot of what is there now: ${answer.safety}.`);
-  lines.push('The gateway goes away for the restore, and this chat with it; ask for the status when it is back.');
+  lines.push('This chat is away while the gateway is; afterwards the action status says how it went.');
   return lines.join('\n');
 }
 
 function restoreLines(restore) {
   if (!restore) return [];
   const lines = [`Restore of ${restore.snapshot}: ${restore.state}. ${restore.text ?? ''}`.trim()];
-  if (restore.report?.snapshot) lines.push(...reportLines(restore.report));
+  const { report } = restore;
+  if (report?.snapshot) lines.push(...reportLines(report));
+  if (report?.gateway?.up === false) lines.push(`The gateway is NOT up again: ${report.gateway.detail}`);
+  if (report?.doctor?.good === false) lines.push(`openclaw doctor: ${report.doctor.text.trim().slice(-DOCTOR_CHARACTERS)}`);
+  lines.push(...(report?.advice ?? []));
   return lines;
 }
 

@@ -5,16 +5,7 @@ import http from 'node:http';
 import os from 'node:os';
 import path from 'node:path';
 
-import { problems, schemaOf } from './schema.js';
-
-// The restore around a gateway (docs/gateway.md), which an older daemon does not know.
-const COORDINATED = {
-  gateway: { enum: ['refuse', 'when-stopped', 'stop'] },
-  expiresSeconds: { type: 'integer', minimum: 1 },
-  wait: { type: 'boolean' },
-  delaySeconds: { type: 'integer', minimum: 0 },
-  withSecrets: { type: 'boolean' },
-};
+import { COORDINATED, problems, schemaOf } from './schema.js';
 
 const ROUTES = {
   'GET /v1/status': { answer: 'Status' },
@@ -22,7 +13,7 @@ const ROUTES = {
   'POST /v1/notify': { request: 'NotifyRequest' },
   'POST /v1/diff': { request: 'DiffRequest', answer: 'Differences' },
   'POST /v1/push': { request: 'PushRequest', answer: 'PushReport' },
-  'POST /v1/restore': { request: 'RestoreRequest' },
+  'POST /v1/restore': { request: 'RestoreRequest', answer: ['RestoreReport', 'RestoreQueued'] },
 };
 
 export const TIME = '2026-02-19T12:00:00Z';
@@ -33,7 +24,8 @@ export function status(more = {}) {
     storeReachable: true, health: 'ok', lastGood: { snapshot: '2026-02-19T12-00-00-000Z-1a2b3c4d', time: TIME, ageSeconds: 60 }, lastError: null,
     schedule: { text: 'daily', timezone: 'UTC', next: TIME }, stale: false, staleAfterSeconds: null, jobs: [], queue: [], queueBytes: 0, queueLimitBytes: 1000,
     nextUploadSeconds: null, changes: { paths: [], count: 0, more: false, since: null }, watch: { state: 'healthy', reason: '', advice: '' },
-    gateway: { running: 'running', detail: '', said: '' }, bucket: null, prunePaused: false, keyReminder: null, warnings: [], ...more,
+    gateway: { running: 'running', detail: '', said: '' }, bucket: null, prunePaused: false, keyReminder: null, warnings: [],
+    restore: null, ...more,
   };
 }
 
@@ -41,15 +33,14 @@ export function refusal(httpStatus, code, error, more = {}) {
   return { httpStatus, answer: { ok: false, code, error, ...more } };
 }
 
+function answerSchema({ answer }) {
+  return Array.isArray(answer) ? { oneOf: answer.map(schemaOf) } : schemaOf(answer);
+}
+
 function requestSchema(route, old) {
   const schema = schemaOf(route.request);
-  if (route.request !== 'RestoreRequest') return schema;
-  const properties = { ...schema.properties };
-  for (const [name, member] of Object.entries(COORDINATED)) {
-    if (old) delete properties[name];
-    else properties[name] = member;
-  }
-  return { ...schema, properties };
+  if (!old || route.request !== 'RestoreRequest') return schema;
+  return { ...schema, properties: Object.fromEntries(Object.entries(schema.properties).filter(([name]) => !COORDINATED.includes(name))) };
 }
 
 export class FakeDaemon {
@@ -126,14 +117,10 @@ export class FakeDaemon {
         this.mistakes.push(...problems(answer.answer, schemaOf('Error'), `answer of ${name}`));
         return send(answer.httpStatus, answer.answer);
       }
-      if (route.answer) this.mistakes.push(...problems(withoutRestore(answer), schemaOf(route.answer), `answer of ${name}`));
+      if (route.answer) this.mistakes.push(...problems(answer, answerSchema(route), `answer of ${name}`));
       return send(200, answer);
     });
   }
-}
-
-function withoutRestore({ restore, ...rest }) {
-  return rest;
 }
 
 // A stand-in for OpenClaw: what the plugin registered, and what it logged.

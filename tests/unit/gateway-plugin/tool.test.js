@@ -15,6 +15,7 @@ function snapshot(id, more = {}) {
 }
 
 const REPORT = { ok: true, snapshot: ID, restored: 3, unchanged: 4, removed: 1, bytes: 100, failed: [], safety: SAFETY, quarantine: '/s/b2backupd/q', notes: [] };
+const AROUND = { ...REPORT, text: 'It is back.', doctor: { ran: true, good: false, text: 'it is ill\n' }, gateway: { up: false, detail: 'nobody answers on port 1' }, advice: ['Look at the queues.'] };
 const QUEUED = { ok: true, queued: true, job: 12, snapshot: ID, safety: SAFETY, gateway: 'stop', expires: TIME, text: 'In 5 seconds the gateway is stopped, restored and started again.' };
 const PUSHED = { ok: true, snapshot: ID, files: 10, changed: 1, added: 2, deleted: 3, bytesUploaded: 1500, requests: 4, seconds: 0.5, complete: true, vanishedAlarm: false, skipped: [], warnings: [] };
 
@@ -65,10 +66,11 @@ test('status: in order, and in trouble', async (t) => {
   assert.equal('status' in fine.details, false, 'OpenClaw judges a call by that name');
   daemon.answers['GET /v1/status'] = status({
     health: 'failing', lastError: { time: TIME, error: 'the key is wrong' }, storeReachable: false, warnings: ['1', '2', '3', '4', '5', '6', '7'],
-    restore: { job: 3, snapshot: ID, state: 'done', gateway: 'stop', expires: null, text: 'The gateway runs again.', report: REPORT },
+    restore: { job: 3, snapshot: ID, state: 'done', gateway: 'stop', expires: TIME, safety: SAFETY, text: 'It is back.', report: AROUND },
   });
   const text = said(await gateway.call({ action: 'status' }, {}));
-  assert.match(text, new RegExp(`^Restore of ${ID}: done\\. The gateway runs again\\.\nRestored 3 files`), 'the restore stands first');
+  assert.match(text, new RegExp(`^Restore of ${ID}: done\\. It is back\\.\nRestored 3 files`), 'the restore stands first');
+  assert.match(text, /The gateway is NOT up again: nobody answers on port 1\nopenclaw doctor: it is ill\nLook at the queues\.\n/);
   assert.match(text, /The last backup FAILED/);
   assert.match(text, /the key is wrong/);
   assert.match(text, /NOT reachable/);
