@@ -5,7 +5,7 @@ from gateway import AGENT_DATABASE, Daemon, Gateway, Machine, cron_jobs, transcr
 
 ENTRY = {"config": {"bucket": "bucket", "keyId": "${B2_KEY_ID}", "applicationKey": {"source": "env", "provider": "default", "id": "B2_KEY"},
                     "region": "us-west-004", "prefix": "openclaw-backup", "schedule": "off", "encrypt": True, "keepSnapshots": 50,
-                    "keepSafetySnapshots": 5}}
+                    "keepSafetySnapshots": 5, "keepsnapshots": "mistyped"}}
 
 
 class Cycle(unittest.TestCase):
