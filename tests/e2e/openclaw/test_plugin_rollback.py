@@ -7,9 +7,10 @@ from gateway import AGENT_DATABASE, Daemon, Gateway, Machine, cron_jobs, transcr
 
 
 class ServedGateway(Gateway):
-    """A gateway that a service would start and stop: by two commands, which the daemon knows too."""
+    """A gateway that a service would start and stop: by two commands, which the daemon knows too. Service managers return from the second when
+    the process is gone; waits=False: it only sends the signal."""
 
-    def __init__(self, machine):
+    def __init__(self, machine, waits=True):
         super().__init__(machine)
         self.pids = machine.root / "gateway.pids"
         environment = {name: self.environment[name] for name in ("PATH", "HOME", "TMPDIR", "OPENCLAW_DISABLE_BONJOUR", "NO_COLOR")}
@@ -17,7 +18,8 @@ class ServedGateway(Gateway):
         run = " ".join(f"'{word}'" for word in self.command("gateway", "run", "--port", self.port, "--bind", "loopback"))
         self.start_command = self.script("start-gateway", f"{exports}\ncd '{machine.home}'\nsetsid {run} >>'{self.log_path}' 2>&1 </dev/null &\n"
                                                           f"echo $! >>'{self.pids}'\n")
-        self.stop_command = self.script("stop-gateway", f"kill -TERM $(tail -n 1 '{self.pids}')\n")
+        wait = "while kill -0 $pid 2>/dev/null; do sleep 0.2; done\n" if waits else ""
+        self.stop_command = self.script("stop-gateway", f"pid=$(tail -n 1 '{self.pids}')\nkill -TERM $pid\n{wait}")
 
     def script(self, name, text):
         path = self.machine.root / name
@@ -63,16 +65,33 @@ class Rollback(unittest.TestCase):
         self.assertEqual({name: now["cron"].get(name) for name in then["cron"]}, then["cron"])
         self.assertEqual(now["memory"], then["memory"])
 
-    def test_back_and_forth(self):
+    def prepare(self, **more):
         self.machine = Machine().use_directory(schedule="off", keepSnapshots=50)
         self.addCleanup(self.machine.close)
-        self.gateway = ServedGateway(self.machine)
+        self.gateway = ServedGateway(self.machine, **more)
         self.addCleanup(self.gateway.close)
         self.machine.configure(gateway={"start": self.gateway.start_command, "stop": self.gateway.stop_command})
         self.gateway.install_plugin()
         self.daemon = Daemon(self.machine, env={"PATH": self.gateway.environment["PATH"]})
         self.addCleanup(self.daemon.kill)
         self.gateway.start()
+
+    def test_a_stop_that_does_not_wait(self):
+        """The gateway lets go of its lock before its process ends, and for so long it has its databases open."""
+        self.prepare(waits=False)
+        self.gateway.chat("s0", "Hello.")
+        self.machine.write("workspace/MEMORY.md", "# Before\n")
+        _, details = self.gateway.tool({"action": "push"})
+        then = self.state()
+        self.machine.write("workspace/MEMORY.md", "# Spoiled\n")
+        self.gateway.chat("s0", "These words will be undone.")
+        text, answer = self.gateway.tool({"action": "restore", "snapshotId": details["report"]["snapshot"]})
+        self.assertTrue(answer["ok"], text)
+        self.ended()
+        self.assert_back(then)
+
+    def test_back_and_forth(self):
+        self.prepare()
         self.gateway.populate(sessions=1)
         _, details = self.gateway.tool({"action": "push"})
         snapshot, then = details["report"]["snapshot"], self.state()
