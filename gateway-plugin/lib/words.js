@@ -30,6 +30,11 @@ function counted(count, one, many = `${one}s`) {
   return `${count} ${count === 1 ? one : many}`;
 }
 
+// Names of files come from outside, and one with a line break would look like two.
+function shownPath(path) {
+  return path.replace(/[\u0000-\u001f\u007f]/g, '\ufffd');
+}
+
 function listed(lines, shown) {
   const more = lines.length - shown;
   return more > 0 ? [...lines.slice(0, shown), `… and ${more} more`] : lines;
@@ -58,7 +63,7 @@ function reportLines(report) {
     + `${report.removed ? `, ${report.removed} that the snapshot does not hold were moved aside` : ''}.`];
   if (report.failed?.length) {
     lines.push(`NOT restored: ${counted(report.failed.length, 'file')}:`);
-    lines.push(...listed(report.failed.map(({ path, error }) => `- ${path}: ${error}`), FAILED_SHOWN));
+    lines.push(...listed(report.failed.map(({ path, error }) => `- ${shownPath(path)}: ${error}`), FAILED_SHOWN));
   }
   if (report.safety) lines.push(`What was there before is in the safety snapshot ${report.safety}.`);
   if (report.quarantine) lines.push(`What was moved aside is in ${report.quarantine}.`);
@@ -104,6 +109,7 @@ export function statusText(status, now) {
   for (const job of status.jobs ?? []) lines.push(`Now: ${job.what}, ${job.phase}.`);
   if (status.schedule) lines.push(`Schedule: ${status.schedule.text}${status.schedule.next ? `, next at ${status.schedule.next}` : ''}.`);
   if (status.store) lines.push(`Store: ${status.store}${status.storeReachable === false ? ', which was NOT reachable at the last attempt' : ''}.`);
+  if (status.notAnsweringSince) lines.push(`The store has not answered since ${status.notAnsweringSince}.`);
   lines.push(...listed((status.warnings ?? []).map((warning) => `Warning: ${warning}`), 5));
   return lines.join('\n');
 }
@@ -117,7 +123,7 @@ export function diffText(answer, first, second) {
   const counts = [['added', count('added')], ['deleted', count('deleted')], ['changed', count('changed')], ['with other modes or times', count('metadata')]]
     .filter(([, number]) => number > 0).map(([name, number]) => `${number} ${name}`);
   return [`${counted(answer.changes.length, 'difference')} ${what}: ${counts.join(', ')}.`,
-    ...listed(answer.changes.map(({ path, change }) => `${CHANGES[change] ?? '?'} ${path}`), PATHS_SHOWN), ...answer.notes].join('\n');
+    ...listed(answer.changes.map(({ path, change }) => `${CHANGES[change] ?? '?'} ${shownPath(path)}`), PATHS_SHOWN), ...answer.notes].join('\n');
 }
 
 export function pushText(report) {
@@ -126,7 +132,7 @@ export function pushText(report) {
     + `${report.deleted} deleted, ${bytes(report.bytesUploaded)} sent.`];
   if (!report.complete) {
     lines.push(`INCOMPLETE: ${counted(report.skipped.length, 'file')} could not be read:`);
-    lines.push(...listed(report.skipped.map(({ path, reason }) => `- ${path}: ${reason}`), FAILED_SHOWN));
+    lines.push(...listed(report.skipped.map(({ path, reason }) => `- ${shownPath(path)}: ${reason}`), FAILED_SHOWN));
   }
   lines.push(...(report.warnings ?? []));
   return lines.join('\n');

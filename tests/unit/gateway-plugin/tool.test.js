@@ -65,7 +65,7 @@ test('status: in order, and in trouble', async (t) => {
   assert.equal(fine.details.daemon.health, 'ok');
   assert.equal('status' in fine.details, false, 'OpenClaw judges a call by that name');
   daemon.answers['GET /v1/status'] = status({
-    health: 'failing', lastError: { time: TIME, error: 'the key is wrong' }, storeReachable: false, warnings: ['1', '2', '3', '4', '5', '6', '7'],
+    health: 'failing', lastError: { time: TIME, error: 'the key is wrong' }, storeReachable: false, notAnsweringSince: TIME, warnings: ['1', '2', '3', '4', '5', '6', '7'],
     restore: { job: 3, snapshot: ID, state: 'done', gateway: 'stop', expires: TIME, safety: SAFETY, text: 'It is back.', report: AROUND },
   });
   const text = said(await gateway.call({ action: 'status' }, {}));
@@ -73,15 +73,15 @@ test('status: in order, and in trouble', async (t) => {
   assert.match(text, /The gateway is NOT up again: nobody answers on port 1\nopenclaw doctor: it is ill\nLook at the queues\.\n/);
   assert.match(text, /The last backup FAILED/);
   assert.match(text, /the key is wrong/);
-  assert.match(text, /NOT reachable/);
+  assert.match(text, /NOT reachable.*\nThe store has not answered since 2026-02-19T12:00:00Z/);
   assert.match(text, /… and 2 more/);
 });
 
 test('diff: since the newest, since one, between two', async (t) => {
-  const changes = [{ path: 'workspace/a.md', change: 'changed' }, { path: 'workspace/b.md', change: 'added' }, { path: 'c', change: 'deleted' }, { path: 'd', change: 'metadata' }];
+  const changes = [{ path: 'workspace/a.md', change: 'changed' }, { path: 'workspace/b.md', change: 'added' }, { path: 'c', change: 'deleted' }, { path: 'd\n+ e', change: 'metadata' }];
   const { daemon, gateway } = await prepared(t, { 'POST /v1/diff': () => ({ ok: true, changes, notes: ['a note'] }) });
   const result = await gateway.call({ action: 'diff' }, {});
-  assert.equal(said(result), '4 differences since the newest snapshot: 1 added, 1 deleted, 1 changed, 1 with other modes or times.\n~ workspace/a.md\n+ workspace/b.md\n- c\nm d\na note');
+  assert.equal(said(result), '4 differences since the newest snapshot: 1 added, 1 deleted, 1 changed, 1 with other modes or times.\n~ workspace/a.md\n+ workspace/b.md\n- c\nm d\ufffd+ e\na note');
   assert.deepEqual(result.details.changes, changes);
   await gateway.call({ action: 'diff', timestamp: ID }, {});
   await gateway.call({ action: 'diff', snapshotId: ID, compareTo: 'latest' }, {});
