@@ -4,6 +4,7 @@ running b2backupd.
 Environment: B2B_BIN (folder of the programs), B2B_LONG=1 (full counts), B2B_RADOSGW_ENV (file written by
 scripts/lib/radosgw.sh), B2B_SHARED (folder of shared fixtures), B2B_SEED (for tests that draw numbers).
 """
+import datetime
 import hashlib
 import http.client
 import json
@@ -25,6 +26,7 @@ SOURCE = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("B2B_BIN", SOURCE / "build" / "release" / "bin"))
 LONG = os.environ.get("B2B_LONG") == "1"
 SEED = int(os.environ.get("B2B_SEED", random.SystemRandom().randrange(1 << 32)))
+MEGABYTE = 1 << 20
 SHARED = pathlib.Path(os.environ.get("B2B_SHARED", SOURCE.parent / "shared"))
 
 
@@ -377,12 +379,17 @@ class Daemon:
         self.process.kill()
         self.process.wait()
 
-    def memory(self):
-        """VmRSS in bytes."""
+    def memory(self, name="VmRSS"):
+        """In bytes; VmHWM is the most that it ever was."""
         for line in pathlib.Path(f"/proc/{self.pid}/status").read_text().splitlines():
-            if line.startswith("VmRSS:"):
+            if line.startswith(name + ":"):
                 return int(line.split()[1]) * 1024
-        raise AssertionError("no VmRSS")
+        raise AssertionError("no " + name)
+
+
+def captured(status):
+    """When the last good snapshot was captured, by the daemon's clock, in seconds since 1970."""
+    return datetime.datetime.fromisoformat(status["lastGood"]["time"].replace("Z", "+00:00")).timestamp()
 
 
 def tree(path):
