@@ -1,4 +1,7 @@
-"""A daemon's life: start, pushes for every reason, a new configuration, a second one, its end, and a state directory that goes."""
+"""A daemon's life: start, pushes for every reason, a new configuration, a second one, its end, and a state directory that goes.
+
+Two instances in one bucket push 4 times each, 50 times with B2B_LONG=1.
+"""
 import base64
 import json
 import shutil
@@ -8,6 +11,8 @@ import unittest
 
 import harness
 from harness import Daemon, FakeS3, Machine, Refusal
+
+PUSHES = 50 if harness.LONG else 4
 
 
 class Life(unittest.TestCase):
@@ -235,31 +240,77 @@ class Neighbours(unittest.TestCase):
         daemon.until_backed_up()
         return daemon
 
-    def test_two_profiles_with_two_prefixes(self):
-        machine = Machine().use_fake(self.fake, schedule="off", prefix="one", keepSnapshots=2)
+    def two_profiles(self, prefixes, **config):
+        """Two daemons of one user, each with a state directory of its own: (daemon, state directory), twice."""
+        machine = Machine().use_fake(self.fake, schedule="off", prefix=prefixes[0], **config)
         self.addCleanup(machine.close)
-        machine.populate()
+        self.machine = machine
+        machine.populate(files=5)
         profile = machine.home / ".openclaw-work"
         shutil.copytree(machine.state, profile, symlinks=True)
-        (profile / "workspace/MEMORY.md").write_text("of the profile\n")
         other_config = machine.config_path.with_name("config-work.json5")
-        other_config.write_text(machine.config_path.read_text().replace('"one"', '"two"'))
+        other_config.write_text(json.dumps({**machine.config, "prefix": prefixes[1]}))
         other_config.chmod(0o600)
         first = self.start(machine)
         second = self.start(machine, "--profile", "work", state=profile)
         self.assertEqual(second.status()["profile"], "work")
-        for version in range(4):
-            machine.write("workspace/MEMORY.md", f"one {version}\n")
-            (profile / "workspace/MEMORY.md").write_text(f"two {version}\n")
-            first.push()
-            second.push()
-        for daemon, content in ((first, "one 3\n"), (second, "two 3\n")):
-            daemon.until(lambda s: not s["jobs"] and s["bucket"]["snapshots"] == 2, "pruning")
-            self.assertEqual(daemon.status()["bucket"]["otherInstances"], [])
-            target = machine.root / content.split()[0]
+        return (first, machine.state), (second, profile)
+
+    def memory_of(self, daemon, snapshot):
+        answer = daemon.post("/v1/cat", {"snapshot": snapshot, "path": "workspace/MEMORY.md"})
+        return base64.b64decode(answer["contentBase64"]).decode()
+
+    def push_in_turns(self, profiles):
+        """snapshot → what its MEMORY.md held, for each profile."""
+        pushed = [{}, {}]
+        for version in range(PUSHES):
+            for number, (daemon, state) in enumerate(profiles):
+                (state / "workspace/MEMORY.md").write_text(f"{number} {version}\n")
+                pushed[number][daemon.push()["snapshot"]] = f"{number} {version}\n"
+        return pushed
+
+    def check_two_prefixes(self, *prefixes):
+        profiles = self.two_profiles(prefixes, keepSnapshots=2)
+        pushed = self.push_in_turns(profiles)
+        for number, (daemon, state) in enumerate(profiles):
+            status = daemon.until(lambda s: not s["jobs"] and s["bucket"]["snapshots"] == 2, "pruning")
+            self.assertEqual((status["bucket"]["otherInstances"], status["warnings"]), ([], []))
+            last = list(pushed[number])[-2:]
+            self.assertEqual([s["id"] for s in daemon.snapshots()], last)
+            self.assertEqual([self.memory_of(daemon, id) for id in last], [pushed[number][id] for id in last])
+            self.assertEqual(daemon.post("/v1/verify", {"readData": True})["problems"], [])
+            target = self.machine.root / f"restored{number}"
             daemon.post("/v1/restore", {"snapshot": "latest", "target": str(target), "yes": True})
-            self.assertEqual((target / "workspace/MEMORY.md").read_text(), content)
-        self.assertEqual((first.terminate(), second.terminate()), (0, 0))
+            self.assertEqual(harness.without_databases(harness.tree(target)), harness.without_databases(harness.tree(state)))
+        self.assertEqual([daemon.terminate() for daemon, _ in profiles], [0, 0])
+
+    def test_two_profiles_with_two_prefixes(self):
+        self.check_two_prefixes("one", "two")
+
+    def test_a_prefix_that_begins_like_the_other(self):
+        self.check_two_prefixes("one", "one-more")
+
+    def test_a_prefix_inside_the_other(self):
+        self.check_two_prefixes("one", "one/inside")
+
+    def test_two_profiles_with_one_prefix(self):
+        """Neither prunes, not even when it is asked to, until a person says yes; and both say why."""
+        profiles = self.two_profiles(("one", "one"), keepSnapshots=2, autoRestore=False)
+        pushed = self.push_in_turns(profiles)
+        everything = pushed[0] | pushed[1]
+        for daemon, _ in profiles:
+            status = daemon.until(lambda s: not s["jobs"] and not s["queue"], "rest")
+            self.assertEqual(len(status["bucket"]["otherInstances"]), 1, status)
+            self.assertTrue(any("also holds snapshots of" in warning for warning in status["warnings"]), status["warnings"])
+            with self.assertRaises(Refusal) as refused:
+                daemon.post("/v1/prune")
+            self.assertEqual(refused.exception.code, "refused")
+            listed = [s["id"] for s in daemon.snapshots()]
+            self.assertEqual(len(listed), 2 + len(everything))  # and the first of each
+            self.assertLessEqual(everything.keys(), set(listed))
+            for snapshot in list(everything)[:2] + list(everything)[-2:]:
+                self.assertEqual(self.memory_of(daemon, snapshot), everything[snapshot])
+            self.assertEqual(daemon.post("/v1/verify", {"readData": True})["problems"], [])
 
     def test_one_prefix_for_two_prunes_neither(self):
         machines = [Machine().use_fake(self.fake, schedule="off", keepSnapshots=1, autoRestore=False) for _ in range(2)]
