@@ -20,6 +20,7 @@ namespace json = boost::json;
 constexpr std::int64_t record_version = 1;
 constexpr std::uint64_t record_limit_bytes = 64 << 20;
 constexpr std::string_view unfinished_suffix = ".tmp";
+constexpr std::string_view removed_suffix = ".uploaded";
 // "safety-<ts>/<id>" cannot be one folder's name; captures of this queue are regular snapshots, whose ids can.
 
 struct CloseDirectory {
@@ -69,6 +70,14 @@ void set_aside(std::string const& folder, Error const& why) {
   std::string const aside = folder + ".damaged";
   if (std::rename(folder.c_str(), aside.c_str()) == 0) return log_error(why.text() + ". It is kept as " + aside);
   log_error(why.text());
+}
+
+Result<void> remove_folders(EngineContext const& context, std::string_view suffix) {
+  std::string const root = queue_folder(context);
+  B2B_ASSIGN(auto const names, names_in(root));
+  for (std::string const& name : names)
+    if (name.ends_with(suffix)) B2B_TRY(remove_tree(join_path(root, name)));
+  return {};
 }
 
 }  // namespace
@@ -191,7 +200,7 @@ Result<std::vector<QueuedCapture>> list_queue(EngineContext const& context) {
     if (!parse_snapshot_id(name)) continue;
     std::string const folder = join_path(root, name);
     auto const text = read_file(join_path(folder, "capture.json"), record_limit_bytes);
-    if (!text && text.error().condition == Condition::not_found) continue;  // uploaded and removed just now
+    if (!text && text.error().condition == Condition::not_found) continue;  // uploaded and taken out just now
     if (!text) return text.error();
     auto capture = parse_capture_record(*text, folder);
     if (!capture) {
@@ -205,12 +214,15 @@ Result<std::vector<QueuedCapture>> list_queue(EngineContext const& context) {
   return out;
 }
 
-Result<void> clear_unfinished_captures(EngineContext const& context) {
-  std::string const root = queue_folder(context);
-  B2B_ASSIGN(auto const names, names_in(root));
-  for (std::string const& name : names)
-    if (name.ends_with(unfinished_suffix)) B2B_TRY(remove_tree(join_path(root, name)));
-  return {};
+Result<void> clear_unfinished_captures(EngineContext const& context) { return remove_folders(context, unfinished_suffix); }
+
+Result<void> remove_capture(EngineContext const& context, QueuedCapture const& capture) {
+  std::string const aside = capture.folder + std::string(removed_suffix);
+  if (std::rename(capture.folder.c_str(), aside.c_str()) != 0) return errno_error(errno, "take out of the queue", capture.folder);
+  B2B_TRY(fsync_directory(queue_folder(context)));
+  return remove_tree(aside);
 }
+
+Result<void> clear_removed_captures(EngineContext const& context) { return remove_folders(context, removed_suffix); }
 
 }  // namespace b2b

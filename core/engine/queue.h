@@ -49,6 +49,11 @@ Result<std::vector<QueuedCapture>> list_queue(EngineContext const& context);
 // Removes what a crash left half-made. Call under the data lock.
 Result<void> clear_unfinished_captures(EngineContext const& context);
 
+// Takes a capture out of the queue once its snapshot is in the store. At no moment does the queue hold a part of it: the folder is
+// renamed to "<id>.uploaded" first. Call both under the upload lock.
+Result<void> remove_capture(EngineContext const& context, QueuedCapture const& capture);
+Result<void> clear_removed_captures(EngineContext const& context);  // what a crash left of that
+
 // Writes <folder>/capture.json, durably.
 Result<void> write_capture_record(QueuedCapture const& capture, std::string const& folder);
 

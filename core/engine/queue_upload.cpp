@@ -283,6 +283,7 @@ Result<UploadLock> UploadLock::acquire(EngineContext const& context, std::string
 Result<std::optional<PushReport>> upload_oldest(EngineContext& context) {
   auto const began = context.clock->monotonic();
   auto const requests_before = context.store->counters().requests;
+  B2B_TRY(clear_removed_captures(context));
   B2B_ASSIGN(auto capture, oldest_for_this_store(context));
   if (!capture) return std::optional<PushReport>();
   if (!capture->checked) {
@@ -301,8 +302,7 @@ Result<std::optional<PushReport>> upload_oldest(EngineContext& context) {
   report.warnings = capture->warnings;
   report.complete = capture->skipped.empty();
   B2B_TRY(QueueUpload(context, *capture, report).run());
-  B2B_TRY(remove_tree(capture->folder));
-  B2B_TRY(fsync_directory(queue_folder(context)));
+  B2B_TRY(remove_capture(context, *capture));
   report.requests = context.store->counters().requests - requests_before;
   report.seconds = std::chrono::duration<double>(context.clock->monotonic() - began).count();
   return std::optional<PushReport>(std::move(report));

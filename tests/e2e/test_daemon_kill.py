@@ -1,8 +1,10 @@
 """kill -9 of the daemon at random moments of push, prune and restore: the next one finishes or undoes what was under way, and every
 snapshot that exists restores byte for byte.
 
-10 moments, 200 with B2B_LONG=1. The seed is printed.
+10 moments for each test; 100 with B2B_LONG=1, or as many as B2B_MOMENTS says. The seed is printed.
 """
+import collections
+import os
 import shutil
 import time
 import unittest
@@ -10,7 +12,7 @@ import unittest
 import harness
 from harness import Daemon, FakeS3, Machine
 
-MOMENTS = 200 if harness.LONG else 10
+MOMENTS = int(os.environ.get("B2B_MOMENTS", 100 if harness.LONG else 10))
 FILES = 300
 
 
@@ -28,6 +30,7 @@ class Killing(unittest.TestCase):
             self.machine.database(self.database)
         self.version = 0
         self.contents = {}  # snapshot id → the state it was taken from
+        self.compared = 0
         self.daemon = None
         self.start()
         self.daemon.until_backed_up()
@@ -37,12 +40,57 @@ class Killing(unittest.TestCase):
         self.daemon = Daemon(self.machine)
         self.addCleanup(self.daemon.kill)
 
-    def state(self):
-        return harness.without_databases(harness.tree(self.machine.state))
+    def state(self, path=None):
+        """Files as they are, the database as its rows."""
+        path = path or self.machine.state
+        entries = harness.without_databases(harness.tree(path))
+        if self.database:
+            entries[self.database] = harness.rows(path / self.database, "items")
+        return entries
+
+    def differences(self, left, right):
+        return sorted(name for name in left.keys() | right.keys() if left.get(name) != right.get(name))
 
     def remember(self, snapshot):
         if snapshot:
             self.contents[snapshot] = self.state()
+
+    def remember_new(self):
+        """Whatever came since the last change can only hold the state as it is now: nothing else was there to be captured."""
+        for snapshot in self.daemon.snapshots():
+            if snapshot["kind"] != "safety" and snapshot["id"] not in self.contents:
+                self.remember(snapshot["id"])
+
+    def check_nothing_is_left(self):
+        """Of what was interrupted: no half-made or half-removed capture, no spooled body, no swap under way."""
+
+        def left():
+            root = self.machine.home / ".local/state/b2backupd"
+            return [str(path.relative_to(root)) for pattern in ("queue/*", "spool/*", "restores/*") for path in root.glob("*/" + pattern)]
+
+        try:
+            harness.wait_for(lambda: not left(), "the end of tidying up", 5)
+        except AssertionError:
+            self.assertEqual(left(), [])
+
+    def differences(self, left, right):
+        return sorted(name for name in left.keys() | right.keys() if left.get(name) != right.get(name))
+
+    def remember(self, snapshot):
+        if snapshot:
+            self.contents[snapshot] = self.state()
+
+    def remember_new(self):
+        """Whatever came since the last change can only hold the state as it is now: nothing else was there to be captured."""
+        for snapshot in self.daemon.snapshots():
+            if snapshot["kind"] != "safety" and snapshot["id"] not in self.contents:
+                self.remember(snapshot["id"])
+
+    def check_nothing_is_left(self):
+        """Of what was interrupted: no half-made capture, no spooled body, no swap under way."""
+        for data in (self.machine.home / ".local/state/b2backupd").iterdir():
+            left = [str(path.relative_to(data)) for pattern in ("queue/*", "spool/*", "restores/*") for path in data.glob(pattern)]
+            self.assertEqual(left, [])
 
     def change(self):
         """A new version of the state: every third file tells which, so that a mixture is seen."""
@@ -70,22 +118,28 @@ class Killing(unittest.TestCase):
                 shutil.rmtree(target, ignore_errors=True)  # pruned in the meantime: pruning is no job that could be waited for
                 continue
             self.assertEqual(answer["failed"], [], snapshot)
-            if self.database:
-                harness.rows(target / self.database, "items")
-            restored = harness.without_databases(harness.tree(target))
-            if snapshot["id"] in self.contents:
-                self.assertEqual(restored, self.contents[snapshot["id"]])
-            versions = {content[2].split()[1] for name, content in restored.items()
-                        if name.startswith(b"workspace/files/") and content[2].startswith(b"version")}
-            self.assertLessEqual(len(versions), 1, "a snapshot mixes versions of the state")
+            restored = self.state(target)
+            self.assertTrue(snapshot["id"] in self.contents, f"{snapshot} came unseen")
+            self.assertEqual(self.differences(restored, self.contents[snapshot["id"]]), [], snapshot)
+            self.compared += 1
             shutil.rmtree(target)
 
-    def kill_at(self, seconds):
-        """While the daemon works on something that takes about so long."""
+    def kill_at(self, seconds, answer=None):
+        """While the daemon works on something that takes about so long. `answer`: the connection on which it is asked for.
+        Returns whether it was still at work."""
         try:
-            self.daemon.process.wait(self.random.uniform(0, seconds * 1.2))
+            self.daemon.process.wait(self.random.uniform(0, seconds * 1.1))
         except harness.subprocess.TimeoutExpired:
             pass
+        if answer:
+            self.daemon.kill()
+            # An answer that was sent is there to be read after the end of who sent it.
+            try:
+                return not answer.sock.recv(1)
+            except ConnectionResetError:
+                return True  # before it read the request
+            finally:
+                answer.close()
         busy = None
         try:
             busy = self.daemon.request("GET", "/v1/status", timeout=2)[1]
@@ -93,6 +147,15 @@ class Killing(unittest.TestCase):
             pass
         self.daemon.kill()
         return busy is None or b'"jobs":[]' not in busy
+
+    def begin(self, path, **body):
+        """Asks for a job and does not wait for its answer."""
+        connection = harness.Connection(self.daemon.socket, 10)
+        connection.request("POST", path, harness.json.dumps(body))
+        return connection
+
+    def report(self, busy, more=""):
+        print(f"killed at work: {busy} of {MOMENTS}; {self.compared} restored snapshots compared{more}", file=harness.sys.stderr)
 
     def push_seconds(self):
         self.change()
@@ -121,6 +184,7 @@ class KilledDaemon(Killing):
             if answered:
                 harness.wait_for(lambda id=answered[0]: id in [s["id"] for s in self.daemon.snapshots()], "an answered capture", 60)
             self.until_quiet()
+            self.remember_new()
             if moment % 5 == 4:
                 self.check_all_snapshots()
             self.remember(self.daemon.push()["snapshot"])
@@ -130,32 +194,42 @@ class KilledDaemon(Killing):
         everything = lambda: self.machine.ok("snapshots", "--all")["snapshots"]
         harness.wait_for(lambda: len(everything()) <= 5, "the end of pruning")
         self.assertEqual([s["id"] for s in everything() if s.get("unfinished")], [])
+        self.check_nothing_is_left()
+        self.report(busy)
+
+    def keep(self, count):
+        seen = self.daemon.log.count("keepSnapshots")
+        self.machine.configure(keepSnapshots=count)
+        self.daemon.send(1)
+        harness.wait_for(lambda: self.daemon.log.count("keepSnapshots") > seen, "the new configuration")
 
     def test_prune(self):
-        self.machine.configure(keepSnapshots=1000)
-        self.daemon.send(1)
-        for _ in range(MOMENTS):
+        self.keep(1000)
+        busy, each = 0, None
+        for _ in range(1 + MOMENTS):
             for _ in range(3):
                 self.change()
                 self.remember(self.daemon.push()["snapshot"])
             self.until_quiet()
-            self.machine.configure(keepSnapshots=2)
-            self.daemon.send(1)
-            harness.wait_for(lambda: "keepSnapshots" in self.daemon.log.splitlines()[-1], "the new configuration")
-            connection = harness.Connection(self.daemon.socket, 10)
-            connection.request("POST", "/v1/prune", "{}")
-            self.kill_at(0.15)
-            connection.close()
+            self.keep(2)
+            surplus = len(self.daemon.snapshots()) - 2
+            if not each:
+                began = time.monotonic()
+                self.daemon.post("/v1/prune")
+                each = (time.monotonic() - began) / surplus
+                self.keep(1000)
+                continue
+            busy += self.kill_at(each * surplus, self.begin("/v1/prune"))
             self.machine.configure(keepSnapshots=1000)
             self.start()
             self.until_quiet()
             self.check_all_snapshots()
-        self.machine.configure(keepSnapshots=2)
-        self.daemon.send(1)
-        harness.wait_for(lambda: "keepSnapshots" in self.daemon.log.splitlines()[-1], "the new configuration")
+        self.keep(2)
         self.daemon.post("/v1/prune")
         self.check_all_snapshots()
         self.assertEqual(len(self.machine.ok("snapshots", "--all")["snapshots"]), 2)
+        self.check_nothing_is_left()
+        self.report(busy)
 
 
 class KilledRestore(Killing):
@@ -171,26 +245,26 @@ class KilledRestore(Killing):
         began = time.monotonic()
         self.daemon.post("/v1/restore", {"snapshot": first, "yes": True})
         typical = time.monotonic() - began
-        self.assertEqual(self.state(), self.contents[first])
-        current, busy, outcomes = first, 0, set()
+        self.assertEqual(self.differences(self.state(), self.contents[first]), [])
+        current, busy, outcomes = first, 0, collections.Counter()
         for _ in range(MOMENTS):
             wanted = second if current == first else first
-            connection = harness.Connection(self.daemon.socket, 10)
-            connection.request("POST", "/v1/restore", harness.json.dumps({"snapshot": wanted, "yes": True}))
-            busy += self.kill_at(typical)
-            connection.close()
+            busy += self.kill_at(typical, self.begin("/v1/restore", snapshot=wanted, yes=True))
             self.start()
             self.until_quiet()  # the swap is finished or undone before anything else is done
-            self.daemon.push()
+            self.remember(self.daemon.push()["snapshot"])
             now = self.state()
-            self.assertIn(now, (self.contents[current], self.contents[wanted]), "the state is neither the old nor the new one")
-            outcomes.add(now == self.contents[wanted])
+            old, new = (self.differences(now, self.contents[id]) for id in (current, wanted))
+            self.assertFalse(old and new, f"the state is neither the old nor the new one: {old[:5]}, {new[:5]}")
+            outcomes["undone" if new else "finished"] += 1
             self.daemon.post("/v1/restore", {"snapshot": wanted, "yes": True})
-            self.assertEqual(self.state(), self.contents[wanted])
+            self.assertEqual(self.differences(self.state(), self.contents[wanted]), [])
             current = wanted
         self.assertGreater(busy, MOMENTS // 4, "too few were killed at work")
         self.check_all_snapshots()
-        print(f"killed at work: {busy} of {MOMENTS}; outcomes: {sorted(outcomes)}", file=harness.sys.stderr)
+        self.until_quiet()
+        self.check_nothing_is_left()
+        self.report(busy, f"; {dict(outcomes)}")
 
 
 if __name__ == "__main__":

@@ -335,6 +335,21 @@ TEST_CASE("queue: what a crash left half-made goes with the next capture") {
   CHECK_FALSE(path_exists(half));
 }
 
+TEST_CASE("queue: what a crash left of an uploaded capture goes with the next upload") {
+  Prepared machine;
+  machine.write("workspace/MEMORY.md", "captured\n");
+  machine.capture_ok();
+  std::string const folder = machine.queue().front().folder;
+  machine.upload_ok();
+  CHECK_FALSE(path_exists(folder));
+  // Stopped when it had a new name, and part of it was gone.
+  REQUIRE(make_directories(folder + ".uploaded/bodies"));
+  REQUIRE(atomic_write_file(folder + ".uploaded/bodies/pack", "captured\n"));
+  CHECK(machine.queue().empty());
+  CHECK_FALSE(*machine.upload());
+  CHECK_FALSE(path_exists(folder + ".uploaded"));
+}
+
 TEST_CASE("queue: captures for another store wait and do not stand in the way") {
   Prepared machine;
   machine.write("workspace/MEMORY.md", "for the first prefix\n");
