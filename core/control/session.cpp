@@ -107,14 +107,16 @@ void Session::close() {
   core_->closed(shared_from_this());
 }
 
-// Idle ones first, then the others by age.
+// Those that got their last answer first, then idle ones, then the others by age.
 std::uint64_t Session::quiet_rank() const {
+  if (state_ == State::lingering) return rank_;
   bool const between_requests = !fresh_ && reader_.state() == RequestReader::State::idle;
-  return between_requests ? rank_ : rank_ + (std::uint64_t{1} << 63);
+  return rank_ + (std::uint64_t{between_requests ? 1U : 2U} << 62);
 }
 
 void Session::give_way() {
-  if (!fresh_ && reader_.state() == RequestReader::State::partial) say(encode(too_slow(), false, true));
+  if (state_ == State::reading && !fresh_ && reader_.state() == RequestReader::State::partial)
+    say(encode(too_slow(), false, true));
   close();
 }
 

@@ -29,7 +29,8 @@ class Session : public std::enable_shared_from_this<Session> {
   void close();                           // at once; may be called again
 
   bool is_stream() const { return state_ == State::streaming; }
-  bool gives_way() const { return state_ == State::reading; }
+  // Nobody waits for anything but the client: for its next request, or for it to go after its last answer.
+  bool gives_way() const { return state_ == State::reading || state_ == State::lingering; }
   std::uint64_t quiet_rank() const;  // the lower, the longer without a sign of life
   void give_way();
 

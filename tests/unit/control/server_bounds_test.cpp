@@ -246,6 +246,31 @@ TEST_CASE("an idle connection gives way before one that is sending", "[server_bo
   CHECK(status_of(sending.answer()) == 200);
 }
 
+TEST_CASE("those that got their last answer give way first", "[server_bounds]") {
+  auto limits = patient();
+  limits.connections_max = 3;
+  TestServer server(limits);
+  add_routes(server);
+  server.start();
+  Wire idle(server.path());
+  REQUIRE(idle.send(get("/x")));
+  CHECK(status_of(idle.answer()) == 200);
+  // They could be closed, but for their clients, who may not have read that answer yet.
+  Wire one(server.path());
+  REQUIRE(one.send("rubbish\r\n\r\n"));
+  CHECK(status_of(one.answer()) == 400);
+  Wire other(server.path());
+  REQUIRE(other.send("rubbish\r\n\r\n"));
+  CHECK(status_of(other.answer()) == 400);
+  for (int i = 0; i < 2; ++i) {
+    Wire further(server.path());
+    REQUIRE(further.send(get("/x")));
+    CHECK(status_of(further.answer()) == 200);
+  }
+  REQUIRE(idle.send(get("/x")));
+  CHECK(status_of(idle.answer()) == 200);
+}
+
 TEST_CASE("a thousand slow clients do not keep a fast one waiting", "[server_bounds]") {
   std::size_t slow = 1000;
   rlimit files{};
