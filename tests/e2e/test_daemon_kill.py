@@ -30,7 +30,7 @@ class Killing(unittest.TestCase):
             self.machine.database(self.database)
         self.version = 0
         self.contents = {}  # snapshot id → the state it was taken from
-        self.compared = 0
+        self.compared = self.kills = 0
         self.daemon = None
         self.start()
         self.daemon.until_backed_up()
@@ -131,6 +131,7 @@ class Killing(unittest.TestCase):
             self.daemon.process.wait(self.random.uniform(0, seconds * 1.1))
         except harness.subprocess.TimeoutExpired:
             pass
+        self.kills += 1
         if answer:
             self.daemon.kill()
             # An answer that was sent is there to be read after the end of who sent it.
@@ -155,7 +156,7 @@ class Killing(unittest.TestCase):
         return connection
 
     def report(self, busy, more=""):
-        print(f"killed at work: {busy} of {MOMENTS}; {self.compared} restored snapshots compared{more}", file=harness.sys.stderr)
+        print(f"killed at work: {busy} of {self.kills}; {self.compared} restored snapshots compared{more}", file=harness.sys.stderr)
 
     def push_seconds(self):
         self.change()
@@ -230,6 +231,37 @@ class KilledDaemon(Killing):
         self.assertEqual(len(self.machine.ok("snapshots", "--all")["snapshots"]), 2)
         self.check_nothing_is_left()
         self.report(busy)
+
+
+class KilledFirstPush(Killing):
+    """The first push captures and uploads at once; nothing waits on this machine for the next one to find."""
+
+    def test_first_push(self):
+        began = time.monotonic()
+        self.again()
+        self.daemon.until_backed_up()
+        typical, busy = time.monotonic() - began, 0
+        for moment in range(MOMENTS):
+            self.again()
+            for _ in range(1 + moment % 3):  # killed again while it goes on
+                busy += self.kill_at(typical)
+                self.start()
+            self.daemon.until_backed_up()
+            self.remember_new()
+            self.check_all_snapshots()
+            self.assertEqual(len(self.machine.ok("snapshots", "--all")["snapshots"]), 1)
+        self.assertGreater(busy, MOMENTS // 4, "too few were killed at work")
+        self.check_nothing_is_left()
+        self.report(busy)
+
+    def again(self):
+        """The same state on a machine and in a bucket that know nothing yet."""
+        self.daemon.kill()
+        shutil.rmtree(self.machine.home / ".local")
+        self.version += 1
+        self.machine.configure(prefix=f"number-{self.version}", autoRestore=False)
+        self.contents = {}
+        self.start()
 
 
 class KilledRestore(Killing):
