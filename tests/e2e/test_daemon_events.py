@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import pathlib
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -25,8 +26,8 @@ class Writer:
     """Changes things in a folder of its own, and counts the changes and the events that inotify makes of them, at least: two of a new
     file (made, written), one of a write, two of a rename, one of a removal."""
 
-    def __init__(self, folder, seed):
-        self.folder, self.random = folder, random.Random(seed)
+    def __init__(self, folder, seed, folders):
+        self.folder, self.random, self.folders_at_most = folder, random.Random(seed), folders
         self.files, self.folders, self.number = [], [folder], 0
         self.changes = self.events = 0
 
@@ -75,7 +76,9 @@ class Writer:
 
     def folder_comes_or_moves(self):
         """A new one, or one with all that is in it gets another name."""
-        if len(self.folders) < 12:
+        if self.folders_at_most == 1:
+            return
+        if len(self.folders) < self.folders_at_most:
             path = self.name()
             os.mkdir(path)
             self.folders.append(path)
@@ -107,8 +110,8 @@ class Writer:
         return self.changes, self.events, time.monotonic() - began
 
 
-def run_writer(folder, seed, seconds, rate, result):
-    result.send(Writer(folder, seed).run(seconds, rate))
+def run_writer(folder, seed, folders, seconds, rate, result):
+    result.send(Writer(folder, seed, folders).run(seconds, rate))
     result.close()
 
 
@@ -125,15 +128,20 @@ class ManyEvents(unittest.TestCase):
         self.addCleanup(self.daemon.kill)
         self.daemon.until_backed_up()
 
-    def write(self):
+    def folders(self):
+        """A new one for each writer."""
+        new = [self.machine.state / f"workspace/writer{number}" / str(self.random.random()) for number in range(WRITERS)]
+        for folder in new:
+            folder.mkdir(parents=True)
+        return new
+
+    def write(self, places, folders, seconds):
         """All writers at once: changes, events, and events a second."""
         fork = multiprocessing.get_context("fork")
         running = []
-        for number in range(WRITERS):
-            folder = self.machine.state / f"workspace/writer{number}"
-            folder.mkdir()
+        for folder in places:
             near, far = fork.Pipe()
-            process = fork.Process(target=run_writer, args=(str(folder), self.random.random(), SECONDS, RATE * 1.05 / WRITERS, far))
+            process = fork.Process(target=run_writer, args=(str(folder), self.random.random(), folders, seconds, RATE * 1.05 / WRITERS, far))
             process.start()
             far.close()
             running.append((process, near))
@@ -150,11 +158,10 @@ class ManyEvents(unittest.TestCase):
                     total += int(line.split()[1])
         return total
 
-    def test_nothing_is_missed(self):
-        changes, events, rate = self.write()
-        ended = time.time()
+    def check_push_that_follows(self, ended):
         # Nobody asks for a push: the watcher must know that there is something to do.
         status = self.daemon.until(lambda s: harness.captured(s) > ended and not s["queue"] and not s["jobs"], "the push that follows", 120)
+        self.assertEqual(status["watch"]["state"], "healthy")
         expected = harness.without_databases(harness.tree(self.machine.state))
         target = self.machine.root / "restored"
         self.daemon.post("/v1/restore", {"snapshot": status["lastGood"]["snapshot"], "target": str(target), "yes": True})
@@ -162,13 +169,35 @@ class ManyEvents(unittest.TestCase):
         different = sorted(name for name in expected.keys() | restored.keys() if expected.get(name) != restored.get(name))
         self.assertEqual(different, [])
         self.assertGreater(len(expected), WRITERS * 100)
+        return len(expected)
+
+    def test_nothing_is_missed(self):
+        changes, events, rate = self.write(self.folders(), 12, SECONDS)
+        entries = self.check_push_that_follows(time.time())
         peak = self.daemon.memory("VmHWM")
         pushes = len(self.daemon.snapshots()) - 1
-        print(f"{changes:,} changes, {events:,} events, {rate:,.0f} a second; {len(expected):,} entries at the end, none missed; "
-              f"{pushes} pushes by the watcher; peak {peak / MEGABYTE:.1f} MB, "
-              f"now {self.daemon.memory() / MEGABYTE:.1f} MB", file=sys.stderr)
+        print(f"{changes:,} changes, {events:,} events, {rate:,.0f} a second; {entries:,} entries at the end, none missed; "
+              f"{pushes} pushes by the watcher; peak {peak / MEGABYTE:.1f} MB, now {self.daemon.memory() / MEGABYTE:.1f} MB", file=sys.stderr)
         self.assertLessEqual(peak, 64 * MEGABYTE)
         self.assertEqual(self.daemon.post("/v1/verify", {"readData": True})["problems"], [])
+        self.check_rest()
+
+    def test_more_than_the_system_keeps(self):
+        """The daemon does not come to read the events, and most of them are dropped."""
+        kept = int(pathlib.Path("/proc/sys/fs/inotify/max_queued_events").read_text())
+        rounds = [self.folders() for _ in range(10)]
+        made = time.time()  # a push after that: they are watched
+        self.daemon.until(lambda s: harness.captured(s) > made and not s["jobs"] and not s["changes"]["count"], "rest")
+        self.daemon.send(signal.SIGSTOP)
+        events = 0
+        for places in rounds:  # all in folders that are watched
+            events += self.write(places, 1, 2)[1]
+            if events > 2 * kept:
+                break
+        self.daemon.send(signal.SIGCONT)
+        self.assertGreater(events, 2 * kept, "too few for this system")
+        entries = self.check_push_that_follows(time.time())
+        print(f"{events:,} events while {kept:,} are kept; {entries:,} entries at the end, none missed", file=sys.stderr)
         self.check_rest()
 
     def check_rest(self):
