@@ -2,6 +2,8 @@
 
 #include "core/engine/durable_capture.h"
 #include "core/engine/lock.h"
+#include "core/engine/queue.h"
+#include "core/engine/queue_upload.h"
 #include "core/engine/restore.h"
 #include "core/util/file.h"
 #include "core/util/log.h"
@@ -29,6 +31,8 @@ void Coordinator::Impl::recover() {
       B2B_TRY(clear_unfinished_captures(context));
       B2B_TRY(finish_captures(context));
     }
+    // Should another process hold the lock, it or our next upload does this.
+    if (auto const lock = UploadLock::acquire(context, "recovery")) B2B_TRY(clear_removed_captures(context));
     read_last_good(context);
     look_at_records(context);
     auto waiting = look_at_queue(context);

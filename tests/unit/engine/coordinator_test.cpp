@@ -4,6 +4,7 @@
 #include <future>
 
 #include "core/engine/lock.h"
+#include "core/engine/queue.h"
 #include "tests/unit/engine/push_fixture.h"
 
 using namespace b2b;
@@ -333,6 +334,20 @@ TEST_CASE("coordinator: a store that does not answer is told after 20 s, with th
   service.coordinator->wait_idle();
   CHECK(service.coordinator->status().store_reachable);
   CHECK_FALSE(service.coordinator->status().not_answering_since);
+}
+
+TEST_CASE("coordinator: what a crash left of an uploaded capture goes at the start") {
+  Service service;
+  service.coordinator.reset();
+  std::string const left = queue_folder(service.machine.open()) + "/2026-01-01T00-00-00-000Z-00000000.uploaded";
+  REQUIRE(make_directories(left + "/bodies"));
+  REQUIRE(atomic_write_file(left + "/bodies/pack", "captured\n"));
+  service.start();
+  auto const answers = service.ask(Trigger::manual);
+  auto const finished = answers->finished.get_future().get();
+  REQUIRE(finished);
+  CHECK(finished->unchanged);  // so nothing was uploaded
+  CHECK_FALSE(path_exists(left));
 }
 
 TEST_CASE("coordinator: another process at work is waited for") {
