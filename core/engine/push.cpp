@@ -6,23 +6,51 @@
 #include "core/engine/bucket.h"
 #include "core/engine/durable_capture.h"
 #include "core/engine/lock.h"
+#include "core/engine/objects.h"
 #include "core/engine/prune.h"
 #include "core/engine/push_run.h"
 #include "core/engine/queue_upload.h"
 #include "core/engine/restore.h"
+#include "core/snapshot/layout.h"
 #include "core/util/file.h"
 
 namespace b2b {
 namespace {
 
-// The plan's catalog becomes the record of the last snapshot, in one rename.
+std::string scan_path(EngineContext const& context) { return join_path(context.instance.data_dir, "scan.sqlite"); }
+
+// The catalog becomes the record of the last snapshot, in one rename.
+Result<void> rename_to_base(EngineContext& context, std::string const& path) {
+  std::string const base = context.index->base_catalog_path();
+  if (std::rename(path.c_str(), base.c_str()) != 0) return errno_error(errno, "keep the record of the snapshot as", base);
+  return fsync_directory(context.instance.data_dir);
+}
+
 Result<void> keep_as_base(EngineContext& context, PushPlan& plan, SnapshotInfo const& info) {
   B2B_TRY(label_record(context, *plan.catalog, info.id, info.complete));
   B2B_TRY(plan.catalog->seal());
   plan.catalog.reset();
-  std::string const base = context.index->base_catalog_path();
-  if (std::rename(plan.path.c_str(), base.c_str()) != 0) return errno_error(errno, "keep the record of the snapshot as", base);
-  return fsync_directory(context.instance.data_dir);
+  return rename_to_base(context, plan.path);
+}
+
+Result<void> pushed(EngineContext& context) {
+  B2B_TRY(context.index->set_value(last_body_check, std::to_string(context.clock->now().time_since_epoch().count())));
+  return context.index->end_push();
+}
+
+// A crash came between the manifest and our own records: the snapshot is there, and its record lies where it was made.
+Result<void> adopt_committed(EngineContext& context) {
+  B2B_ASSIGN(auto const pending, context.index->pending_push());
+  if (!pending) return {};
+  std::vector<std::string> ignored;
+  {
+    B2B_ASSIGN(auto const record, open_record(context, scan_path(context), ignored));
+    if (!record || record->id.text != pending->id) return {};
+    B2B_ASSIGN(auto const committed, find_object(context, layout::manifest_key(context.config.prefix, record->id)));
+    if (!committed) return {};
+  }
+  B2B_TRY(rename_to_base(context, scan_path(context)));
+  return pushed(context);
 }
 
 // Pruning is housekeeping: what goes wrong there is said, and the snapshot stands.
@@ -56,7 +84,10 @@ Result<void> prepare(EngineContext& context, PushReport& report) {
 }
 
 Result<void> push_locked(EngineContext& context, PushOptions const& options, PushReport& report) {
-  if (!options.dry_run) B2B_TRY(prepare(context, report));
+  if (!options.dry_run) {
+    B2B_TRY(prepare(context, report));
+    B2B_TRY(adopt_committed(context));
+  }
   context.progress->phase = "scanning";
   B2B_ASSIGN(auto base, open_base(context, report.warnings));
   bool base_complete = true;
@@ -64,7 +95,8 @@ Result<void> push_locked(EngineContext& context, PushOptions const& options, Pus
     B2B_ASSIGN(auto const complete, base->catalog.meta("complete"));
     base_complete = complete.value_or("") == "1";
   }
-  std::string const catalog_path = join_path(context.instance.data_dir, options.dry_run ? "dry-run.sqlite" : "scan.sqlite");
+  std::string const catalog_path =
+      options.dry_run ? join_path(context.instance.data_dir, "dry-run.sqlite") : scan_path(context);
   B2B_ASSIGN(PushPlan plan, make_push_plan(context, base ? &*base : nullptr, catalog_path));
   struct RemoveCatalog {
     PushPlan& plan;
@@ -117,13 +149,13 @@ Result<void> push_locked(EngineContext& context, PushOptions const& options, Pus
   report.files = info.files;
   report.complete = info.complete;
   base.reset();
-  B2B_TRY(keep_as_base(context, plan, info));
+  plan.catalog.reset();
+  B2B_TRY(rename_to_base(context, plan.path));
   if (alarm) {
     report.vanished_alarm = true;
     report.warnings.push_back(vanished_warning(plan));
   }
-  B2B_TRY(context.index->set_value(last_body_check, std::to_string(context.clock->now().time_since_epoch().count())));
-  B2B_TRY(context.index->end_push());
+  B2B_TRY(pushed(context));
   if (options.prune) return prune_after(context, report);
   return {};
 }

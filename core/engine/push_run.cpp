@@ -214,6 +214,10 @@ Result<SnapshotInfo> PushRun::commit(Trigger trigger) {
   if (failure_) return *failure_;
   B2B_TRY(drop_unused_bodies(context_, ticket_->id));
   B2B_ASSIGN(SnapshotInfo info, describe_snapshot(context_, trigger, plan_.started_ns, report_.skipped));
+  // Our own record first: should a crash come after the manifest, it is found (adopt_committed).
+  B2B_TRY(label_record(context_, *plan_.catalog, ticket_->id, info.complete));
+  B2B_TRY(plan_.catalog->seal());
+  B2B_ASSIGN(plan_.catalog, Catalog::open(plan_.path));
   B2B_ASSIGN(info, writer_->commit(info, *plan_.catalog, plan_.path + ".manifest"));
   report_.bytes_uploaded = writer_->bytes_uploaded();
   B2B_TRY(context_.index->remember_snapshot(target_name(context_), info,

@@ -249,7 +249,8 @@ class KilledFirstPush(Killing):
             self.daemon.until_backed_up()
             self.remember_new()
             self.check_all_snapshots()
-            self.assertEqual(len(self.machine.ok("snapshots", "--all")["snapshots"]), 1)
+            everything = self.machine.ok("snapshots", "--all")["snapshots"]
+            self.assertEqual(len(everything), 1, everything)
         self.assertGreater(busy, MOMENTS // 4, "too few were killed at work")
         self.check_nothing_is_left()
         self.report(busy)

@@ -204,6 +204,36 @@ TEST_CASE("push: a crash after the manifest leaves a snapshot and no doubt") {
   CHECK(machine.contents(*report.snapshot).size() == 3);
 }
 
+TEST_CASE("push: killed right after the manifest, the snapshot is adopted and nothing is sent twice") {
+  Machine machine;
+  use_present_time(machine);
+  auto const first = machine.push_ok();
+  REQUIRE(first.snapshot);
+  std::string data;
+  {
+    // As it lies there then: the record under the name it was made with, and the push still under way.
+    auto context = machine.open();
+    data = context.instance.data_dir;
+    REQUIRE(std::rename((data + "/base.sqlite").c_str(), (data + "/scan.sqlite").c_str()) == 0);
+    PendingPush pending;
+    pending.id = first.snapshot->text;
+    pending.target = target_name(context);
+    pending.started_ns = context.clock->now().time_since_epoch().count();
+    pending.salt_hex = std::string(32, '0');
+    REQUIRE(context.index->begin_push(pending));
+  }
+  std::size_t const objects = machine.keys().size();
+  auto const again = machine.push_ok();
+  CHECK(again.unchanged);
+  CHECK(machine.keys().size() == objects);
+  CHECK_FALSE(path_exists(data + "/scan.sqlite"));
+  CHECK_FALSE(*machine.open().index->pending_push());
+  machine.write("workspace/MEMORY.md", "changed\n");
+  auto const next = machine.push_ok();
+  REQUIRE(next.snapshot);
+  CHECK(next.changed == 1);
+}
+
 TEST_CASE("push: more than half of the files gone pauses pruning until a person says so") {
   Machine machine;
   machine.config.keep_snapshots = 1;
