@@ -44,6 +44,24 @@ Error no_such_path(SnapshotId const& id, std::string_view path) {
                     "See what it holds with: daemonctl ls " + id.text, std::string(path));
 }
 
+// The file of this name; or, where there is none, the one that is shown as it (printable() makes control characters and broken
+// UTF-8 visible, and nobody can type those).
+Result<std::optional<CatalogEntry>> find_as_shown(Catalog& catalog, std::string const& path) {
+  B2B_ASSIGN(auto found, catalog.find(path));
+  if (found || path.find('\\') == std::string::npos) return found;
+  bool several = false;
+  B2B_TRY(catalog.for_each([&](CatalogEntry&& entry) -> Result<void> {
+    if (printable(entry.entry.path) != path) return {};
+    several = found.has_value();
+    found = std::move(entry);
+    return {};
+  }));
+  if (several)
+    return make_error(Condition::usage, "several files of the snapshot are shown as " + path,
+                      "Restore them with --path and a pattern, to a directory of their own (--target DIR)", path);
+  return found;
+}
+
 // Is there anything below this path, whether or not the snapshot knows the directory itself?
 Result<bool> is_directory(Catalog& catalog, std::string const& path) {
   B2B_ASSIGN(auto const below, catalog.batch_after(path + "/", 1, false));
@@ -100,7 +118,7 @@ Result<void> cat_file(EngineContext& context, std::string_view snapshot, std::st
   B2B_ASSIGN(Opened opened, open_named(context, snapshot, notes));
   SnapshotInfo const& info = opened.snapshot.manifest.info;
   std::string const wanted = cleaned(path);
-  B2B_ASSIGN(auto const entry, opened.snapshot.catalog.find(wanted));
+  B2B_ASSIGN(auto const entry, find_as_shown(opened.snapshot.catalog, wanted));
   if (!entry || entry->entry.type != EntryType::file) {
     B2B_ASSIGN(bool const directory, is_directory(opened.snapshot.catalog, wanted));
     if (directory || (entry && entry->entry.type == EntryType::directory))

@@ -215,6 +215,22 @@ Result<void> label_record(EngineContext& context, Catalog& catalog, SnapshotId c
   return catalog.set_meta("complete", complete ? "1" : "0");
 }
 
+namespace {
+
+// The passphrase or the encryption is another since the last snapshot. Where what is stored can no longer be read with what is
+// configured, the person should hear it now and not at a restore.
+Result<void> warn_of_lost_passphrase(EngineContext& context, SnapshotId const& id, std::vector<std::string>& warnings) {
+  B2B_ASSIGN(TemporaryDirectory const scratch, make_scratch(context));
+  auto const loaded = load_snapshot(context, id, scratch.path());
+  if (loaded || loaded.error().condition != Condition::wrong_key) return {};
+  warnings.push_back("the passphrase was changed since the last snapshot " + id.text +
+                     ": everything is uploaded again, and the snapshots up to that one cannot be read until the former passphrase is "
+                     "in decryptionKeys (it was encryptionKey, or applicationKey where that was not set)");
+  return {};
+}
+
+}  // namespace
+
 Result<std::optional<Base>> open_base(EngineContext& context, std::vector<std::string>& warnings) {
   B2B_ASSIGN(auto base, open_record(context, context.index->base_catalog_path(), warnings));
   if (!base) return base;
@@ -224,6 +240,7 @@ Result<std::optional<Base>> open_base(EngineContext& context, std::vector<std::s
                        ": somebody deleted it, or the bucket was emptied. Everything is uploaded again");
     return std::optional<Base>();
   }
+  if (!base->same_key) B2B_TRY(warn_of_lost_passphrase(context, base->id, warnings));
 
   B2B_ASSIGN(auto const last_check, context.index->value(last_body_check));
   std::int64_t const now = to_ns(context.clock->now());

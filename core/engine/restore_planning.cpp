@@ -91,9 +91,10 @@ class Planning {
         site_.tree && site_.kind != RestoreSite::Kind::fresh ? &*site_.tree : nullptr;
     LiveTarget live(context_, tree, scratch_, name_max, in_place());
     PlannedTarget target(live, before_);
-    std::uint64_t items = 0;
+    std::vector<bool> matched(rules.paths.size(), false);
     auto const take = [&](PlanItem&& item) -> Result<void> {
-      ++items;
+      for (std::size_t i = 0; i < matched.size(); ++i)
+        matched[i] = matched[i] || rules.paths[i].covers(item.path, item.action == PlanAction::make_directory);
       count_item(plan_.totals, item);
       if (item.action == PlanAction::refused)
         plan_.refused.push_back({item.path, "refused: " + item.problem});
@@ -104,10 +105,7 @@ class Planning {
       return plan_.store.put(item);
     };
     B2B_TRY(plan_restore(snapshot_.catalog, target, rules, take, context_.stop));
-    if (items == 0 && !rules.paths.empty())
-      return make_error(Condition::not_found,
-                        "snapshot " + id() + " holds nothing that --path " + paths_.front() + " matches",
-                        "daemonctl ls " + id() + " shows what it holds", paths_.front());
+    B2B_TRY(name_what_is_not_there(matched));
     if (in_place()) B2B_TRY(plan_in_place(target, take));
     return {};
   }
@@ -117,6 +115,18 @@ class Planning {
     SnapshotInfo const& info = snapshot_.manifest.info;
     if (!info.ours) return Scope::seed();
     return Scope::parse(info.scope);
+  }
+
+  // All of what was asked for is missing: nothing is restored. Some of it: the rest is, and the report says so.
+  Result<void> name_what_is_not_there(std::vector<bool> const& matched) {
+    bool const any = std::find(matched.begin(), matched.end(), true) != matched.end();
+    for (std::size_t i = 0; i < matched.size(); ++i) {
+      if (matched[i]) continue;
+      std::string const what = "snapshot " + id() + " holds nothing that --path " + printable(paths_[i]) + " matches";
+      if (!any) return make_error(Condition::not_found, what, "daemonctl ls " + id() + " shows what it holds", paths_[i]);
+      plan_.refused.push_back({paths_[i], what});
+    }
+    return {};
   }
 
   // What an in-place restore has on top: is it a state directory at all, and what should not be there?

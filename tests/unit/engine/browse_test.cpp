@@ -81,6 +81,16 @@ TEST_CASE("cat writes a verified file, and nothing of one that does not verify")
   CHECK(sink.text().empty());
 }
 
+TEST_CASE("cat finds a file by the name that ls shows, unless two are shown alike") {
+  Bucket bucket;
+  bucket.add_snapshot(older, {{"a\nb", "new line"}, {"c\\nd", "backslash"}, {"c\nd", "new line too"}, {"e\x01\nf", "1"}, {"e\\x01\nf", "2"}});
+  CHECK(cat(bucket, older, "a\\nb").value() == "new line");
+  CHECK(cat(bucket, older, "c\\nd").value() == "backslash");  // its very name
+  CHECK(cat(bucket, older, "c\nd").value() == "new line too");
+  CHECK(cat(bucket, older, "e\\x01\\nf").error().condition == Condition::usage);
+  CHECK(cat(bucket, older, "a\\nc").error().condition == Condition::not_found);
+}
+
 TEST_CASE("no scratch files stay behind") {
   Bucket bucket;
   bucket.add_snapshot(older, files);

@@ -132,6 +132,21 @@ TEST_CASE("push: with another key everything is written anew") {
   REQUIRE(second.snapshot);
   CHECK(second.bytes_uploaded > 300'000);
   CHECK(machine.contents(*second.snapshot).size() == 4);
+  REQUIRE(second.warnings.size() == 1);
+  CHECK(second.warnings.front().find("decryptionKeys") != std::string::npos);
+  machine.write("workspace/new.md", "new");
+  CHECK(machine.push_ok().warnings.empty());
+}
+
+TEST_CASE("push: a changed passphrase whose former one is kept is nothing to warn of") {
+  Machine machine;
+  use_present_time(machine);
+  REQUIRE(machine.push_ok().snapshot);
+  machine.config.decryption_keys.push_back(machine.config.encryption_key);
+  machine.config.encryption_key = Secret("another key");
+  auto const second = machine.push_ok();
+  REQUIRE(second.snapshot);
+  CHECK(second.warnings.empty());
 }
 
 TEST_CASE("push: an interrupted push goes on under its id, without sending bodies again") {

@@ -164,6 +164,22 @@ TEST_CASE("what a restore was not confirmed for it does not overwrite") {
   CHECK(scene.content("workspace/MEMORY.md") == "written meanwhile");
 }
 
+TEST_CASE("of two paths that are asked for the one that is not there is named, and the other restored") {
+  Scene scene;
+  scene.machine.write("workspace/MEMORY.md", "changed");
+  auto context = scene.machine.open();
+  auto options = scene.options();
+  options.paths = {"workspace/MEMORY.md", "workspce/*"};
+  auto const report = need(restore(context, options));
+  CHECK(scene.content("workspace/MEMORY.md") == "# memory\n");
+  REQUIRE(report.failed.size() == 1);
+  CHECK(report.failed.front().path == "workspce/*");
+  options.paths = {"nothing", "workspce/*"};
+  auto const none = restore(context, options);
+  REQUIRE_FALSE(none);
+  CHECK(none.error().condition == Condition::not_found);
+}
+
 TEST_CASE("of two restores in place the second ends with busy") {
   Scene scene;
   std::optional<Condition> second;
