@@ -19,13 +19,7 @@ Result<void> PushRun::begin() {
   if (writer_) return {};
   B2B_ASSIGN(std::string const check, key_check(context_));
   B2B_ASSIGN(ticket_, begin_or_resume_push(context_, check));
-  SnapshotWriterOptions options;
-  options.store = context_.store.get();
-  options.prefix = context_.config.prefix;
-  options.id = ticket_->id;
-  options.journal = context_.index.get();
-  options.progress = context_.progress.get();
-  B2B_ASSIGN(options.key, derive_writer_key(context_, ticket_->salt));
+  B2B_ASSIGN(SnapshotWriterOptions options, resumable_writer(context_, *ticket_));
   writer_ = std::make_unique<SnapshotWriter>(
       std::move(options), [this](StoredBody&& body) { stored(std::move(body)); }, context_.stop);
   return {};

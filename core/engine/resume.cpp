@@ -123,6 +123,17 @@ Result<PushTicket> begin_or_resume_push(EngineContext& context, std::string_view
   return ticket;
 }
 
+Result<SnapshotWriterOptions> resumable_writer(EngineContext& context, PushTicket const& ticket) {
+  SnapshotWriterOptions options;
+  options.store = context.store.get();
+  options.prefix = context.config.prefix;
+  options.id = ticket.id;
+  options.journal = context.index.get();
+  options.progress = context.progress.get();
+  B2B_ASSIGN(options.key, derive_writer_key(context, ticket.salt));
+  return options;
+}
+
 Result<void> drop_unused_bodies(EngineContext& context, SnapshotId const& id) {
   std::string const folder = layout::snapshot_prefix(context.config.prefix, id);
   B2B_ASSIGN(auto const names, context.index->unused_bodies());
