@@ -28,6 +28,7 @@ namespace {
 struct OpenRoot {
   std::string label;
   std::string path;  // without a '/' at its end
+  std::vector<std::string> leave_out;
   UniqueFd fd;
 };
 
@@ -165,6 +166,8 @@ class Scanner {
       cover = scope_.cover(parent->cover, item.entry.path, S_ISDIR(status.st_mode));
     if (S_ISDIR(status.st_mode)) {
       if (!scope_.may_take_below(cover, item.entry.path)) return;
+      auto const& leave_out = parent->root->leave_out;
+      if (std::find(leave_out.begin(), leave_out.end(), item.absolute) != leave_out.end()) return;
       item.entry.type = EntryType::directory;
       take_xattrs(item, xattrs(directory_fd, found.d_name));
       auto node = std::make_shared<Node>();
@@ -248,7 +251,7 @@ class Scanner {
 };
 
 Result<OpenRoot> open_root(Root const& root) {
-  OpenRoot out{root.label, root.path, {}};
+  OpenRoot out{root.label, root.path, root.leave_out, {}};
   while (out.path.size() > 1 && out.path.back() == '/') out.path.pop_back();
   B2B_ASSIGN(out.fd, open_file(out.path, O_RDONLY | O_DIRECTORY, "list"));
   struct stat marker {};
@@ -267,8 +270,15 @@ Result<void> scan(std::vector<Root> const& roots, Scope const& scope, std::size_
   std::vector<OpenRoot> opened;
   opened.reserve(roots.size());
   for (auto const& root : roots) {
-    B2B_ASSIGN(OpenRoot next, open_root(root));
-    opened.push_back(std::move(next));
+    auto next = open_root(root);
+    if (next) {
+      opened.push_back(std::move(*next));
+    } else if (root.label.empty()) {
+      return next.error();
+    } else {
+      callbacks.skip({root.label, next.error().condition == Condition::not_found ? SkipReason::vanished : SkipReason::unreadable,
+                      next.error().message});
+    }
   }
   Scanner scanner(scope, callbacks, stop);
   for (auto const& root : opened) {

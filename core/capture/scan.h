@@ -16,6 +16,7 @@ namespace b2b {
 struct Root {
   std::string label;       // prefix of its entries' paths; empty for the state directory
   std::string path;        // absolute
+  std::vector<std::string> leave_out = {};   // directories below it that are not part of it, absolute, without symbolic links
 };
 
 enum class SkipReason {
@@ -55,8 +56,8 @@ struct ScanCallbacks {     // called from several threads, one at a time (the sc
 // leaves out are not reported at all, nor a directory that holds private_capture_marker, nor our own folder "b2backupd/"
 // in the state directory. File systems mounted below a root are part of it. An entry without some of its extended
 // attributes is reported, and after it a skip (SkipReason::attributes).
-// Fails only when a root itself cannot be listed (not_found, permission: names it; refused: it holds the marker) or on
-// stop (cancelled).
+// A labelled root that cannot be listed is a skip under its label. Fails only when the unlabelled one cannot (not_found,
+// permission: names it; refused: it holds the marker) or on stop (cancelled).
 Result<void> scan(std::vector<Root> const& roots, Scope const& scope, std::size_t threads, ScanCallbacks const& callbacks,
                   std::stop_token const& stop);
 

@@ -1,8 +1,9 @@
-// Workspaces and directories of agents that openclaw.json puts outside of the state directory. Only the state
-// directory is backed up, so each of them has to be named, or it would be missed on the day it is needed.
+// Workspaces and directories of agents as openclaw.json places them. Those outside of the state directory are backed up
+// as roots of their own; those inside it are taken whole, wherever they are.
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/config/config.h"
@@ -10,11 +11,24 @@
 
 namespace b2b {
 
-// A warning for each directory in agents.defaults.workspace, agents.entries.*.workspace and
-// agents.entries.*.agentDir that lies outside of the state directory, symbolic links followed, or of which
-// that cannot be known; bounded. A part of the file that cannot be read is a warning, too. Values of
-// variables are not shown: agents write the file, and a variable may hold a secret.
-std::vector<std::string> warn_of_outside_directories(ConfigSources const& sources,
-                                                     std::string const& state_dir, OpenClawConfig& config);
+struct AgentDirectories {
+  std::vector<AgentRoot> roots;       // outside; in the order of their labels, none inside another
+  std::vector<std::string> inside;    // in the state directory, relative to it
+  std::vector<std::string> warnings;  // those that cannot be known; bounded
+};
+
+// From OPENCLAW_WORKSPACE_DIR, agents.defaults.workspace, and `workspace` and `agentDir` of agents.entries.* and
+// agents.list[], symbolic links followed. A directory of several agents is one, and one that lies inside another is part of that.
+// A part of the file that cannot be read is a warning. Values of variables are not shown: agents write the
+// file, and a variable may hold a secret.
+AgentDirectories find_agent_directories(ConfigSources const& sources, std::string const& state_dir,
+                                        OpenClawConfig& config);
+
+// "@workspace-" and the agent's name, in which everything but letters, digits, '.', '_' and '-' is written as %XX. Pure.
+std::string root_label(std::string_view kind, std::string_view agent);
+
+// Where a root of a snapshot belongs on this machine, when openclaw.json does not say (any more): `written` with "~" and
+// ${NAME} read here; nullopt when that gives no absolute path.
+std::optional<std::string> place_of_root(std::string_view written, ConfigSources const& sources);
 
 }  // namespace b2b

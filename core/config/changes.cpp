@@ -37,6 +37,8 @@ std::vector<ConfigChange> describe_changes(Config const& before, Config const& a
   compare("layout", [](Config const& c) -> auto const& { return c.layout; });
   compare("include", [](Config const& c) -> auto const& { return c.include; });
   compare("exclude", [](Config const& c) -> auto const& { return c.exclude; });
+  compare("agents", [](Config const& c) -> auto const& { return c.roots; });
+  compare("agents", [](Config const& c) -> auto const& { return c.agents_here; });
   compare("secrets", [](Config const& c) -> auto const& { return c.secrets; });
   compare("watch.push", [](Config const& c) -> auto const& { return c.service.watch.push; });
   compare("watch.quiet", [](Config const& c) -> auto const& { return c.service.watch.quiet; });

@@ -30,6 +30,16 @@ struct Limits {
   std::uint64_t retry_seconds = 300;  // limits.retrySeconds: a store that is away is given up after that
 };
 
+// A directory of agents that openclaw.json puts outside of the state directory: backed up as well, under a label of its own.
+struct AgentRoot {
+  std::string label;    // "@workspace", "@workspace-work", "@agent-work": what the paths of its entries begin with
+  std::string path;     // absolute, symbolic links resolved
+  std::string setting;  // "agents.defaults.workspace"
+  std::string written;  // its value there, "~" and ${NAME} as they stand
+
+  friend bool operator==(AgentRoot const&, AgentRoot const&) = default;
+};
+
 struct Config {
   std::string state_dir;      // absolute
   std::string openclaw_json;  // OpenClaw's own configuration, there or not; empty: openclaw.json in state_dir
@@ -51,6 +61,8 @@ struct Config {
   LayoutChoice layout = LayoutChoice::plugin;
   std::vector<std::string> include;
   std::vector<std::string> exclude;
+  std::vector<AgentRoot> roots;          // from openclaw.json; none lies in another, or in the state directory
+  std::vector<std::string> agents_here;  // those inside the state directory, relative to it; taken whole, too
   SecretRows secrets = SecretRows::exclude;
   Limits limits;
   ServiceConfig service;  // what only b2backupd acts on

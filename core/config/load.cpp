@@ -125,6 +125,8 @@ Result<LoadedConfig> load_config(ConfigSources const& sources) {
   LoadedConfig loaded = merge_layers(all);
   loaded.openclaw_json = plugin.path;
   loaded.config.openclaw_json = plugin.path;
+  loaded.config.roots = plugin.agents.roots;
+  loaded.config.agents_here = plugin.agents.inside;
   loaded.warnings = own.warnings;
   loaded.warnings.insert(loaded.warnings.end(), plugin.warnings.begin(), plugin.warnings.end());
   if (!own.path.empty()) loaded.files.push_back(own.path);

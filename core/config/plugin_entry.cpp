@@ -185,8 +185,8 @@ PluginEntry read_plugin_entry(ConfigSources const& sources, std::string const& s
     }
     wipe_json(**settings);
   }
-  auto const outside = warn_of_outside_directories(sources, state_dir, *config);
-  entry.warnings.insert(entry.warnings.end(), outside.begin(), outside.end());
+  entry.agents = find_agent_directories(sources, state_dir, *config);
+  entry.warnings.insert(entry.warnings.end(), entry.agents.warnings.begin(), entry.agents.warnings.end());
   for (OpenClawConfigFile const& file : config->files())
     entry.files.push_back(file.path);
   return entry;

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "core/config/agent_directories.h"
 #include "core/config/config.h"
 #include "core/config/layer.h"
 
@@ -24,6 +25,7 @@ struct PluginEntry {
   bool from_last_good = false;  // openclaw.json is malformed; values are from openclaw.json.last-good
   std::vector<std::string> warnings;
   std::vector<std::string> files;  // files that were read
+  AgentDirectories agents;         // their warnings are among those above
 };
 
 PluginEntry read_plugin_entry(ConfigSources const& sources, std::string const& state_dir);

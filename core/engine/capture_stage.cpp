@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "core/engine/push_plan.h"
+#include "core/engine/roots.h"
 #include "core/util/file.h"
 
 namespace b2b {
@@ -32,6 +33,7 @@ CaptureStage::CaptureStage(EngineContext& context, std::shared_ptr<Spool> spool,
     : context_(context),
       spool_(std::move(spool)),
       captured_(std::move(captured)),
+      roots_(roots_of(context.config)),
       options_(options),
       pool_(capture_threads(), capture_threads() * 2) {}
 
@@ -41,8 +43,7 @@ void CaptureStage::add(Entry entry) {
     if (failed()) return;
     ScanItem item;
     item.entry = *shared;
-    item.absolute = absolute_path(roots_of(context_.config), shared->path);
-    item.root_bytes = item.absolute.size() - shared->path.size() - 1;  // no symlink below the root is followed
+    item.absolute = absolute_path(roots_, shared->path, &item.root_bytes);  // no symlink below the root is followed
     auto result = capture_file(item, spool_, options_, *context_.clock, context_.stop);
     if (!result) {
       fail(result.error());

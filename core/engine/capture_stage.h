@@ -31,6 +31,7 @@ class CaptureStage {
   EngineContext& context_;
   std::shared_ptr<Spool> spool_;
   Captured captured_;
+  std::vector<Root> roots_;
   CaptureOptions options_;
   mutable std::mutex mutex_;
   std::optional<Error> failure_;

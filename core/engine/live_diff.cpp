@@ -7,6 +7,7 @@
 #include "core/engine/capture_stage.h"
 #include "core/engine/objects.h"
 #include "core/engine/push_plan.h"
+#include "core/engine/roots.h"
 #include "core/util/worker_pool.h"
 
 namespace b2b {
@@ -126,7 +127,7 @@ class LiveState {
   Result<Hashed> hash_one(CatalogEntry const& row) {
     ScanItem item;
     item.entry = row.entry;
-    item.absolute = absolute_path(roots_, row.entry.path);
+    item.absolute = absolute_path(roots_, row.entry.path, &item.root_bytes);
     B2B_ASSIGN(CaptureResult result,
                capture_file(item, spool_, capture_options(context_.config), *context_.clock, context_.stop));
     Hashed hashed;

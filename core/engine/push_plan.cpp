@@ -9,6 +9,7 @@
 #include "core/engine/bucket.h"
 #include "core/engine/objects.h"
 #include "core/engine/push.h"
+#include "core/engine/roots.h"
 #include "core/engine/writer_key.h"
 #include "core/snapshot/layout.h"
 #include "core/util/file.h"
@@ -176,17 +177,6 @@ std::string vanished_warning(PushPlan const& plan) {
          "daemonctl prune --yes; if not, restore an earlier snapshot";
 }
 
-std::vector<Root> roots_of(Config const& config) { return {Root{"", config.state_dir}}; }
-
-std::string absolute_path(std::vector<Root> const& roots, std::string_view path) {
-  for (Root const& root : roots) {
-    if (root.label.empty()) continue;
-    if (path.size() > root.label.size() && path.starts_with(root.label) && path[root.label.size()] == '/')
-      return join_path(root.path, path.substr(root.label.size() + 1));
-  }
-  return join_path(roots.front().path, path);
-}
-
 Result<std::optional<Base>> open_record(EngineContext& context, std::string const& path, std::vector<std::string>& warnings) {
   if (!path_exists(path)) return std::optional<Base>();
   auto opened = Catalog::open(path);
@@ -323,11 +313,26 @@ Result<std::vector<CapturedFile>> take_captured(Entry const& scanned, CaptureRes
   return to_store;
 }
 
+namespace {
+
+// A workspace that was backed up and is not there now: its disk may not be mounted. One that was never there is made by
+// OpenClaw when its agent is first used.
+Result<void> name_roots_that_went(Config const& config, Base& base, PushPlan& plan) {
+  for (AgentRoot const& root : config.roots) {
+    if (path_exists(root.path)) continue;
+    B2B_ASSIGN(auto const had, base.catalog.find(root.label));
+    if (had) plan.skipped.push_back({root.label, SkipReason::vanished, root.path + ", which " + root.setting + " names, is not there any more"});
+  }
+  return {};
+}
+
+}  // namespace
+
 Result<PushPlan> make_push_plan(EngineContext& context, Base* base, std::string const& catalog_path) {
   PushPlan plan;
   plan.path = catalog_path;
   plan.started_ns = to_ns(context.clock->now());
-  B2B_ASSIGN(Scope const scope, Scope::build(context.config.include, context.config.exclude));
+  B2B_ASSIGN(Scope const scope, scope_of(context.config));
   B2B_ASSIGN(Catalog catalog, Catalog::create(catalog_path));
 
   std::optional<Error> failure;
@@ -348,6 +353,7 @@ Result<PushPlan> make_push_plan(EngineContext& context, Base* base, std::string 
   B2B_TRY(hard_links.resolve(catalog));
   plan.catalog = std::move(catalog);
   B2B_TRY(compare_all(plan, base));
+  if (base != nullptr) B2B_TRY(name_roots_that_went(context.config, *base, plan));
   return plan;
 }
 

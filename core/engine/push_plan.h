@@ -81,8 +81,4 @@ Result<void> count_gone_sidecars(PushPlan& plan);
 bool vanished_alarm(PushPlan const& plan);
 std::string vanished_warning(PushPlan const& plan);
 
-std::vector<Root> roots_of(Config const& config);
-// Where an entry's live file is.
-std::string absolute_path(std::vector<Root> const& roots, std::string_view path);
-
 }  // namespace b2b

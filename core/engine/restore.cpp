@@ -26,7 +26,7 @@
 #include "core/engine/restore_site.h"
 #include "core/engine/restore_space.h"
 #include "core/engine/restore_stage.h"
-#include "core/engine/snapshot_use.h"
+#include "core/engine/roots.h"
 #include "core/util/file.h"
 
 namespace b2b {
@@ -312,24 +312,16 @@ class RestoreJob {
     report_.safety = taken->id;
     for (std::string& warning : taken->warnings)
       report_.notes.push_back(std::move(warning));
-    B2B_ASSIGN(rules.may_be_dropped, held_by_safety(context_, *taken));
-    return {};
-  }
-
-  Result<void> keep_this_machines() {
-    if (!in_place()) return {};
-    phase("keeping this machine's credentials");
-    MachineRules rules;
-    rules.config_path = config_in_tree(context_, site_);
-    rules.scratch = scratch_;
-    rules.as_root = as_root();
-    rules.prefer_snapshot = options_.with_secrets;
-    if (fence_) {
-      B2B_ASSIGN(auto const used, sign_of_use(site_.target, context_.stop));
-      rules.fresh = !used;
-    }
-    B2B_ASSIGN(auto const notes, keep_what_is_this_machines(context_, site_, plan_->store, snapshot_->catalog, rules));
-    report_.notes.insert(report_.notes.end(), notes.begin(), notes.end());
+    std::set<std::string, std::less<>> skipped;
+    for (Skip const& skip : taken->skipped)
+      skipped.insert(skip.path);
+    B2B_ASSIGN(Scope scope, scope_of(context_.config));
+    rules.may_be_dropped = [scope = std::move(scope), skipped = std::move(skipped)](std::string_view path) {
+      if (!scope.takes(path, false)) return false;
+      for (std::string above(path); !above.empty(); above = parent_path(above))
+        if (skipped.contains(above)) return false;
+      return !skipped.contains(".");
+    };
     return {};
   }
 

@@ -11,14 +11,17 @@ namespace {
 
 constexpr std::size_t batch_size = 256;
 
+bool is_at_or_below(std::string_view path, std::string_view top) {
+  return path.starts_with(top) && (path.size() == top.size() || path[top.size()] == '/');
+}
+
 bool selected(PlanRules const& rules, std::string_view path, bool is_directory) {
+  if (std::any_of(rules.elsewhere.begin(), rules.elsewhere.end(),
+                  [&](std::string const& label) { return is_at_or_below(path, label); }))
+    return false;
   if (rules.paths.empty()) return true;
   return std::any_of(rules.paths.begin(), rules.paths.end(),
                      [&](Glob const& glob) { return glob.covers(path, is_directory); });
-}
-
-bool is_at_or_below(std::string_view path, std::string_view top) {
-  return path.starts_with(top) && (path.size() == top.size() || path[top.size()] == '/');
 }
 
 bool named_like_a_database(std::string_view path) {
@@ -304,7 +307,7 @@ Result<void> plan_restore(Catalog& snapshot, TargetView& target, PlanRules const
 
 Result<void> plan_removals(Catalog& present, Catalog& snapshot, TargetView& target, RemovalRules const& rules,
                            PlanVisit const& visit, std::stop_token const& stop) {
-  PlanRules const everything{{}, true, false};
+  PlanRules const everything{{}, {}, true, false};
   Ancestors ancestors(snapshot, target, everything);
   B2B_TRY(ancestors.begin());
   auto const stays = [&](std::string_view path) {

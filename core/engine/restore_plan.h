@@ -63,6 +63,7 @@ class TargetView {
 
 struct PlanRules {
   std::vector<Glob> paths;  // empty: everything
+  std::vector<std::string> elsewhere;  // labels of roots: their entries do not belong into this target
   bool in_place = false;    // our own folder in the state directory is out of bounds
   bool as_root = false;     // owners count, and set-id bits
 };

@@ -78,6 +78,8 @@ class Planning {
     PlanRules rules;
     rules.in_place = in_place();
     rules.as_root = ::geteuid() == 0;
+    if (in_place())
+      for (SnapshotRoot const& root : snapshot_.manifest.info.roots) rules.elsewhere.push_back(root.label);
     for (std::string const& text : paths_) {
       B2B_ASSIGN(Glob glob, Glob::parse(text));
       rules.paths.push_back(std::move(glob));

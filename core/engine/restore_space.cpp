@@ -4,6 +4,7 @@
 
 #include "core/capture/scan.h"
 #include "core/engine/push_plan.h"
+#include "core/engine/roots.h"
 #include "core/util/file.h"
 
 namespace b2b {
@@ -23,7 +24,7 @@ std::string megabytes(std::uint64_t bytes) {
 }
 
 Result<std::uint64_t> bytes_in_scope(EngineContext& context) {
-  B2B_ASSIGN(Scope const scope, Scope::build(context.config.include, context.config.exclude));
+  B2B_ASSIGN(Scope const scope, scope_of(context.config));
   std::atomic<std::uint64_t> bytes{0};
   ScanCallbacks callbacks;
   callbacks.entry = [&](ScanItem&& item) {

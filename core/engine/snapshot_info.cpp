@@ -1,10 +1,13 @@
 #include "core/engine/snapshot_info.h"
 
+#include <algorithm>
 #include <array>
 
 #include "core/engine/bucket.h"
 #include "core/engine/openclaw_version.h"
 #include "core/engine/queue.h"
+#include "core/engine/roots.h"
+#include "core/util/file.h"
 
 namespace b2b {
 namespace {
@@ -27,7 +30,12 @@ Result<SnapshotInfo> describe_snapshot(EngineContext const& context, Trigger tri
   info.state_dir = context.config.state_dir;
   info.program = "b2backupd " B2B_VERSION;
   info.openclaw = openclaw_version(context.config.state_dir);
-  B2B_ASSIGN(Scope const scope, Scope::build(context.config.include, context.config.exclude));
+  for (Root const& root : roots_of(context.config)) {
+    auto const configured = std::find_if(context.config.roots.begin(), context.config.roots.end(),
+                                         [&](AgentRoot const& known) { return known.label == root.label; });
+    if (configured != context.config.roots.end()) info.roots.push_back({root.label, root.path, configured->written});
+  }
+  B2B_ASSIGN(Scope const scope, scope_of(context.config));
   info.scope = scope.record();
   info.skipped_total = skipped.size();
   for (Skip const& skip : skipped) {

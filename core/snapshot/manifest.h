@@ -34,6 +34,13 @@ enum class Trigger { schedule, change, compaction, gateway_stop, manual };
 std::string_view trigger_name(Trigger trigger);                       // "gateway-stop"
 std::optional<Trigger> parse_trigger(std::string_view name);
 
+// A directory outside of the state directory whose entries are in the snapshot under `label`.
+struct SnapshotRoot {
+  std::string label;
+  std::string path;      // where it was
+  std::string written;   // how OpenClaw's configuration named it
+};
+
 struct SnapshotInfo {
   SnapshotId id;
   std::string timestamp;          // ISO, when the capture began
@@ -44,6 +51,7 @@ struct SnapshotInfo {
   std::string host;
   std::string instance;           // instance id; "" for the plugin's
   std::string state_dir;          // where it was taken
+  std::vector<SnapshotRoot> roots;  // not remembered by the index
   std::string program;            // "b2backupd 0.1.0"
   std::string openclaw;           // OpenClaw's version, "" when unknown
   boost::json::value scope;       // recorded scope rules; null for the plugin's

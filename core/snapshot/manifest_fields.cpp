@@ -225,6 +225,7 @@ void read_metadata(ObjectFields& fields, Entry& out) {
   read_xattrs(fields, "xattrs64", true, out);
 }
 
+constexpr std::size_t roots_max = 64;
 constexpr std::uint64_t max_count = std::numeric_limits<std::int64_t>::max();
 
 // An escaped name is made from the path, and nothing else may be stored under another name than its own.
@@ -266,6 +267,47 @@ void append_string(std::string& out, std::string_view utf8) {
   out += '"';
 }
 
+namespace {
+
+std::string roots_json(std::vector<SnapshotRoot> const& roots) {
+  std::string out = "[";
+  for (SnapshotRoot const& root : roots) {
+    if (out.size() > 1) out += ',';
+    ObjectText object(out);
+    object.text("label", root.label);
+    object.text("path", root.path);
+    object.text_unless_empty("written", root.written);
+    object.close();
+  }
+  return out + "]";
+}
+
+// A label that could lead a restore astray is refused with the whole manifest: it is ours, or nobody's.
+bool read_roots(json::object const& header, std::vector<SnapshotRoot>& roots, std::string& problem) {
+  auto const* const list = header.if_contains("roots");
+  if (list == nullptr) return true;
+  if (!list->is_array() || list->get_array().size() > roots_max) {
+    problem = "its \"roots\" are no list of at most " + std::to_string(roots_max);
+    return false;
+  }
+  for (json::value const& value : list->get_array()) {
+    if (!value.is_object()) {
+      problem = "one of its \"roots\" is no object";
+      return false;
+    }
+    ObjectFields fields(value.get_object(), problem);
+    SnapshotRoot root{fields.text("label", true), fields.text("path", true), fields.text("written")};
+    if (!root.label.starts_with('@') || root.label.find('/') != std::string::npos || root.label.find('\0') != std::string::npos)
+      fields.fail("label", "is no label of a root");
+    if (!root.path.starts_with('/')) fields.fail("path", "is not absolute");
+    if (!fields.good()) return false;
+    roots.push_back(std::move(root));
+  }
+  return true;
+}
+
+}  // namespace
+
 std::string header_json(SnapshotInfo const& info, Key const* digest_key) {
   std::string out;
   ObjectText object(out);
@@ -281,6 +323,7 @@ std::string header_json(SnapshotInfo const& info, Key const* digest_key) {
   object.text_unless_empty("host", info.host);
   object.text_unless_empty("instance", info.instance);
   object.text_unless_empty("stateDir", info.state_dir);
+  if (!info.roots.empty()) object.raw("roots", roots_json(info.roots));
   object.text_unless_empty("program", info.program);
   object.text_unless_empty("openclaw", info.openclaw);
   if (!info.scope.is_null()) object.raw("scope", json::serialize(info.scope));
@@ -345,7 +388,7 @@ bool read_header(json::object const& object, Header& out, std::string& problem) 
   info.program = fields.text("program");
   info.openclaw = fields.text("openclaw");
   if (auto const* scope = object.if_contains("scope")) info.scope = *scope;
-  return fields.good();
+  return fields.good() && read_roots(object, info.roots, problem);
 }
 
 bool read_file(json::object const& object, std::string_view name, bool ours, ManifestEntry& out,

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/engine/lock.h"
+#include "core/engine/roots.h"
 #include "core/util/file.h"
 #include "core/util/log.h"
 #include "daemon/service/auto_restore.h"
@@ -90,7 +91,7 @@ Result<void> Service::open() {
   B2B_ASSIGN(auto const kept, index_->value("schedule-handled"));
   scheduled_text_ = kept.value_or("");
   clockwork_->restore(scheduled_text_);
-  B2B_ASSIGN(scope_, Scope::build(loaded_.config.include, loaded_.config.exclude));
+  B2B_ASSIGN(scope_, scope_of(loaded_.config));
   B2B_ASSIGN(wall_timer_, WallTimer::create(loop_.get_executor(), [this] { look(); }));
   follow_up_ = std::make_unique<FollowUp>(loaded_.config, index_, clock_);
   gateway_stop_ = std::make_unique<GatewayStop>(

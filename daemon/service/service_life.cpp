@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "core/config/changes.h"
+#include "core/engine/roots.h"
 #include "core/util/log.h"
 #include "daemon/jobs/check_service.h"
 #include "daemon/service/service.h"
@@ -36,7 +37,7 @@ void Service::reload() {
     B2B_TRY(jobs::check_service(loaded));
     B2B_TRY(require_store(loaded.config));
     B2B_ASSIGN(Clockwork clockwork, Clockwork::create(loaded.config.service, instance_.id));
-    B2B_ASSIGN(Scope scope, Scope::build(loaded.config.include, loaded.config.exclude));
+    B2B_ASSIGN(Scope scope, scope_of(loaded.config));
     std::string what, later;
     for (ConfigChange const& change : describe_changes(loaded_.config, loaded.config))
       (change.needs_restart ? later : what) += ((change.needs_restart ? later : what).empty() ? "" : ", ") + std::string(change.key);

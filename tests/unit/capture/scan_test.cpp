@@ -161,6 +161,27 @@ TEST_CASE("labelled roots carry their label") {
   CHECK(found.items.at("outside/sub/b").root_bytes == place.path().size() + 10);
 }
 
+TEST_CASE("a labelled root that contains another leaves it out") {
+  Place const place;
+  place.write("workspace/a", "1");
+  std::ofstream(place.path() + "/notes.md") << "beside the state directory";
+  std::vector<Root> const roots{{"", place.root()}, {"@workspace", place.path(), {place.root()}}};
+  auto const found = scan_all(roots, need(Scope::build({}, {}, {"@workspace"})));
+  CHECK(found.items.contains("workspace/a"));
+  CHECK(found.items.contains("@workspace/notes.md"));
+  for (auto const& [path, item] : found.items)
+    CHECK((!path.starts_with("@workspace/") || item.absolute.find(place.root()) == std::string::npos));
+}
+
+TEST_CASE("a labelled root that cannot be listed is named, and the rest is scanned") {
+  Place const place;
+  place.write("workspace/a", "1");
+  auto const found = scan_all({{"", place.root()}, {"@workspace", place.path() + "/missing"}}, need(Scope::build({}, {}, {"@workspace"})));
+  CHECK(found.items.contains("workspace/a"));
+  REQUIRE(found.skips.size() == 1);
+  CHECK(found.skips.at("@workspace").reason == SkipReason::vanished);
+}
+
 TEST_CASE("a root that cannot be listed fails the scan; a directory that cannot is named") {
   Place const place;
   place.write("workspace/locked/file", "x");

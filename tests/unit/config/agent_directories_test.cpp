@@ -1,5 +1,6 @@
 #include <unistd.h>
 
+#include "core/config/agent_directories.h"
 #include "tests/unit/config/config_fixture.h"
 
 using namespace b2b;
@@ -7,63 +8,100 @@ using test::any_contains;
 
 namespace {
 
-struct Home : test::ConfigHome {
-  // The warnings that openclaw.json with this text as its `agents` leads to.
-  std::vector<std::string> warnings(std::string_view agents) const {
-    write_openclaw("{agents: " + std::string(agents) + "}");
-    return load().warnings;
-  }
-  std::string outside(std::string_view setting, std::string const& directory) const {
-    return std::string(setting) + " in openclaw.json is " + directory +
-           ", which lies outside of the state directory " + path(".openclaw") +
-           " and is not backed up by this version; back it up in another way";
-  }
-};
-
 using Lines = std::vector<std::string>;
+
+struct Home : test::ConfigHome {
+  LoadedConfig with(std::string_view agents) const {
+    write_openclaw("{agents: " + std::string(agents) + "}");
+    return load();
+  }
+  // "label=path" of each root.
+  Lines roots(std::string_view agents) const {
+    LoadedConfig const loaded = with(agents);
+    CHECK(loaded.warnings == Lines{});
+    Lines out;
+    for (AgentRoot const& root : loaded.config.roots) out.push_back(root.label + "=" + root.path);
+    return out;
+  }
+  Lines warnings(std::string_view agents) const { return with(agents).warnings; }
+};
 
 }  // namespace
 
-TEST_CASE("agent directories: inside the state directory there is nothing to say") {
+TEST_CASE("agent directories: inside the state directory they are taken whole, and are no roots") {
   Home home;
   home.sources.environment["STATE"] = home.path(".openclaw");
-  for (char const* const directory : {"~/.openclaw/workspace", "~/.openclaw/workspace/", "~/.openclaw",
-                                      "${STATE}/a/../workspace-b", "", " "}) {
+  for (char const* const directory : {"~/.openclaw", "", " "})
+    CHECK(home.with("{defaults: {workspace: '" + std::string(directory) + "'}}").config.agents_here == Lines{});
+  for (char const* const directory : {"~/.openclaw/projects/w", "~/.openclaw/projects/w/", "${STATE}/a/../projects/w"}) {
     CAPTURE(directory);
     std::string const quoted = "'" + std::string(directory) + "'";
-    CHECK(home.warnings("{defaults: {workspace: " + quoted + "}, entries: {main: {workspace: " + quoted +
-                        ", agentDir: " + quoted + "}}}") == Lines{});
+    LoadedConfig const loaded =
+        home.with("{defaults: {workspace: " + quoted + "}, entries: {main: {workspace: " + quoted + ", agentDir: " + quoted + "}}}");
+    CHECK(loaded.warnings == Lines{});
+    CHECK(loaded.config.roots.empty());
+    CHECK(loaded.config.agents_here == Lines{"projects/w"});
   }
-  for (char const* const other :
-       {"{}", "5", "{defaults: 5, entries: 5}", "{entries: {a: 5, b: {workspace: 5}}}"}) {
+  for (char const* const other : {"{}", "5", "{defaults: 5, entries: 5, list: 5}", "{entries: {a: 5, b: {workspace: 5}}}",
+                                  "{list: [5, {id: 5}, {workspace: '/srv/w'}]}"}) {
     CAPTURE(other);
-    CHECK(home.warnings(other) == Lines{});
+    CHECK(home.roots(other) == Lines{});
   }
 }
 
-TEST_CASE("agent directories: each one outside is named") {
+TEST_CASE("agent directories: each one outside is a root with a label of its own") {
   Home home;
-  CHECK(home.warnings("{defaults: {workspace: '~/clawd'}}") ==
-        Lines{home.outside("agents.defaults.workspace", home.path("clawd"))});
-  CHECK(home.warnings("{defaults: {workspace: '~/.openclaw/../clawd/'}}") ==
-        Lines{home.outside("agents.defaults.workspace", home.path(".openclaw/../clawd"))});
-  CHECK(home.warnings("{entries: {work: {workspace: '/srv/work', agentDir: '/srv/agent'}, "
-                      "b: {workspace: '~/.openclaw-b'}}}") ==
-        Lines{home.outside("agents.entries.work.workspace", "/srv/work"),
-              home.outside("agents.entries.work.agentDir", "/srv/agent"),
-              home.outside("agents.entries.b.workspace", home.path(".openclaw-b"))});
-  // One directory of several agents is one directory.
-  CHECK(home.warnings("{defaults: {workspace: '/srv/w'}, entries: {a: {workspace: '/srv/w/'}}}") ==
-        Lines{home.outside("agents.defaults.workspace", "/srv/w")});
+  CHECK(home.roots("{defaults: {workspace: '~/clawd'}}") == Lines{"@workspace=" + home.path("clawd")});
+  CHECK(home.roots("{defaults: {workspace: '~/.openclaw/../clawd/'}}") == Lines{"@workspace=" + home.path("clawd")});
+  CHECK(home.roots("{entries: {work: {workspace: '/srv/work', agentDir: '/srv/agent'}, b: {workspace: '~/.openclaw-b'}}}") ==
+        Lines{"@agent-work=/srv/agent", "@workspace-b=" + home.path(".openclaw-b"), "@workspace-work=/srv/work"});
+  CHECK(home.roots("{list: [{id: 'work', workspace: '/srv/work'}]}") == Lines{"@workspace-work=/srv/work"});
+  LoadedConfig const loaded = home.with("{defaults: {workspace: '~/clawd'}}");
+  REQUIRE(loaded.config.roots.size() == 1);
+  CHECK(loaded.config.roots[0].setting == "agents.defaults.workspace in openclaw.json");
+  CHECK(loaded.config.roots[0].written == "~/clawd");
+}
+
+TEST_CASE("agent directories: one directory of several agents is one, and one inside another is part of it") {
+  Home home;
+  CHECK(home.roots("{defaults: {workspace: '/srv/w'}, entries: {a: {workspace: '/srv/w/'}}}") == Lines{"@workspace=/srv/w"});
+  CHECK(home.roots("{defaults: {workspace: '/srv/w'}, entries: {a: {workspace: '/srv/w/a'}, b: {workspace: '/srv/wide'}}}") ==
+        Lines{"@workspace=/srv/w", "@workspace-b=/srv/wide"});
+  CHECK(home.roots("{defaults: {workspace: '/srv/w/deep'}, entries: {a: {workspace: '/srv/w'}}}") == Lines{"@workspace-a=/srv/w"});
+  // A workspace may contain the state directory.
+  CHECK(home.roots("{defaults: {workspace: '~'}}") == Lines{"@workspace=" + home.path("")});
+}
+
+TEST_CASE("agent directories: the whole file system is none") {
+  Home home;
+  LoadedConfig const loaded = home.with("{defaults: {workspace: '/'}}");
+  CHECK(loaded.config.roots.empty());
+  CHECK(any_contains(loaded.warnings, "is the whole file system"));
+}
+
+TEST_CASE("agent directories: OpenClaw's variable for the default workspace counts") {
+  Home home;
+  home.sources.environment["OPENCLAW_WORKSPACE_DIR"] = "/srv/env";
+  CHECK(home.roots("{}") == Lines{"@workspace=/srv/env"});
+}
+
+TEST_CASE("agent directories: a label is made of plain characters") {
+  CHECK(root_label("@workspace-", "main") == "@workspace-main");
+  CHECK(root_label("@agent-", "a/b c") == "@agent-a%2Fb%20c");
+  CHECK(root_label("@agent-", "\xc3\xa4") == "@agent-%C3%A4");
 }
 
 TEST_CASE("agent directories: ~ is OpenClaw's home directory") {
   Home home;
   home.sources.environment["OPENCLAW_HOME"] = home.path("other");
   home.write("other/.openclaw/openclaw.json", "{agents: {defaults: {workspace: '~/.openclaw/workspace'}}}");
-  CHECK(home.load().warnings == Lines{});
+  CHECK(home.load().config.roots.empty());
   home.write("other/.openclaw/openclaw.json", "{agents: {defaults: {workspace: '~/clawd'}}}");
-  CHECK(any_contains(home.load().warnings, " is " + home.path("other/clawd") + ", which lies outside"));
+  REQUIRE(home.load().config.roots.size() == 1);
+  CHECK(home.load().config.roots[0].path == home.path("other/clawd"));
+  CHECK(place_of_root("~/clawd", home.sources) == home.path("other/clawd"));
+  CHECK(place_of_root("${NOWHERE}/clawd", home.sources) == std::nullopt);
+  CHECK(place_of_root("clawd", home.sources) == std::nullopt);
 }
 
 TEST_CASE("agent directories: a link out of the state directory leads outside, one into it does not") {
@@ -71,17 +109,16 @@ TEST_CASE("agent directories: a link out of the state directory leads outside, o
   REQUIRE(make_directories(home.path("real")).has_value());
   REQUIRE(make_directories(home.path(".openclaw/workspace")).has_value());
   REQUIRE(::symlink(home.path("real").c_str(), home.path(".openclaw/link").c_str()) == 0);
-  CHECK(home.warnings("{defaults: {workspace: '~/.openclaw/link'}}") ==
-        Lines{home.outside("agents.defaults.workspace", home.path(".openclaw/link"))});
+  CHECK(home.roots("{defaults: {workspace: '~/.openclaw/link'}}") == Lines{"@workspace=" + home.path("real")});
   REQUIRE(::symlink(home.path(".openclaw").c_str(), home.path("state").c_str()) == 0);
-  CHECK(home.warnings("{defaults: {workspace: '~/state/workspace'}}") == Lines{});
+  CHECK(home.roots("{defaults: {workspace: '~/state/workspace'}}") == Lines{});
 }
 
 TEST_CASE("agent directories: variables are followed, and their values not shown") {
   Home home;
   home.write(".openclaw/.env", "PLACE=/srv/hunter2\n");
-  CHECK(home.warnings("{defaults: {workspace: '${PLACE}/w'}}") ==
-        Lines{home.outside("agents.defaults.workspace", "${PLACE}/w")});
+  CHECK(home.roots("{defaults: {workspace: '${PLACE}/w'}}") == Lines{"@workspace=/srv/hunter2/w"});
+  CHECK(home.with("{defaults: {workspace: '${PLACE}/w'}}").config.roots[0].written == "${PLACE}/w");
   Lines const lines = home.warnings("{defaults: {workspace: '${NOWHERE}/w'}}");
   REQUIRE(lines.size() == 1);
   CHECK(lines[0].starts_with(
@@ -96,15 +133,14 @@ TEST_CASE("agent directories: a relative one is not known") {
   CHECK(lines[0].starts_with("agents.defaults.workspace in openclaw.json is the relative path clawd"));
 }
 
-TEST_CASE("agent directories: many are not all listed") {
+TEST_CASE("agent directories: many warnings are not all listed") {
   Home home;
   std::string entries;
   for (int i = 0; i < 50; ++i)
-    entries += "a" + std::to_string(i) + ": {workspace: '/srv/" + std::to_string(i) + "'}, ";
+    entries += "a" + std::to_string(i) + ": {workspace: 'w" + std::to_string(i) + "'}, ";
   Lines const lines = home.warnings("{entries: {" + entries + "}}");
   REQUIRE(lines.size() == 21);
-  CHECK(lines.back() ==
-        "30 more directories of agents are not backed up by this version, or not known to be");
+  CHECK(lines.back() == "30 more directories of agents are not backed up");
 }
 
 TEST_CASE("agent directories: what is broken in openclaw.json is no failure") {
@@ -116,8 +152,8 @@ TEST_CASE("agent directories: what is broken in openclaw.json is no failure") {
   CHECK(any_contains(lines, "missing.json5"));
 
   home.write_openclaw("{agents: {defaults: {workspace: '/srv/w'}");
-  CHECK_FALSE(any_contains(home.load().warnings, "/srv/w"));
+  CHECK(home.load().config.roots.empty());
   home.write(".openclaw/openclaw.json.last-good", "{agents: {defaults: {workspace: '/srv/w'}}}");
-  CHECK(any_contains(home.load().warnings,
-                     "agents.defaults.workspace in openclaw.json.last-good is /srv/w, which lies outside"));
+  REQUIRE(home.load().config.roots.size() == 1);
+  CHECK(home.load().config.roots[0].setting == "agents.defaults.workspace in openclaw.json.last-good");
 }

@@ -177,6 +177,22 @@ TEST_CASE("a header that does not fit") {
   problem_of(R"({"version":1,"digest":"sha256:00","files":{}})");
 }
 
+TEST_CASE("the label of a root is one name that begins with @, its place absolute") {
+  std::string const files = "{\"a\":" + good_file + "}";
+  auto const with = [&](std::string const& roots) { return ours(files, "[]", R"("files":1,"bytes":1,"roots":)" + roots); };
+  auto const good = read_text(with(R"([{"label":"@workspace","path":"/srv/w","written":"~/w"},{"label":"@agent-a","path":"/a"}])"));
+  REQUIRE(good.has_value());
+  REQUIRE(good->read.info.roots.size() == 2);
+  CHECK(good->read.info.roots[0].path == "/srv/w");
+  CHECK(good->read.info.roots[0].written == "~/w");
+  for (char const* const roots :
+       {"{}", "[1]", R"([{"label":"@w"}])", R"([{"path":"/w"}])", R"([{"label":"w","path":"/w"}])",
+        R"([{"label":"@w/..","path":"/w"}])", R"([{"label":"@w","path":"w"}])", R"([{"label":1,"path":"/w"}])"}) {
+    CAPTURE(roots);
+    problem_of(with(roots));
+  }
+}
+
 TEST_CASE("a keyed digest needs a salt in the header") {
   Scratch scratch;
   Keyring keyring = keyring_of({"pass"});

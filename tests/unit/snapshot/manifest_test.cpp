@@ -40,6 +40,7 @@ TestManifest full_manifest() {
   info.state_dir = "/home/caf\xE9/.openclaw";
   info.program = "b2backupd 0.1.0";
   info.openclaw = "2026.9.6";
+  out.info.roots = {{"@workspace", "/srv/w\xff", "~/w"}};
   info.scope = boost::json::parse(
       R"({"version":1,"include":["a/**","*.md"],"exclude":["\u00e9"],"nested":{"x":[1,-2,3.5,null,true]}})");
   info.encrypted = true;
@@ -104,6 +105,10 @@ TEST_CASE("every field comes back as it was written") {
   CHECK(info.state_dir == manifest.info.state_dir);
   CHECK(info.program == manifest.info.program);
   CHECK(info.openclaw == manifest.info.openclaw);
+  REQUIRE(info.roots.size() == 1);
+  CHECK(info.roots[0].label == manifest.info.roots[0].label);
+  CHECK(info.roots[0].path == manifest.info.roots[0].path);
+  CHECK(info.roots[0].written == manifest.info.roots[0].written);
   CHECK(info.scope == manifest.info.scope);
   CHECK(info.encrypted);
   CHECK(info.key_salt_hex == (with_key ? to_hex(test_salt()) : ""));

@@ -1,0 +1,27 @@
+// What a snapshot is taken of: the state directory and, under labels of their own, what agents have elsewhere.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/capture/scan.h"
+#include "core/capture/scope.h"
+#include "core/config/config.h"
+
+namespace b2b {
+
+// The state directory first, then the configured roots that are there. A root that contains the state directory or our own
+// data leaves those out.
+std::vector<Root> roots_of(Config const& config);
+
+// The configuration's rules, with the roots and the agents' directories inside the state directory taken whole.
+Result<Scope> scope_of(Config const& config);
+
+// Where an entry's live file is; `root_bytes`: how much of that names its root.
+std::string absolute_path(std::vector<Root> const& roots, std::string_view path, std::size_t* root_bytes = nullptr);
+
+// Is this the label, or below it?
+bool is_under_label(std::string_view path, std::string_view label);
+
+}  // namespace b2b

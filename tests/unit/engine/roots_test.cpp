@@ -1,0 +1,109 @@
+// Agents' directories outside of the state directory, from the capture to the restore.
+#include "core/engine/roots.h"
+
+#include "tests/unit/engine/push_fixture.h"
+
+using namespace b2b;
+using namespace b2b::test;
+
+namespace {
+
+// A machine whose default workspace lies beside its state directory.
+struct Outside : Machine {
+  Outside() {
+    std::filesystem::create_directories(place());
+    put("SOUL.md", "soul");
+    config.roots.push_back({"@workspace", place(), "agents.defaults.workspace in openclaw.json", "~/clawd"});
+  }
+  std::string place() const { return root() + "/clawd"; }
+  void put(std::string const& name, std::string const& content) const {
+    std::filesystem::create_directories(std::filesystem::path(place() + "/" + name).parent_path());
+    std::ofstream(place() + "/" + name, std::ios::binary) << content;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("roots: an entry's label says where its file is") {
+  std::vector<Root> const roots{{"", "/home/a/.openclaw"}, {"@workspace", "/home/a/clawd"}};
+  std::size_t bytes = 0;
+  CHECK(absolute_path(roots, "workspace/a", &bytes) == "/home/a/.openclaw/workspace/a");
+  CHECK(bytes == 17);
+  CHECK(absolute_path(roots, "@workspace/a/b", &bytes) == "/home/a/clawd/a/b");
+  CHECK(bytes == 13);
+  CHECK(absolute_path(roots, "@workspace-b/a") == "/home/a/.openclaw/@workspace-b/a");
+}
+
+TEST_CASE("roots: a workspace elsewhere is in the snapshot, with where it was") {
+  Outside machine;
+  auto const report = machine.push_ok();
+  REQUIRE(report.snapshot);
+  CHECK(report.complete);
+  auto const contents = machine.contents(*report.snapshot);
+  CHECK(contents.at("@workspace/SOUL.md") == "soul");
+  CHECK(contents.at("workspace/MEMORY.md") == "# memory\n");
+  auto context = machine.open();
+  auto scratch = TemporaryDirectory::create("/tmp", "b2b-roots-").value();
+  auto const loaded = load_snapshot(context, *report.snapshot, scratch.path());
+  REQUIRE(loaded);
+  REQUIRE(loaded->manifest.info.roots.size() == 1);
+  CHECK(loaded->manifest.info.roots[0].label == "@workspace");
+  CHECK(loaded->manifest.info.roots[0].path == machine.place());
+  CHECK(loaded->manifest.info.roots[0].written == "~/clawd");
+}
+
+TEST_CASE("roots: a change there makes a snapshot, and no change none") {
+  Outside machine;
+  machine.push_ok();
+  CHECK(machine.push_ok().unchanged);
+  machine.put("memory/today.md", "today");
+  auto const report = machine.push_ok();
+  REQUIRE(report.snapshot);
+  CHECK(report.added == 1);
+  CHECK(machine.contents(*report.snapshot).at("@workspace/memory/today.md") == "today");
+}
+
+TEST_CASE("roots: a workspace that contains the state directory is taken without it") {
+  Outside machine;
+  machine.config.roots.front().path = machine.root();
+  auto const contents = machine.contents(*machine.push_ok().snapshot);
+  CHECK(contents.contains("@workspace/clawd/SOUL.md"));
+  CHECK(contents.contains("openclaw.json"));
+  for (auto const& [path, content] : contents) {
+    CHECK_FALSE(path.starts_with("@workspace/state/"));
+    CHECK_FALSE(path.starts_with("@workspace/data/"));
+  }
+}
+
+TEST_CASE("roots: an agent's directory inside the state directory is taken wherever it is") {
+  Machine machine;
+  machine.write("projects/w/notes.md", "notes");
+  CHECK_FALSE(machine.contents(*machine.push_ok().snapshot).contains("projects/w/notes.md"));
+  machine.config.agents_here.push_back("projects/w");
+  CHECK(machine.contents(*machine.push_ok().snapshot).at("projects/w/notes.md") == "notes");
+}
+
+TEST_CASE("roots: one that was never there is nothing to say, one that went makes the snapshot incomplete") {
+  Outside machine;
+  std::filesystem::remove_all(machine.place());
+  CHECK(machine.push_ok().complete);
+  machine.put("SOUL.md", "soul");
+  CHECK(machine.push_ok().complete);
+  std::filesystem::remove_all(machine.place());
+  auto const report = machine.push_ok();
+  CHECK_FALSE(report.complete);
+  REQUIRE(report.skipped.size() == 1);
+  CHECK(report.skipped.front().path == "@workspace");
+}
+
+TEST_CASE("roots: restored to a directory they lie there under their labels") {
+  Outside machine;
+  machine.push_ok();
+  auto context = machine.open();
+  RestoreOptions options;
+  options.target = machine.root() + "/copy";
+  auto const report = restore(context, options);
+  REQUIRE(report);
+  CHECK(read_file(options.target + "/@workspace/SOUL.md", 100).value() == "soul");
+  CHECK(read_file(options.target + "/workspace/MEMORY.md", 100).value() == "# memory\n");
+}
