@@ -15,10 +15,16 @@ std::string real_place(std::string const& path) {
 
 }  // namespace
 
-std::vector<Root> roots_of(Config const& config) {
+std::vector<Root> configured_roots(Config const& config) {
   std::vector<Root> roots{Root{"", config.state_dir}};
   for (AgentRoot const& root : config.roots)
-    if (path_exists(root.path)) roots.push_back({root.label, root.path, {real_place(config.state_dir), real_place(config.data_dir)}});
+    roots.push_back({root.label, root.path, {real_place(config.state_dir), real_place(config.data_dir)}});
+  return roots;
+}
+
+std::vector<Root> roots_of(Config const& config) {
+  std::vector<Root> roots = configured_roots(config);
+  std::erase_if(roots, [](Root const& root) { return !root.label.empty() && !path_exists(root.path); });
   return roots;
 }
 

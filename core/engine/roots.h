@@ -11,8 +11,10 @@
 
 namespace b2b {
 
-// The state directory first, then the configured roots that are there. A root that contains the state directory or our own
-// data leaves those out.
+// The state directory first, then the roots that openclaw.json names, there or not. A root that contains the state directory or
+// our own data leaves those out.
+std::vector<Root> configured_roots(Config const& config);
+// Of those, the ones that are there (and the state directory in any case).
 std::vector<Root> roots_of(Config const& config);
 
 // The configuration's rules, with the roots and the agents' directories inside the state directory taken whole.

@@ -43,6 +43,7 @@ Service::Service(LoadedConfig loaded, ConfigSources sources, Clock& clock, Servi
       coordinator_timer_(loop_),
       watchdog_timer_(loop_),
       starting_timer_(loop_),
+      roots_timer_(loop_),
       events_(run_name(started_)),
       shared_config_(std::make_shared<Config>(loaded_.config)) {}
 
@@ -222,11 +223,9 @@ void Service::first_push() {
 }
 
 void Service::start_watcher() {
-  WatchOptions options;
-  options.root = loaded_.config.state_dir;
-  options.may_skip_directory = [this](std::string_view path) { return !scope_->may_take_below(path); };
   WatchCallbacks callbacks;
   callbacks.changed = [this](std::string const& path) {
+    if (path == base_name(loaded_.config.openclaw_json)) look_for_new_roots();
     bool const known = path.empty() || scope_->takes(path, false) || scope_->takes(path, true);
     bool const sidecar = path.ends_with("-wal") && scope_->takes(path.substr(0, path.size() - 4), false);
     if (!known && !sidecar) return;
@@ -239,8 +238,21 @@ void Service::start_watcher() {
     look();
   };
   callbacks.state = [this](WatchState const& state) { on_watch_state(state); };
-  watcher_ = make_watcher(loop_.get_executor(), std::move(options), std::move(callbacks));
-  watcher_->start();
+  watcher_ = std::make_unique<RootWatch>(loop_.get_executor(), std::move(callbacks),
+                                         [this](std::string_view path) { return !scope_->may_take_below(path); });
+  watcher_->watch(configured_roots(loaded_.config));
+}
+
+// A workspace that openclaw.json names now is backed up from now on. The file is often written several times in a row.
+void Service::look_for_new_roots() {
+  roots_timer_.expires_after(std::chrono::seconds(2));
+  roots_timer_.async_wait([this](boost::system::error_code code) {
+    if (code || stopping_) return;
+    auto const loaded = load_config(sources_);
+    if (!loaded) return;  // half written, or broken: what was known holds
+    bool const same = loaded->config.roots == loaded_.config.roots && loaded->config.agents_here == loaded_.config.agents_here;
+    if (!same) reload();
+  });
 }
 
 void Service::on_watch_state(WatchState const& state) {

@@ -22,7 +22,7 @@
 #include "daemon/service/clockwork.h"
 #include "daemon/service/follow_up.h"
 #include "daemon/service/gateway_stop.h"
-#include "daemon/service/rollback.h"
+#include "daemon/service/root_watch.h"
 #include "daemon/service/wall_timer.h"
 
 namespace b2b::service {
@@ -54,7 +54,7 @@ class Service {
   Result<void> listen();
   Result<void> take_lock();
   void start_watcher();
-  void open_rollback();
+  void look_for_new_roots();                      // openclaw.json changed
   void begin();                                   // what happens first: restore on a new machine, or a push that is overdue
   void begin_auto_restore();
   void first_push();
@@ -87,6 +87,7 @@ class Service {
   boost::asio::steady_timer coordinator_timer_;
   boost::asio::steady_timer watchdog_timer_;
   boost::asio::steady_timer starting_timer_;
+  boost::asio::steady_timer roots_timer_;
   std::unique_ptr<WallTimer> wall_timer_;
   Instance instance_;
   std::shared_ptr<Index> index_;
@@ -95,7 +96,7 @@ class Service {
   control::EventHub events_;
   std::unique_ptr<control::Server> server_;
   std::unique_ptr<Coordinator> coordinator_;
-  std::unique_ptr<Watcher> watcher_;
+  std::unique_ptr<RootWatch> watcher_;
   std::optional<Scope> scope_;
   std::unique_ptr<GatewayStop> gateway_stop_;
   std::unique_ptr<FollowUp> follow_up_;

@@ -47,6 +47,7 @@ void Service::reload() {
     clockwork_ = std::move(clockwork);
     scope_ = std::move(scope);
     loaded_ = std::move(loaded);
+    if (watcher_) watcher_->watch(configured_roots(loaded_.config));
     {
       std::scoped_lock lock(*config_mutex_);
       shared_config_ = std::make_shared<Config>(loaded_.config);
@@ -87,6 +88,7 @@ void Service::stop() {
   gateway_stop_->cancel();
   rollback_->stop();
   watcher_->stop();
+  roots_timer_.cancel();
   if (auto const cleared = wall_timer_->clear(); !cleared) log_warning(cleared.error().text());
   auto const out_of_time = std::make_shared<std::stop_source>();
   auto const bound = std::make_shared<boost::asio::steady_timer>(loop_, limit);
