@@ -102,11 +102,11 @@ void Coordinator::Impl::run_task(JobPointer const& job) {
   auto const result = [&]() -> Result<json::object> {
     if (job->stop.stop_requested()) return make_error(Condition::cancelled, "it was cancelled before it began");
     B2B_ASSIGN(EngineContext context, context_for(*job));
-    auto const waited = safety_waits(context);
+    auto const waited = waiting_safeties(context);
     auto answer = job->work(context);
     look_at_records(context);
-    auto const waits = safety_waits(context);
-    if (waited && waits && *waits && !*waited) {
+    auto const wait = waiting_safeties(context);
+    if (waited && wait && *wait > *waited) {
       std::scoped_lock lock(mutex);
       planner.queued(Trigger::manual);  // like a capture: sent soon, and again until it is there
     }

@@ -192,11 +192,11 @@ Result<SafetyReport> take_safety_snapshot(EngineContext& context) {
   return report;
 }
 
-Result<bool> safety_waits(EngineContext& context) {
-  if (!path_exists(join_path(safety_root(context), safety_bucket(context)))) return false;
+Result<std::uint64_t> waiting_safeties(EngineContext& context) {
+  if (!path_exists(join_path(safety_root(context), safety_bucket(context)))) return std::uint64_t{0};
   B2B_ASSIGN(auto const local, open_local(context));
   B2B_ASSIGN(auto const manifests, waiting_manifests(context, *local));
-  return !manifests.empty();
+  return static_cast<std::uint64_t>(manifests.size());
 }
 
 Result<std::uint64_t> upload_pending_safety(EngineContext& context, bool clear) {

@@ -3,6 +3,7 @@
 #include <condition_variable>
 #include <mutex>
 
+#include "core/gateway/process.h"
 #include "core/gateway/readiness.h"
 #include "core/notify/command.h"
 
@@ -14,6 +15,12 @@ constexpr std::chrono::milliseconds start_command_timeout{120'000};
 constexpr std::chrono::milliseconds preflight_timeout{120'000};
 constexpr std::chrono::milliseconds stop_command_grace{15'000};  // a manager waits for the gateway itself, and then tells
 constexpr std::size_t doctor_text_max_bytes = 2000;
+
+// The process that was seen then, and no other that got its number.
+bool is_alive(int pid, ProcessInfo const& seen) {
+  auto const now = process_info(pid);
+  return now && !now->zombie && now->start_ticks == seen.start_ticks;
+}
 
 Error cancelled() { return make_error(Condition::cancelled, "interrupted while the gateway was stopped or started"); }
 
@@ -74,12 +81,15 @@ Result<std::string> GatewayOperator::run_one_of(std::vector<CommandArguments> co
 Result<void> GatewayOperator::stop(std::stop_token const& stop) {
   if (!commands_.known()) return make_error(Condition::refused, commands_.missing, "Stop it yourself; the restore can wait for that");
   auto const end = settings_.clock->monotonic() + settings_.configured.stop_timeout;
+  GatewayState const before = settings_.probe();
+  auto const process = before.pid ? process_info(*before.pid) : std::nullopt;
   B2B_ASSIGN(std::string const problems,
              run_one_of(commands_.stop, "gateway-stop", settings_.configured.stop_timeout + stop_command_grace, stop));
   GatewayState last;
   auto const stopped = [&] {
     last = settings_.probe();
-    return last.running == GatewayState::Running::stopped;
+    // It lets go of its lock before its process ends, which then still has the databases open.
+    return last.running == GatewayState::Running::stopped && !(process && is_alive(*before.pid, *process));
   };
   // Commands that failed are not waited for: nothing was told to stop.
   if (problems.empty() ? wait_until(stopped, end, stop) : stopped()) return {};

@@ -5,7 +5,10 @@
 #include <thread>
 
 #include <netinet/in.h>
+#include <signal.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "core/gateway/readiness.h"
 #include "core/util/fd.h"
@@ -33,7 +36,7 @@ struct Fixture {
     settings.configured.stop = shell("rm -f " + running);
     settings.configured.start = shell("touch " + running);
     settings.probe = [this] {
-      return path_exists(running) ? GatewayState{Running::running, "the gateway runs", 7, {}} : GatewayState{Running::stopped, "it has ended", {}, {}};
+      return path_exists(running) ? GatewayState{Running::running, "the gateway runs", pid, {}} : GatewayState{Running::stopped, "it has ended", {}, {}};
     };
   }
   static CommandArguments shell(std::string const& script) { return {"/bin/sh", "-c", script}; }
@@ -42,6 +45,7 @@ struct Fixture {
 
   Scratch scratch;
   std::string running = scratch.path() + "/running";
+  std::optional<int> pid;
   OperatorSettings settings;
 };
 
@@ -100,6 +104,27 @@ TEST_CASE("operate: the stop is over when the gateway is gone, not when the comm
   };
   REQUIRE(fixture.make().stop({}));
   CHECK(looks == 5);
+}
+
+TEST_CASE("operate: the stop is over when the gateway's process has ended, not when it lets go of its lock") {
+  Fixture fixture;
+  fixture.run_gateway();
+  pid_t const child = ::fork();
+  if (child == 0) {
+    ::pause();
+    ::_exit(0);
+  }
+  fixture.pid = child;
+  int looks_after = 0;
+  fixture.settings.probe = [&, probe = fixture.settings.probe] {
+    if (!path_exists(fixture.running) && ++looks_after == 3) {
+      ::kill(child, SIGKILL);
+      ::waitpid(child, nullptr, 0);
+    }
+    return probe();
+  };
+  REQUIRE(fixture.make().stop({}));
+  CHECK(looks_after == 3);
 }
 
 TEST_CASE("operate: a gateway that runs on is told with the time that was waited") {
