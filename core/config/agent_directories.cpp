@@ -143,17 +143,6 @@ std::string root_label(std::string_view kind, std::string_view agent) {
   return out;
 }
 
-std::optional<std::string> place_of_root(std::string_view written, ConfigSources const& sources) {
-  auto const substituted = substitute_variables(written, [&](std::string_view name) {
-    std::string_view const value = variable(sources, std::string(name));
-    return value.empty() ? std::nullopt : std::optional<std::string>(value);
-  });
-  if (!substituted.missing.empty()) return std::nullopt;
-  std::string path = expand_path(substituted.text, {}, openclaw_home(sources));
-  if (!path.starts_with('/')) return std::nullopt;
-  return path;
-}
-
 AgentDirectories find_agent_directories(ConfigSources const& sources, std::string const& state_dir,
                                         OpenClawConfig& config) {
   DirectoryFinder finder(sources, state_dir, config);

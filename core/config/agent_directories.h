@@ -27,8 +27,4 @@ AgentDirectories find_agent_directories(ConfigSources const& sources, std::strin
 // "@workspace-" and the agent's name, in which everything but letters, digits, '.', '_' and '-' is written as %XX. Pure.
 std::string root_label(std::string_view kind, std::string_view agent);
 
-// Where a root of a snapshot belongs on this machine, when openclaw.json does not say (any more): `written` with "~" and
-// ${NAME} read here; nullopt when that gives no absolute path.
-std::optional<std::string> place_of_root(std::string_view written, ConfigSources const& sources);
-
 }  // namespace b2b

@@ -43,6 +43,7 @@ struct AgentRoot {
 struct Config {
   std::string state_dir;      // absolute
   std::string openclaw_json;  // OpenClaw's own configuration, there or not; empty: openclaw.json in state_dir
+  std::string home;           // what "~" is in it; empty: not known
   Secret key_id;
   Secret application_key;
   std::string bucket;

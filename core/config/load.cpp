@@ -125,6 +125,7 @@ Result<LoadedConfig> load_config(ConfigSources const& sources) {
   LoadedConfig loaded = merge_layers(all);
   loaded.openclaw_json = plugin.path;
   loaded.config.openclaw_json = plugin.path;
+  loaded.config.home = openclaw_home(sources);
   loaded.config.roots = plugin.agents.roots;
   loaded.config.agents_here = plugin.agents.inside;
   loaded.warnings = own.warnings;

@@ -108,7 +108,7 @@ void Coordinator::Impl::prune_after(EngineContext& context) {
   own.progress = job->progress;
   own.progress->phase = "pruning";
   own.stop = job->stop.get_token();
-  std::stop_callback const ending(context.stop, [&job] { job->stop.request_stop(); });
+  std::stop_callback const forward_stop(context.stop, [&job] { job->stop.request_stop(); });
   auto const pruned = prune(own, PruneOptions{});
   forget(*job);
   if (!pruned && pruned.error().condition != Condition::cancelled) {

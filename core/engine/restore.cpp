@@ -1,11 +1,12 @@
-// The restore job from its options to its report (DESIGN rule 3). The parts: restore_site (where),
-// restore_planning (what), restore_guard (databases), restore_stage (fetching), restore_commit and swap
-// (putting in place).
+// The restore job from its options to its report (DESIGN rule 3). What it is made of: restore_part (one place that is written to),
+// restore_site (where), restore_roots (agents' directories elsewhere), restore_planning (what), restore_guard (databases),
+// restore_stage (fetching), restore_machine (what stays), restore_commit and swap (putting in place).
 #include "core/engine/restore.h"
 
 #include <algorithm>
 #include <chrono>
-#include <iterator>
+#include <condition_variable>
+#include <mutex>
 #include <set>
 #include <utility>
 
@@ -17,17 +18,17 @@
 #include "core/engine/objects.h"
 #include "core/engine/push.h"
 #include "core/engine/queue_upload.h"
-#include "core/engine/restore_commit.h"
 #include "core/engine/restore_confirm.h"
 #include "core/engine/restore_guard.h"
 #include "core/engine/restore_machine.h"
-#include "core/engine/restore_names.h"
-#include "core/engine/restore_planning.h"
-#include "core/engine/restore_site.h"
+#include "core/engine/restore_part.h"
+#include "core/engine/restore_roots.h"
 #include "core/engine/restore_space.h"
-#include "core/engine/restore_stage.h"
 #include "core/engine/roots.h"
+#include "core/engine/snapshot_use.h"
+#include "core/util/encoding.h"
 #include "core/util/file.h"
+#include "core/util/glob.h"
 
 namespace b2b {
 namespace {
@@ -36,54 +37,71 @@ namespace {
 constexpr int rounds_at_most = 4;
 // A push that has begun when everything is fetched is waited for: fetching again would take longer.
 constexpr std::chrono::minutes lock_patience{60};
+// A process that ends is given 10 s to close its databases.
+constexpr int looks_at_openers = 50;
+constexpr std::chrono::milliseconds look_again_after{200};
 
 class RestoreJob {
  public:
-  RestoreJob(EngineContext& context, RestoreOptions const& options, RestoreSite& site,
-             std::string scratch_dir)
+  RestoreJob(EngineContext& context, RestoreOptions const& options, RestoreSite site, std::string scratch_dir)
       : context_(context),
         options_(options),
-        site_(site),
+        target_(site.target),
+        in_place_(site.in_place()),
+        site_(std::move(site)),
         scratch_(std::move(scratch_dir)) {}
 
   Result<RestoreReport> run() {
     B2B_TRY(open_snapshot());
     phase("comparing");
-    B2B_TRY(plan(nullptr));
-    B2B_TRY(guard_version(context_, site_, totals(), snapshot_->manifest.info, options_.installed_openclaw));
-    B2B_TRY(guard_databases(context_, site_, plan_->store, totals(),
-                            options_.stop_gateway ? GuardQuestion::all_but_the_running_gateway
-                                                  : GuardQuestion::everything));
-    report_.restored = totals().files_written + totals().metadata_set;
-    report_.unchanged = totals().unchanged;
-    report_.removed = totals().moved_away;
-    report_.bytes = totals().bytes;
-    bool const anything = totals().changes_anything() || site_.kind == RestoreSite::Kind::fresh;
-    if (anything && !options_.dry_run) {
+    B2B_TRY(name_missing_paths(snapshot_->catalog, info().id, options_.paths, report_.failed));
+    B2B_TRY(choose_parts());
+    for (RestorePart& part : parts_) {
+      B2B_TRY(part.compare());
+      B2B_TRY(guard_version(context_, part.site(), part.totals(), info(), options_.installed_openclaw));
+    }
+    B2B_TRY(guard(options_.stop_gateway ? GuardQuestion::all_but_the_running_gateway : GuardQuestion::everything));
+    for (RestorePart const& part : parts_) {
+      report_.restored += part.totals().files_written + part.totals().metadata_set;
+      report_.unchanged += part.totals().unchanged;
+      report_.removed += part.totals().moved_away;
+      report_.bytes += part.totals().bytes;
+    }
+    if (changes_anything() && !options_.dry_run) {
       B2B_TRY(confirm());
       B2B_TRY(carry_out());
     }
-    for (auto* const part : {&plan_->refused, &staging_failed_})
-      std::move(part->begin(), part->end(), std::back_inserter(report_.failed));
-    std::move(plan_->notes.begin(), plan_->notes.end(), std::back_inserter(report_.notes));
+    for (RestorePart& part : parts_)
+      part.tell();
     return std::move(report_);
   }
 
  private:
-  PlanTotals const& totals() const { return plan_->totals; }
+  SnapshotInfo const& info() const { return snapshot_->manifest.info; }
+  bool in_place() const { return in_place_; }
+  // The state directory, or the target: the last of the parts.
+  RestorePart& main_part() { return parts_.back(); }
 
-  Result<void> plan(RestorePlan* before) {
-    auto made = make_restore_plan({context_, site_, *snapshot_, options_.paths, scratch_}, before);
-    if (!made) return made.error();
-    plan_.emplace(std::move(*made));
-    return {};
+  template <class Question>
+  bool any_part(Question question) const {
+    return std::any_of(parts_.begin(), parts_.end(), question);
+  }
+  bool changes_anything() const {
+    return any_part([](RestorePart const& part) { return part.changes_anything(); });
+  }
+  bool changes_databases() const {
+    return any_part([](RestorePart const& part) { return needs_fence(part.site(), part.totals()); });
+  }
+  std::uint64_t sum(std::uint64_t PlanTotals::*count) const {
+    std::uint64_t total = 0;
+    for (RestorePart const& part : parts_)
+      total += part.totals().*count;
+    return total;
   }
 
   bool from_elsewhere() const {
-    SnapshotInfo const& info = snapshot_->manifest.info;
-    return in_place() && info.ours && !info.instance.empty() && info.instance != context_.instance.id;
+    return in_place() && info().ours && !info().instance.empty() && info().instance != context_.instance.id;
   }
-  bool in_place() const { return site_.kind == RestoreSite::Kind::in_place; }
 
   Result<void> open_snapshot() {
     phase("reading the snapshot");
@@ -94,71 +112,82 @@ class RestoreJob {
     auto loaded = load_snapshot(context_, report_.snapshot, scratch_);
     if (!loaded) return loaded.error();
     snapshot_.emplace(std::move(*loaded));
-    SnapshotInfo const& info = snapshot_->manifest.info;
-    if (!info.ours) {
+    if (!info().ours) {
       auto others = SnapshotUse::begin_any(context_.instance.data_dir);
       if (!others) return others.error();
       use_of_others_.emplace(std::move(*others));
     }
     for (BadPath const& bad : snapshot_->bad_paths)
       report_.failed.push_back({bad.path, "refused: the path " + bad.problem});
-    if (!info.complete)
+    if (!info().complete)
       report_.notes.push_back(
-          "this snapshot is incomplete: " + count_of(info.skipped_total, "file", "files") +
+          "this snapshot is incomplete: " + count_of(info().skipped_total, "file", "files") +
           " could not be read, or not whole (damaged databases, attributes), when it was taken");
     if (from_elsewhere())
-      report_.notes.push_back("this snapshot was taken from another place: " + printable(info.state_dir) +
-                              " on " + printable(info.host));
+      report_.notes.push_back("this snapshot was taken from another place: " + printable(info().state_dir) +
+                              " on " + printable(info().host));
+    return {};
+  }
+
+  // The roots come first: openclaw.json, without which no gateway starts, is the last thing that the state directory gets back.
+  Result<void> choose_parts() {
+    RestorePart::Shared const shared{context_, info(), options_, scratch_, report_};
+    if (in_place()) {
+      B2B_ASSIGN(parts_, root_parts(shared, snapshot_->catalog));
+    }
+    parts_.emplace_back(shared, std::move(site_), snapshot_->catalog);
+    return {};
+  }
+
+  Result<void> guard(GuardQuestion question = GuardQuestion::everything) {
+    for (RestorePart& part : parts_)
+      B2B_TRY(guard_databases(context_, part.site(), part.plan_store(), part.totals(), question));
     return {};
   }
 
   Result<void> confirm() const {
-    if (options_.confirmed || totals().overwritten == 0) return {};
-    return needs_a_yes(site_, totals(), snapshot_->manifest.info, from_elsewhere());
+    if (options_.confirmed || sum(&PlanTotals::overwritten) == 0) return {};
+    RestoreQuestion question;
+    question.overwritten = sum(&PlanTotals::overwritten);
+    question.moved_away = sum(&PlanTotals::moved_away);
+    for (auto part = parts_.rbegin(); part != parts_.rend(); ++part)
+      if (part->totals().overwritten > 0) question.targets.push_back(part->site().target);
+    return needs_a_yes(question, info(), from_elsewhere());
   }
 
   Result<void> carry_out() {
-    B2B_TRY(make_missing_state_directory());
-    B2B_ASSIGN(auto const mounts, plan_->store.mounts());
-    B2B_TRY(check_space(context_, site_, mounts, in_place() && options_.safety && totals().overwritten > 0));
-    std::vector<std::string> tops;
-    for (auto const& [top, needs] : mounts)
-      tops.push_back(top);
-    B2B_ASSIGN(SwapFolder folder, make_folders(context_, site_, tops));
-    auto done = stage_and_swap(folder);
-    if (!done && keep_folders_) return done;  // neither done nor undone: the next job goes on from there
-    auto const removed = remove_folders(context_, site_, folder);
-    if (!done) {
-      Error error = std::move(done).error();
-      if (!removed) error.message += " (and " + removed.error().message + ")";
-      return error;
+    std::vector<SpaceNeed> needs;
+    for (RestorePart& part : parts_) {
+      B2B_ASSIGN(auto mounts, part.plan_store().mounts());
+      needs.push_back({&part.site(), std::move(mounts)});
     }
-    if (!removed)
-      report_.notes.push_back("the staging folder could not be removed: " + removed.error().message);
-    return {};
+    B2B_TRY(check_space(context_, needs, in_place() && options_.safety && sum(&PlanTotals::overwritten) > 0));
+    auto done = stage_and_swap();
+    for (RestorePart& part : parts_) {
+      auto const cleared = part.clear();
+      if (cleared) continue;
+      if (!done) {
+        Error error = std::move(done).error();
+        error.message += " (and " + cleared.error().message + ")";
+        return error;
+      }
+      report_.notes.push_back("the staging folder could not be removed: " + cleared.error().message);
+    }
+    return done;
   }
 
-  Result<void> make_missing_state_directory() {
-    if (!in_place() || site_.tree) return {};
-    B2B_TRY(make_directories(site_.target, 0700));
-    B2B_ASSIGN(site_.tree, TargetTree::open(site_.target));
-    return {};
-  }
-
-  Result<void> stage_and_swap(SwapFolder& folder) {
-    BodyFetcher fetcher(context_, snapshot_->manifest.info, snapshot_->manifest.signature, scratch_,
-                        options_.snapshot != "latest");
-    context_.progress->files_total = totals().files_written;
-    context_.progress->bytes_total = totals().bytes;
-    report_.bytes = 0;
+  Result<void> stage_and_swap() {
+    for (RestorePart& part : parts_)
+      B2B_TRY(part.make_folders());
+    BodyFetcher fetcher(context_, info(), snapshot_->manifest.signature, scratch_, options_.snapshot != "latest");
+    context_.progress->files_total = sum(&PlanTotals::files_written);
+    context_.progress->bytes_total = sum(&PlanTotals::bytes);
+    report_.bytes = report_.restored = report_.removed = 0;
     B2B_TRY(stage_until_it_fits(fetcher));
     std::string const diagnosis = fetcher.diagnose();
     if (!diagnosis.empty()) report_.notes.push_back(diagnosis);
-    report_.unchanged = totals().unchanged;
-    if (in_place() && !totals().changes_anything()) {
-      report_.restored = report_.removed = 0;
-      return {};
-    }
+    report_.unchanged = sum(&PlanTotals::unchanged);
+    if (in_place() && !changes_anything()) return {};
 
     CommitRules rules;
     rules.as_root = as_root();
@@ -167,25 +196,31 @@ class RestoreJob {
     B2B_TRY(rehearse(rules));
     B2B_TRY(take_safety(rules));
     // A gateway may have been started meanwhile.
-    B2B_TRY(guard_databases(context_, site_, plan_->store, totals()));
+    B2B_TRY(guard());
     B2B_TRY(keep_this_machines());
     if (context_.stop.stop_requested())
       return make_error(Condition::cancelled, "the restore was interrupted", "Nothing was changed");
     phase("swapping");
-    CommitReport commit;
-    if (site_.kind == RestoreSite::Kind::fresh) {
-      B2B_ASSIGN(commit, build_fresh(rules));
-    } else {
-      B2B_ASSIGN(commit, swap_in(folder, rules));
-    }
-    report_.restored = commit.restored;
-    report_.removed = commit.moved_away;
-    for (std::string const& kept : commit.kept_in) {
-      std::string& shown = in_place() ? report_.quarantine : report_.replaced;
-      if (shown.empty()) {
+    return swap_all(rules);
+  }
+
+  Result<void> swap_all(CommitRules const& rules) {
+    std::string done;  // what cannot be taken back any more, should a later part fail
+    for (RestorePart& part : parts_) {
+      if (!part.changes_anything()) continue;
+      auto commit = part.put_in_place(rules_for(part, rules), fence_.has_value());
+      if (!commit) {
+        Error error = std::move(commit).error();
+        if (!done.empty()) error.message += ". Restored already: " + done;
+        return error;
+      }
+      done += (done.empty() ? "" : ", ") + part.site().target;
+      report_.restored += commit->restored;
+      report_.removed += commit->moved_away;
+      for (std::string const& kept : commit->kept_in) {
+        std::string& shown = in_place() ? report_.quarantine : report_.replaced;
+        if (!shown.empty()) report_.notes.push_back("what was there on another file system, or in another directory, is kept in " + shown);
         shown = kept;
-      } else {
-        report_.notes.push_back("what was there on another file system is kept in " + kept);
       }
     }
     if (!report_.quarantine.empty())
@@ -193,19 +228,40 @@ class RestoreJob {
     return {};
   }
 
+  // The same rules, for the paths of a root.
+  CommitRules rules_for(RestorePart const& part, CommitRules rules) const {
+    if (part.label().empty()) return rules;
+    rules.config_path.clear();
+    rules.may_be_dropped = [outer = rules.may_be_dropped, label = part.label()](std::string_view path) {
+      return outer && outer(join_path(label, path));
+    };
+    return rules;
+  }
+
+  // A gateway lets go of its lock a moment before its process ends, with its databases still open.
+  Result<void> guard_with_patience() {
+    std::mutex mutex;
+    std::condition_variable_any never;
+    for (int look = 1;; ++look) {
+      auto guarded = guard();
+      if (guarded || !fence_ || look == looks_at_openers || context_.stop.stop_requested()) return guarded;
+      std::unique_lock lock(mutex);
+      never.wait_for(lock, context_.stop, look_again_after, [] { return false; });
+    }
+  }
+
   // What would keep the swap from being written down is found before a safety snapshot is taken for nothing.
-  Result<void> rehearse(CommitRules rules) {
+  Result<void> rehearse(CommitRules const& rules) {
     if (!in_place()) return {};
-    B2B_TRY(guard_databases(context_, site_, plan_->store, totals()));
-    rules.may_be_dropped = [](std::string_view) { return true; };
-    auto const made = make_operations(site_, plan_->store, snapshot_->catalog, rules,
-                                      [](SwapOperation const&) { return Result<void>(); });
-    return made ? Result<void>() : made.error();
+    B2B_TRY(guard_with_patience());
+    for (RestorePart& part : parts_)
+      B2B_TRY(part.rehearse(rules_for(part, rules)));
+    return {};
   }
 
   // What outlasts a crash: openclaw.json goes first and comes back last, and a restart knows why.
   Result<void> block_gateway(CommitRules& rules) {
-    rules.config_path = config_in_tree(context_, site_);
+    rules.config_path = config_in_tree(context_, main_part().site());
     if (rules.config_path.empty())
       report_.notes.push_back("OpenClaw's configuration " + context_.config.openclaw_json +
                               " lies outside the state directory: had this restore been interrupted, a gateway could have been "
@@ -216,42 +272,51 @@ class RestoreJob {
   // Fetching holds no lock, so the target may change meanwhile. In place the lock is taken then, and the plan
   // made again; what it wants in addition is fetched after, without the lock. Ends with the lock held.
   Result<void> stage_until_it_fits(BodyFetcher& fetcher) {
-    B2B_TRY(refuse_names());
+    for (RestorePart& part : parts_)
+      B2B_TRY(part.refuse_names());
     for (int round = 1;; ++round) {
-      B2B_TRY(stage(fetcher));
+      phase("downloading");
+      for (RestorePart& part : parts_)
+        B2B_TRY(part.stage(fetcher));
       if (!in_place()) return {};
-      bool const databases = needs_fence(site_, totals());
+      bool const databases = changes_databases();
       if (databases) B2B_TRY(check_staged());
       if (databases) B2B_TRY(stop_gateway());
       phase("waiting for another job");
-      auto held = DataLock::wait(site_.target, "restore", *context_.clock, lock_patience, context_.stop);
+      auto held = DataLock::wait(target_, "restore", *context_.clock, lock_patience, context_.stop);
       if (!held) return held.error();
       data_lock_.emplace(std::move(*held));
       if (databases && !fence_) {
-        auto raised = raise_fence(context_, site_);
+        auto raised = raise_fence(context_);
         if (!raised) return raised.error();
         fence_.emplace(std::move(*raised));
       }
       phase("comparing again");
-      B2B_ASSIGN(std::uint64_t const missing, plan_again());
+      std::uint64_t missing = 0;
+      for (RestorePart& part : parts_) {
+        B2B_ASSIGN(std::uint64_t const of_part, part.compare_again());
+        missing += of_part;
+      }
       // A database that changed meanwhile needs the fence up before it is looked at.
-      bool const unfenced = needs_fence(site_, totals()) && !fence_;
+      bool const unfenced = changes_databases() && !fence_;
       if (missing == 0 && !unfenced) return confirm();
       data_lock_.reset();
       if (round == rounds_at_most)
         return make_error(
             Condition::changed,
-            "the state directory " + site_.target + " changes faster than it can be restored: " +
+            "the state directory " + target_ + " changes faster than it can be restored: " +
                 count_of(missing, "file", "files") + " changed again while the restore was under way",
             "Stop what writes there (is an agent running?) and restore again. Nothing was changed",
-            site_.target);
+            target_);
     }
   }
 
   Result<void> check_staged() {
     if (!options_.check_staged || std::exchange(checked_staged_, true)) return {};
     phase("checking databases");
-    return check_staged_databases(site_, plan_->store, options_.check_staged, report_.notes);
+    for (RestorePart& part : parts_)
+      B2B_TRY(check_staged_databases(part.site(), part.plan_store(), options_.check_staged, report_.notes));
+    return {};
   }
 
   Result<void> stop_gateway() {
@@ -261,42 +326,8 @@ class RestoreJob {
     return options_.stop_gateway();
   }
 
-  Result<std::uint64_t> plan_again() {
-    RestorePlan before = std::move(*plan_);
-    B2B_TRY(plan(&before));
-    B2B_TRY(carry_staged(before.store, plan_->store, snapshot_->catalog));
-    B2B_ASSIGN(auto const mounts, plan_->store.mounts());
-    for (auto const& [top, needs] : mounts)
-      if (!site_.folders.contains(top))
-        return make_error(
-            Condition::changed,
-            "a file system was mounted at " + site_.tree->absolute(top) + " while the restore was under way",
-            "Restore again. Nothing was changed", top);
-    B2B_TRY(refuse_names());
-    return count_unstaged(plan_->store, staging_failed_);
-  }
-
-  Result<void> stage(BodyFetcher& fetcher) {
-    phase("downloading");
-    B2B_ASSIGN(StageReport staged,
-               stage_files(context_, site_, plan_->store, snapshot_->catalog, fetcher, as_root()));
-    staging_failed_ = std::move(staged.failed);  // what failed before was tried again
-    if (staged.metadata_failed > 0)
-      report_.notes.push_back("the target did not take all modes, owners or attributes of " +
-                              count_of(staged.metadata_failed, "file", "files") + " (" +
-                              staged.metadata_problem + ")");
-    report_.bytes += staged.bytes;
-    return {};
-  }
-
-  Result<void> refuse_names() {
-    return refuse_names_at(site_, plan_->store, [&](std::string const& path, std::string const& problem) {
-      plan_->refused.push_back({path, "refused: " + problem});
-    });
-  }
-
   Result<void> take_safety(CommitRules& rules) {
-    if (!in_place() || totals().overwritten == 0) return {};
+    if (!in_place() || sum(&PlanTotals::overwritten) == 0) return {};
     if (!options_.safety) {
       rules.may_be_dropped = [](std::string_view) { return true; };
       return {};
@@ -312,50 +343,27 @@ class RestoreJob {
     report_.safety = taken->id;
     for (std::string& warning : taken->warnings)
       report_.notes.push_back(std::move(warning));
-    std::set<std::string, std::less<>> skipped;
-    for (Skip const& skip : taken->skipped)
-      skipped.insert(skip.path);
-    B2B_ASSIGN(Scope scope, scope_of(context_.config));
-    rules.may_be_dropped = [scope = std::move(scope), skipped = std::move(skipped)](std::string_view path) {
-      if (!scope.takes(path, false)) return false;
-      for (std::string above(path); !above.empty(); above = parent_path(above))
-        if (skipped.contains(above)) return false;
-      return !skipped.contains(".");
-    };
+    B2B_ASSIGN(rules.may_be_dropped, held_by_safety(context_, *taken));
     return {};
   }
 
-  // Nothing is there that could be mixed up: the operations are simply done, and one rename makes them count.
-  Result<CommitReport> build_fresh(CommitRules const& rules) {
-    B2B_ASSIGN(CommitReport commit, make_operations(site_, plan_->store, snapshot_->catalog, rules,
-                                                    [&](SwapOperation const& operation) {
-                                                      return do_operation(*site_.tree, operation, false);
-                                                    }));
-    B2B_TRY(site_.tree->sync_file_system(site_.staging));
-    B2B_TRY(site_.tree->rename(join_path(site_.staging, "tree"), site_.name));
-    B2B_TRY(site_.tree->sync_directory({}));
-    return commit;
-  }
-
-  Result<CommitReport> swap_in(SwapFolder& folder, CommitRules const& rules) {
-    B2B_ASSIGN(SwapJournalWriter journal, folder.begin_journal());
-    B2B_ASSIGN(CommitReport commit,
-               make_operations(site_, plan_->store, snapshot_->catalog, rules,
-                               [&](SwapOperation const& operation) { return journal.add(operation); }));
-    if (fence_) B2B_TRY(folder.note_databases());
-    B2B_TRY(folder.commit(journal, options_.swap_hook));
-    auto const outcome = folder.run(options_.swap_hook);
-    if (!outcome) {
-      keep_folders_ = true;
-      return outcome.error();
+  Result<void> keep_this_machines() {
+    if (!in_place()) return {};
+    phase("keeping this machine's credentials");
+    MachineRules rules;
+    rules.scratch = scratch_;
+    rules.as_root = as_root();
+    rules.prefer_snapshot = options_.with_secrets;
+    if (fence_) {
+      B2B_ASSIGN(auto const used, sign_of_use(target_, context_.stop));
+      rules.fresh = !used;
     }
-    if (outcome->undone) {
-      Error error = outcome->cause.value_or(make_error(Condition::internal, "the restore was undone"));
-      error.message =
-          "the restore could not be finished and was undone, everything is as it was: " + error.message;
-      return error;
+    for (RestorePart& part : parts_) {
+      rules.config_path = part.label().empty() ? config_in_tree(context_, part.site()) : std::string();
+      B2B_ASSIGN(auto const notes, keep_what_is_this_machines(context_, part.site(), part.plan_store(), part.catalog(), rules));
+      report_.notes.insert(report_.notes.end(), notes.begin(), notes.end());
     }
-    return commit;
+    return {};
   }
 
   static bool as_root() { return ::geteuid() == 0; }
@@ -363,24 +371,20 @@ class RestoreJob {
 
   EngineContext& context_;
   RestoreOptions const& options_;
-  RestoreSite& site_;
+  std::string const target_;
+  bool const in_place_;
+  RestoreSite site_;                   // until it is the main part's
   std::string const scratch_;
   std::optional<SnapshotUse> use_;
   std::optional<SnapshotUse> use_of_others_;  // while a plugin's snapshot is restored
   std::optional<LoadedSnapshot> snapshot_;
-  std::optional<RestorePlan> plan_;
-  std::vector<RestoreFailure> staging_failed_;
+  RestoreReport report_;
+  std::vector<RestorePart> parts_;
   std::optional<DataLock> data_lock_;  // from the last comparison to the end of the swap
   std::optional<GatewayFence> fence_;  // the same, when databases change
   bool checked_staged_ = false;
   bool stopped_gateway_ = false;
-  RestoreReport report_;
-  bool keep_folders_ = false;
 };
-
-}  // namespace
-
-namespace {
 
 // After the swap, without the data lock: nothing that is restored depends on it.
 std::string send_safety(EngineContext& context, SnapshotId const& id) {
@@ -419,7 +423,7 @@ Result<RestoreReport> restore(EngineContext& context, RestoreOptions const& opti
     }
   }
   B2B_ASSIGN(TemporaryDirectory const scratch, make_scratch(context));
-  auto report = RestoreJob(context, options, site, scratch.path()).run();
+  auto report = RestoreJob(context, options, std::move(site), scratch.path()).run();
   if (!report) return report;
   if (report->safety) {
     restore_lock.reset();

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "core/engine/restore_target.h"
+#include "core/engine/roots.h"
 #include "core/util/file.h"
 
 namespace b2b {
@@ -236,11 +237,11 @@ class OperationMaker {
     if (!there) return {};
     bool const as_planned = row.item.existing && same_file(*row.item.existing, *there);
     if (there->type == NodeType::directory) return in_the_way(place.path, "a directory");
-    if (!as_planned && site_.kind == RestoreSite::Kind::in_place && there->type == NodeType::file) {
+    if (!as_planned && site_.in_place() && there->type == NodeType::file) {
       auto const fd = tree_.open_file(place.path);
       if (fd && begins_like_a_database(fd->get())) return in_the_way(place.path, "a database");
     }
-    bool const drop = site_.kind == RestoreSite::Kind::in_place && as_planned && !row.item.touches_database &&
+    bool const drop = site_.in_place() && as_planned && !row.item.touches_database &&
                       rules_.may_be_dropped && rules_.may_be_dropped(row.item.path);
     if (drop) {
       place.kept = join_path(site_.folder(row.item.mount_top), "old/" + std::to_string(row.number));
@@ -299,7 +300,7 @@ class OperationMaker {
   // The folders with what was there get their lasting names.
   Result<void> publish_kept() {
     for (std::string const& mount_top : kept_on_) {
-      bool const in_place = site_.kind == RestoreSite::Kind::in_place;
+      bool const in_place = site_.in_place();
       std::string const folder = site_.folder(mount_top);
       bool const in_own_folder = in_place && !base_name(folder).starts_with(".");
       std::string const stem =
@@ -378,7 +379,7 @@ Result<std::function<bool(std::string_view path)>> held_by_safety(EngineContext 
   std::set<std::string, std::less<>> skipped;
   for (Skip const& skip : taken.skipped)
     skipped.insert(skip.path);
-  B2B_ASSIGN(Scope scope, Scope::build(context.config.include, context.config.exclude));
+  B2B_ASSIGN(Scope scope, scope_of(context.config));
   return std::function<bool(std::string_view)>(
       [scope = std::move(scope), skipped = std::move(skipped)](std::string_view path) {
         if (!scope.takes(path, false)) return false;

@@ -71,43 +71,40 @@ Result<void> nothing_of_a_target_runs(RestoreSite const& site) {
   return gateway_runs(gateway, site.target, "replace databases", "Stop the gateway and restore again");
 }
 
-GatewayState our_gateway(EngineContext const& context, RestoreSite const& site) {
+GatewayState our_gateway(EngineContext const& context) {
+  std::string const& state_dir = context.config.state_dir;
   std::string const& configured = context.config.openclaw_json;
-  return gateway_of(site.target, configured.empty() ? join_path(site.target, "openclaw.json") : configured,
+  return gateway_of(state_dir, configured.empty() ? join_path(state_dir, "openclaw.json") : configured,
                     context.config.service.gateway.port);
 }
 
-Result<void> our_gateway_is_stopped(EngineContext const& context, RestoreSite const& site) {
-  GatewayState const gateway = our_gateway(context, site);
+Result<void> our_gateway_is_stopped(EngineContext const& context) {
+  GatewayState const gateway = our_gateway(context);
   if (gateway.running == GatewayState::Running::stopped) return {};
-  return gateway_runs(
-      gateway, site.target, "change databases",
-      "--stop-gateway: it is stopped, and started again afterwards. --when-stopped: the restore waits until "
-      "somebody stops it. Or stop it yourself (openclaw gateway stop) and restore again");
+  return gateway_runs(gateway, context.config.state_dir, "change databases",
+                      "--stop-gateway: it is stopped, and started again afterwards. --when-stopped: the restore waits until "
+                      "somebody stops it. Or stop it yourself (openclaw gateway stop) and restore again");
 }
 
-// The fence dies with its holder; after a crash only the missing openclaw.json keeps a gateway from starting
-// on half a state.
-Result<void> none_starts_unconfigured(EngineContext const& context, RestoreSite const& site) {
+// The fence dies with its holder; after a crash only the missing openclaw.json keeps a gateway from starting on half a state.
+Result<void> none_starts_unconfigured(EngineContext const& context) {
   GatewayLaunch launch = gateway_launch_places();
   launch.start_command = context.config.service.gateway.start;
-  launch.pid = our_gateway(context, site).pid;
-  auto const found = starts_unconfigured(site.target, launch);
+  launch.pid = our_gateway(context).pid;
+  auto const found = starts_unconfigured(context.config.state_dir, launch);
   if (!found) return {};
-  return make_error(
-      Condition::refused,
-      *found +
-          ", so it could start on half a state if this restore were interrupted: without that option it does "
-          "not start while openclaw.json is away",
-      "Take the option out there, or restore another way. " + std::string(what_works) +
-          ". Nothing was changed",
-      site.target);
+  return make_error(Condition::refused,
+                    *found +
+                        ", so it could start on half a state if this restore were interrupted: without that option it does "
+                        "not start while openclaw.json is away",
+                    "Take the option out there, or restore another way. " + std::string(what_works) + ". Nothing was changed",
+                    context.config.state_dir);
 }
 
 }  // namespace
 
 bool needs_fence(RestoreSite const& site, PlanTotals const& totals) {
-  return site.kind == RestoreSite::Kind::in_place && (!totals.databases.empty() || totals.makes_databases);
+  return site.in_place() && (!totals.databases.empty() || totals.makes_databases);
 }
 
 Result<void> guard_databases(EngineContext& context, RestoreSite const& site, PlanStore& plan,
@@ -119,9 +116,9 @@ Result<void> guard_databases(EngineContext& context, RestoreSite const& site, Pl
     return nobody_has_databases_open(site, plan);
   }
   if (!needs_fence(site, totals)) return {};
-  B2B_TRY(none_starts_unconfigured(context, site));
+  B2B_TRY(none_starts_unconfigured(context));
   if (question == GuardQuestion::all_but_the_running_gateway) return {};
-  B2B_TRY(our_gateway_is_stopped(context, site));
+  B2B_TRY(our_gateway_is_stopped(context));
   return nobody_has_databases_open(site, plan);
 }
 
@@ -129,7 +126,7 @@ Result<void> guard_version(EngineContext const& context, RestoreSite const& site
                            SnapshotInfo const& snapshot, std::string installed) {
   if (!needs_fence(site, totals)) return {};
   if (installed.empty() && snapshot.instance == context.instance.id) return {};
-  if (installed.empty()) installed = openclaw_version(site.target);
+  if (installed.empty()) installed = openclaw_version(context.config.state_dir);
   if (!is_newer_openclaw(snapshot.openclaw, installed)) return {};
   return make_error(Condition::refused,
                     "the snapshot is from OpenClaw " + printable(snapshot.openclaw) + ", and here is " +
@@ -141,9 +138,9 @@ Result<void> guard_version(EngineContext const& context, RestoreSite const& site
                     site.target);
 }
 
-Result<GatewayFence> raise_fence(EngineContext& context, RestoreSite const& site) {
-  B2B_TRY(our_gateway_is_stopped(context, site));
-  return GatewayFence::raise(site.target);
+Result<GatewayFence> raise_fence(EngineContext& context) {
+  B2B_TRY(our_gateway_is_stopped(context));
+  return GatewayFence::raise(context.config.state_dir);
 }
 
 Result<void> check_staged_databases(RestoreSite const& site, PlanStore& plan,

@@ -36,7 +36,7 @@ Result<void> guard_version(EngineContext const& context, RestoreSite const& site
                            SnapshotInfo const& snapshot, std::string installed);
 
 // Asks for the gateway as guard_databases() does, then raises the fence.
-Result<GatewayFence> raise_fence(EngineContext& context, RestoreSite const& site);
+Result<GatewayFence> raise_fence(EngineContext& context);
 
 // `check` (RestoreOptions::check_staged) for each staged database; its texts are added to `notes`.
 Result<void> check_staged_databases(RestoreSite const& site, PlanStore& plan,

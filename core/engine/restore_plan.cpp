@@ -327,7 +327,7 @@ Result<void> plan_removals(Catalog& present, Catalog& snapshot, TargetView& targ
       item.path = found.entry.path;
       item.type = found.entry.type;
       bool const is_directory = item.type == EntryType::directory;
-      if (!is_directory && !rules.scope->takes(item.path, false)) continue;
+      if (!is_directory && !rules.scope->takes(join_path(rules.label, item.path), false)) continue;
       B2B_ASSIGN(auto const held, snapshot.find(item.path));
       if (held || stays(item.path)) continue;
       if (is_directory) {
@@ -343,7 +343,7 @@ Result<void> plan_removals(Catalog& present, Catalog& snapshot, TargetView& targ
       if (is_directory != (item.existing->type == NodeType::directory))
         continue;  // changed since it was listed
       item.action = is_directory ? PlanAction::remove_directory : PlanAction::move_away;
-      item.only_if_emptied = is_directory && (rules.files_only || !rules.scope->takes(item.path, true));
+      item.only_if_emptied = is_directory && (rules.files_only || !rules.scope->takes(join_path(rules.label, item.path), true));
       if (!is_directory) {
         B2B_ASSIGN(item.touches_database, target.has_database(item.path, *item.existing));
       }

@@ -76,6 +76,7 @@ Result<void> plan_restore(Catalog& snapshot, TargetView& target, PlanRules const
 
 // What is there and should not be. `present`: everything at the target that the snapshot's own scope covers.
 struct RemovalRules {
+  std::string label;                 // of a root: what the scope has before its paths
   Scope const* scope = nullptr;      // recorded in the snapshot
   bool files_only = false;           // the snapshot records no directories (the plugin's)
   std::vector<std::string> skipped;  // what the snapshot could not take: it and all below it stays

@@ -9,6 +9,7 @@
 #include "core/capture/scan.h"
 #include "core/engine/objects.h"
 #include "core/engine/restore_target.h"
+#include "core/engine/roots.h"
 #include "core/util/encoding.h"
 
 namespace b2b {
@@ -68,18 +69,21 @@ class Planning {
   Planning(PlanningInput const& input, RestorePlan* before, RestorePlan& plan)
       : context_(input.context),
         site_(input.site),
-        snapshot_(input.snapshot),
+        info_(input.info),
+        catalog_(input.catalog),
+        label_(input.label),
         paths_(input.paths),
+        everything_(input.everything),
         scratch_(input.scratch),
         before_(before),
         plan_(plan) {}
 
   Result<void> run() {
     PlanRules rules;
-    rules.in_place = in_place();
+    rules.in_place = is_state_directory();
     rules.as_root = ::geteuid() == 0;
-    if (in_place())
-      for (SnapshotRoot const& root : snapshot_.manifest.info.roots) rules.elsewhere.push_back(root.label);
+    if (is_state_directory())
+      for (SnapshotRoot const& root : info_.roots) rules.elsewhere.push_back(root.label);
     for (std::string const& text : paths_) {
       B2B_ASSIGN(Glob glob, Glob::parse(text));
       rules.paths.push_back(std::move(glob));
@@ -91,12 +95,9 @@ class Planning {
     }
     TargetTree const* const tree =
         site_.tree && site_.kind != RestoreSite::Kind::fresh ? &*site_.tree : nullptr;
-    LiveTarget live(context_, tree, scratch_, name_max, in_place());
+    LiveTarget live(context_, tree, scratch_, name_max, site_.in_place());
     PlannedTarget target(live, before_);
-    std::vector<bool> matched(rules.paths.size(), false);
     auto const take = [&](PlanItem&& item) -> Result<void> {
-      for (std::size_t i = 0; i < matched.size(); ++i)
-        matched[i] = matched[i] || rules.paths[i].covers(item.path, item.action == PlanAction::make_directory);
       count_item(plan_.totals, item);
       if (item.action == PlanAction::refused)
         plan_.refused.push_back({item.path, "refused: " + item.problem});
@@ -106,40 +107,25 @@ class Planning {
                               "restore it from an older snapshot if you need it whole");
       return plan_.store.put(item);
     };
-    B2B_TRY(plan_restore(snapshot_.catalog, target, rules, take, context_.stop));
-    B2B_TRY(name_what_is_not_there(matched));
-    if (in_place()) B2B_TRY(plan_in_place(target, take));
+    B2B_TRY(plan_restore(catalog_, target, rules, take, context_.stop));
+    if (site_.in_place()) B2B_TRY(plan_in_place(target, take));
     return {};
   }
 
  private:
   Result<Scope> snapshot_scope() const {
-    SnapshotInfo const& info = snapshot_.manifest.info;
-    if (!info.ours) return Scope::seed();
-    return Scope::parse(info.scope);
-  }
-
-  // All of what was asked for is missing: nothing is restored. Some of it: the rest is, and the report says so.
-  Result<void> name_what_is_not_there(std::vector<bool> const& matched) {
-    bool const any = std::find(matched.begin(), matched.end(), true) != matched.end();
-    for (std::size_t i = 0; i < matched.size(); ++i) {
-      if (matched[i]) continue;
-      std::string const what = "snapshot " + id() + " holds nothing that --path " + printable(paths_[i]) + " matches";
-      if (!any) return make_error(Condition::not_found, what, "daemonctl ls " + id() + " shows what it holds", paths_[i]);
-      plan_.refused.push_back({paths_[i], what});
-    }
-    return {};
+    if (!info_.ours) return Scope::seed();
+    return Scope::parse(info_.scope);
   }
 
   // What an in-place restore has on top: is it a state directory at all, and what should not be there?
   Result<void> plan_in_place(TargetView& target, PlanVisit const& take) {
     B2B_ASSIGN(Scope const scope, snapshot_scope());
-    B2B_TRY(check_it_fits(scope));
-    if (!paths_.empty() || !site_.tree) return {};
-    SnapshotInfo const& info = snapshot_.manifest.info;
-    if (info.skipped_total > info.skipped.size()) {
+    if (is_state_directory()) B2B_TRY(check_it_fits(scope));
+    if (!everything_ || !site_.tree) return {};
+    if (info_.skipped_total > info_.skipped.size()) {
       plan_.notes.push_back("files that the snapshot does not hold stay where they are: it could not take " +
-                            count_of(info.skipped_total, "file", "files") + ", and does not name them all");
+                            count_of(info_.skipped_total, "file", "files") + ", and does not name them all");
       return {};
     }
     std::string const present_path = scratch_file(scratch_, "present");
@@ -150,21 +136,23 @@ class Planning {
     callbacks.entry = [&](ScanItem&& item) {
       CatalogEntry entry;
       entry.entry = std::move(item.entry);
+      entry.entry.path = in_site(entry.entry.path);
+      if (entry.entry.path.empty()) return;
       auto const put = present.put(entry);
       if (!put && !failure) failure = put.error();
     };
     callbacks.skip = [&](Skip&& skip) { unreadable += skip.reason == SkipReason::unreadable ? 1 : 0; };
-    B2B_TRY(scan({Root{"", site_.target}}, scope, 4, callbacks, context_.stop));
+    B2B_TRY(scan({site_root()}, scope, 4, callbacks, context_.stop));
     if (failure) return *failure;
     if (unreadable > 0)
       plan_.notes.push_back(count_of(unreadable, "place", "places") +
-                            " in the state directory cannot be read; what the snapshot "
-                            "does not hold stays there");
+                            " in " + site_.target + " cannot be read; what the snapshot does not hold stays there");
     RemovalRules rules;
     rules.scope = &scope;
-    rules.files_only = !info.ours;
-    for (auto const& [path, reason] : info.skipped)
-      rules.skipped.push_back(path);
+    rules.label = label_;
+    rules.files_only = !info_.ours;
+    for (auto const& [path, reason] : info_.skipped)
+      if (label_.empty() || is_under_label(path, label_)) rules.skipped.push_back(in_site(path));
     std::string const config_path = config_in_tree(context_, site_);
     auto const take_removal = [&](PlanItem&& item) -> Result<void> {
       if (item.action == PlanAction::move_away && item.path == config_path) {
@@ -173,7 +161,7 @@ class Planning {
       }
       return take(std::move(item));
     };
-    return plan_removals(present, snapshot_.catalog, target, rules, take_removal, context_.stop);
+    return plan_removals(present, catalog_, target, rules, take_removal, context_.stop);
   }
 
   // A set of files with labels before their paths ("data/openclaw.json") would end up beside the real ones.
@@ -183,7 +171,7 @@ class Planning {
     std::string example;
     std::string after;
     for (bool from_start = true; !fits; from_start = false) {
-      B2B_ASSIGN(auto const batch, snapshot_.catalog.batch_after(after, 256, from_start));
+      B2B_ASSIGN(auto const batch, catalog_.batch_after(after, 256, from_start));
       if (batch.empty()) break;
       for (CatalogEntry const& entry : batch) {
         if (entry.entry.type != EntryType::file) continue;
@@ -201,13 +189,28 @@ class Planning {
                       "Restore it to another directory with --target DIR", id());
   }
 
-  bool in_place() const { return site_.kind == RestoreSite::Kind::in_place; }
-  std::string const& id() const { return snapshot_.manifest.info.id.text; }
+  // As it was scanned when the snapshot was taken.
+  Root site_root() const {
+    if (!label_.empty())
+      for (Root const& root : configured_roots(context_.config))
+        if (root.label == label_) return Root{label_, site_.target, root.leave_out};
+    return Root{label_, site_.target};
+  }
+  // A path of the snapshot, without the label.
+  std::string in_site(std::string_view path) const {
+    return std::string(label_.empty() ? path : path.substr(std::min(path.size(), label_.size() + 1)));
+  }
+
+  bool is_state_directory() const { return site_.kind == RestoreSite::Kind::in_place; }
+  std::string const& id() const { return info_.id.text; }
 
   EngineContext& context_;
   RestoreSite const& site_;
-  LoadedSnapshot& snapshot_;
+  SnapshotInfo const& info_;
+  Catalog& catalog_;
+  std::string const& label_;
   std::vector<std::string> const& paths_;
+  bool const everything_;
   std::string const& scratch_;
   RestorePlan* const before_;
   RestorePlan& plan_;
@@ -247,6 +250,28 @@ Result<void> carry_staged(PlanStore& before, PlanStore& now, Catalog& snapshot) 
         if (spoilt) return {};
         return now.take_staged(row);
       });
+}
+
+Result<void> name_missing_paths(Catalog& snapshot, SnapshotId const& id, std::vector<std::string> const& paths,
+                                std::vector<RestoreFailure>& failed) {
+  std::vector<Glob> missing;
+  for (std::string const& text : paths) {
+    B2B_ASSIGN(Glob glob, Glob::parse(text));
+    missing.push_back(std::move(glob));
+  }
+  if (missing.empty()) return {};
+  B2B_TRY(snapshot.for_each([&](CatalogEntry&& entry) -> Result<void> {
+    bool const directory = entry.entry.type == EntryType::directory;
+    std::erase_if(missing, [&](Glob const& glob) { return glob.covers(entry.entry.path, directory); });
+    return {};
+  }));
+  for (Glob const& glob : missing) {
+    std::string const what = "snapshot " + id.text + " holds nothing that --path " + printable(glob.text()) + " matches";
+    if (missing.size() == paths.size())
+      return make_error(Condition::not_found, what, "daemonctl ls " + id.text + " shows what it holds", glob.text());
+    failed.push_back({glob.text(), what});
+  }
+  return {};
 }
 
 Result<std::uint64_t> count_unstaged(PlanStore& plan, std::vector<RestoreFailure> const& failed) {

@@ -24,19 +24,25 @@ struct RestorePlan {
 struct PlanningInput {
   EngineContext& context;
   RestoreSite const& site;
-  LoadedSnapshot& snapshot;
+  SnapshotInfo const& info;
+  Catalog& catalog;                       // what belongs to this site, with paths in it
+  std::string const& label;               // of a root: what the snapshot has before them
   std::vector<std::string> const& paths;  // globs; empty: everything
+  bool everything;                        // what the snapshot does not hold is moved away
   std::string const& scratch;
 };
 
 // Compares the snapshot with the target. `before`: an earlier plan for the same; what it found out about a
 // file is taken over when the file is surely the same one still, so that its content is not read again.
-// Errors: not_found
-// (--path matches nothing), refused (the snapshot is none of a state directory), cancelled, and of reading.
+// Errors: refused (the snapshot is none of a state directory), cancelled, and of reading.
 Result<RestorePlan> make_restore_plan(PlanningInput const& input, RestorePlan* before);
 
 // Gives the files that were staged for `before` to the new plan, where it wants them too.
 Result<void> carry_staged(PlanStore& before, PlanStore& now, Catalog& snapshot);
+
+// Adds what of `paths` (globs) the snapshot does not hold to `failed`. not_found: it holds nothing of them.
+Result<void> name_missing_paths(Catalog& snapshot, SnapshotId const& id, std::vector<std::string> const& paths,
+                                std::vector<RestoreFailure>& failed);
 
 // How many paths of the plan are to be staged yet, apart from those that failed.
 Result<std::uint64_t> count_unstaged(PlanStore& plan, std::vector<RestoreFailure> const& failed);

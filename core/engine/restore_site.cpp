@@ -68,7 +68,7 @@ Result<void> remove_pointer(EngineContext const& context, std::string const& id)
 
 // Databases are half swapped: nobody may have them open, and no gateway may start, until they are whole. Without
 // openclaw.json none should have started; one that did is named.
-Result<GatewayFence> fence_off(TargetTree const& tree, SwapFolder const& folder) {
+Result<GatewayFence> fence_off(TargetTree const& tree, SwapFolder const& folder, std::string const& state_dir) {
   auto const refuse = [&](std::string const& why) {
     return make_error(Condition::refused,
                       "an interrupted restore left databases in " + tree.path() + " half replaced, and it cannot be finished now: " + why,
@@ -76,7 +76,7 @@ Result<GatewayFence> fence_off(TargetTree const& tree, SwapFolder const& folder)
                       "start a gateway before that",
                       tree.path());
   };
-  auto fence = GatewayFence::raise(tree.path());
+  auto fence = GatewayFence::raise(state_dir);
   if (!fence) {
     if (fence.error().condition != Condition::refused) return fence.error();
     return refuse(fence.error().message);
@@ -98,7 +98,8 @@ Result<GatewayFence> fence_off(TargetTree const& tree, SwapFolder const& folder)
 }
 
 // One leftover staging folder. nullopt: nothing there, or its restore is still at work.
-Result<std::optional<std::string>> recover_folder(TargetTree const& tree, std::string const& staging) {
+Result<std::optional<std::string>> recover_folder(TargetTree const& tree, std::string const& staging,
+                                                  std::string const& state_dir) {
   using Told = std::optional<std::string>;
   B2B_ASSIGN(auto found, SwapFolder::adopt(tree, staging));
   if (!found) return Told();
@@ -107,7 +108,7 @@ Result<std::optional<std::string>> recover_folder(TargetTree const& tree, std::s
   std::optional<GatewayFence> fence;
   if (found->committed()) {
     if (found->changes_databases()) {
-      auto raised = fence_off(tree, *found);
+      auto raised = fence_off(tree, *found, state_dir);
       if (!raised) return raised.error();
       fence.emplace(std::move(*raised));
     }
@@ -129,7 +130,7 @@ Result<void> recover_matching(TargetTree const& tree, std::string const& directo
   B2B_ASSIGN(auto const names, tree.list(directory));
   for (std::string const& name : names) {
     if (!name.starts_with(prefix)) continue;
-    B2B_ASSIGN(auto sentence, recover_folder(tree, join_path(directory, name)));
+    B2B_ASSIGN(auto sentence, recover_folder(tree, join_path(directory, name), tree.path()));
     if (sentence) told.push_back(std::move(*sentence));
   }
   return {};
@@ -193,6 +194,21 @@ Result<RestoreSite> choose_site(EngineContext const& context, std::string const&
   if (path_exists(above)) {
     B2B_ASSIGN(site.tree, TargetTree::open(above));
   }
+  return site;
+}
+
+Result<RestoreSite> root_site(EngineContext const& context, std::string const& place) {
+  RestoreSite site;
+  site.kind = RestoreSite::Kind::root;
+  site.target = place;
+  std::string const real = real_path(place).value_or(place);
+  for (std::string const& ours : {context.config.state_dir, context.instance.data_dir}) {
+    std::string const real_ours = real_path(ours).value_or(ours);
+    if (real == real_ours || is_inside(real, real_ours))
+      return make_error(Condition::refused, place + " lies in " + ours, {}, place);
+  }
+  if (!path_exists(place)) return site;
+  B2B_ASSIGN(site.tree, TargetTree::open(place));
   return site;
 }
 
@@ -309,7 +325,7 @@ Result<std::vector<std::string>> recover_restores(EngineContext& context) {
       continue;
     }
     auto const there = tree->status(*staging);
-    auto sentence = recover_folder(*tree, *staging);
+    auto sentence = recover_folder(*tree, *staging, context.config.state_dir);
     if (!there || !sentence) {
       // Another directory's trouble must not keep this one from being backed up; it is told every time.
       told.push_back("an interrupted restore to " + *root +

@@ -1,6 +1,8 @@
-// Where a restore writes, and the staging folders it makes there. Three kinds of targets, one shape:
+// Where a restore writes, and the staging folders it makes there. Four kinds of targets, one shape:
 // everything is done with paths relative to one tree.
 //   in place   the tree is the state directory; staging in <state dir>/b2backupd/restore-<random>/
+//   root       the tree is an agent's directory outside of the state directory, restored together with that;
+//              staging as in an existing target
 //   existing   the tree is the target;          staging in <target>/.b2backupd-restore-<random>/
 //   new        the tree is the target's parent; staging in <parent>/.<name>.b2backupd-restore-<random>/,
 //   where the whole
@@ -23,7 +25,7 @@
 namespace b2b {
 
 struct RestoreSite {
-  enum class Kind { in_place, existing, fresh };
+  enum class Kind { in_place, root, existing, fresh };
   Kind kind = Kind::in_place;
   std::string target;              // absolute, for messages
   std::optional<TargetTree> tree;  // of a fresh target: its parent
@@ -32,6 +34,9 @@ struct RestoreSite {
   std::string staging;                         // set by make_folders()
   std::map<std::string, std::string> folders;  // mount top → staging folder, both relative to the tree
   std::string id;                              // random, names the folders and the pointer
+
+  // What is there is the machine's own: the safety snapshot holds it.
+  bool in_place() const { return kind == Kind::in_place || kind == Kind::root; }
 
   // Where a path of the snapshot is in the tree.
   std::string in_tree(std::string_view path) const;
@@ -43,6 +48,10 @@ struct RestoreSite {
 // Finds out which kind it is. `target` empty: in place. refused: inside the state directory or our own data,
 // or no directory.
 Result<RestoreSite> choose_site(EngineContext const& context, std::string const& target);
+
+// An agent's directory at `place` (absolute), there or not. refused: it is no directory, or lies in the state directory or our
+// own data.
+Result<RestoreSite> root_site(EngineContext const& context, std::string const& place);
 
 // OpenClaw's configuration file, relative to the tree of an in-place restore; empty: it lies elsewhere.
 std::string config_in_tree(EngineContext const& context, RestoreSite const& site);

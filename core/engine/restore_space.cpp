@@ -37,8 +37,7 @@ Result<std::uint64_t> bytes_in_scope(EngineContext& context) {
 
 }  // namespace
 
-Result<void> check_space(EngineContext& context, RestoreSite const& site,
-                         std::map<std::string, PlanStore::MountNeeds> const& mounts, bool with_safety) {
+Result<void> check_space(EngineContext& context, std::vector<SpaceNeed> const& wanted, bool with_safety) {
   std::map<std::uint64_t, Disk> disks;
   auto const need = [&](TargetTree const& tree, std::string_view path, std::uint64_t bytes) -> Result<void> {
     B2B_ASSIGN(auto const file_system, tree.file_system(path));
@@ -49,16 +48,19 @@ Result<void> check_space(EngineContext& context, RestoreSite const& site,
     return {};
   };
   // The nearest directory that exists, for a target whose parents have to be made, too.
-  std::optional<TargetTree> above;
-  if (!site.tree) {
-    std::string path = parent_path(site.target);
-    while (!path.empty() && path != "/" && !path_exists(path))
-      path = parent_path(path);
-    B2B_ASSIGN(above, TargetTree::open(path.empty() ? "/" : path));
+  for (SpaceNeed const& place : wanted) {
+    RestoreSite const& site = *place.site;
+    std::optional<TargetTree> above;
+    if (!site.tree) {
+      std::string path = parent_path(site.target);
+      while (!path.empty() && path != "/" && !path_exists(path))
+        path = parent_path(path);
+      B2B_ASSIGN(above, TargetTree::open(path.empty() ? "/" : path));
+    }
+    for (auto const& [top, needs] : place.mounts)
+      B2B_TRY(need(site.tree ? *site.tree : *above, site.tree ? top : std::string(),
+                   needs.bytes + needs.entries * entry_bytes));
   }
-  for (auto const& [top, needs] : mounts)
-    B2B_TRY(need(site.tree ? *site.tree : *above, site.tree ? top : std::string(),
-                 needs.bytes + needs.entries * entry_bytes));
   if (with_safety) {
     B2B_ASSIGN(TargetTree const data, TargetTree::open(context.instance.data_dir));
     B2B_ASSIGN(std::uint64_t const bytes, bytes_in_scope(context));

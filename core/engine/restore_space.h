@@ -3,6 +3,7 @@
 
 #include <map>
 #include <string>
+#include <vector>
 
 #include "core/engine/context.h"
 #include "core/engine/restore_site.h"
@@ -11,7 +12,10 @@ namespace b2b {
 
 // no_space: which disk, how much is needed and how much is there. What is moved away costs nothing; a safety
 // snapshot costs about what the state directory's files take, in the data directory.
-Result<void> check_space(EngineContext& context, RestoreSite const& site,
-                         std::map<std::string, PlanStore::MountNeeds> const& mounts, bool with_safety);
+struct SpaceNeed {
+  RestoreSite const* site = nullptr;
+  std::map<std::string, PlanStore::MountNeeds> mounts;
+};
+Result<void> check_space(EngineContext& context, std::vector<SpaceNeed> const& needs, bool with_safety);
 
 }  // namespace b2b

@@ -7,7 +7,6 @@
 #include "core/engine/openclaw_version.h"
 #include "core/engine/queue.h"
 #include "core/engine/roots.h"
-#include "core/util/file.h"
 
 namespace b2b {
 namespace {

@@ -79,7 +79,7 @@ struct StoreCounters {           // since the store was made; thread-safe snapsh
   std::uint64_t bytes_received = 0;
   // What was asked last is without an answer or any other sign of life since then (monotonic clock). nullopt: it is not, or the store
   // cannot tell.
-  std::optional<std::chrono::nanoseconds> silent_since;
+  std::optional<std::chrono::nanoseconds> silent_since = {};
 };
 
 class Store {

@@ -23,6 +23,7 @@
 #include "daemon/service/follow_up.h"
 #include "daemon/service/gateway_stop.h"
 #include "daemon/service/root_watch.h"
+#include "daemon/service/rollback.h"
 #include "daemon/service/wall_timer.h"
 
 namespace b2b::service {
@@ -55,6 +56,7 @@ class Service {
   Result<void> take_lock();
   void start_watcher();
   void look_for_new_roots();                      // openclaw.json changed
+  void open_rollback();
   void begin();                                   // what happens first: restore on a new machine, or a push that is overdue
   void begin_auto_restore();
   void first_push();

@@ -312,7 +312,7 @@ TEST_CASE("verifying holds what it reads") {
     CHECK(prune(bucket.context, {}).value().removed.empty());
     return {};
   }));
-  CHECK(verify(context, {.read_data = true}).value().problems.empty());
+  CHECK(verify(context, {.snapshot = {}, .read_data = true}).value().problems.empty());
   CHECK(pruned);
 }
 

@@ -1,4 +1,5 @@
 // Agents' directories outside of the state directory, from the capture to the restore.
+#include "core/engine/restore_roots.h"
 #include "core/engine/roots.h"
 
 #include "tests/unit/engine/push_fixture.h"
@@ -106,4 +107,106 @@ TEST_CASE("roots: restored to a directory they lie there under their labels") {
   REQUIRE(report);
   CHECK(read_file(options.target + "/@workspace/SOUL.md", 100).value() == "soul");
   CHECK(read_file(options.target + "/workspace/MEMORY.md", 100).value() == "# memory\n");
+}
+
+namespace {
+
+RestoreReport restored(Outside& machine, std::vector<std::string> paths = {}) {
+  auto context = machine.open();
+  context.store = std::shared_ptr<Store>(std::shared_ptr<void>(), machine.memory.get());
+  RestoreOptions options;
+  options.confirmed = true;
+  options.paths = std::move(paths);
+  auto report = restore(context, options);
+  INFO((report ? std::string() : report.error().text()));
+  REQUIRE(report);
+  return *report;
+}
+
+}  // namespace
+
+TEST_CASE("roots: a rollback brings back both, and moves what came later away") {
+  Outside machine;
+  machine.push_ok();
+  machine.put("SOUL.md", "changed");
+  machine.put("later/note.md", "later");
+  machine.write("workspace/MEMORY.md", "changed");
+  auto const report = restored(machine);
+  CHECK(report.failed.empty());
+  CHECK(read_file(machine.place() + "/SOUL.md", 100).value() == "soul");
+  CHECK(read_file(machine.path("workspace/MEMORY.md"), 100).value() == "# memory\n");
+  CHECK_FALSE(path_exists(machine.place() + "/later/note.md"));
+  CHECK(report.removed == 1);
+  REQUIRE(report.safety);
+  auto const safety = machine.contents(*report.safety);
+  CHECK(safety.at("@workspace/SOUL.md") == "changed");
+  CHECK(safety.at("@workspace/later/note.md") == "later");
+  // Nothing of ours stays in the workspace but the quarantine.
+  for (auto const& left : std::filesystem::directory_iterator(machine.place())) {
+    std::string const name = left.path().filename().string();
+    CHECK((name == "SOUL.md" || name.starts_with(".b2backupd-quarantine-")));
+  }
+  CHECK(restored(machine).restored == 0);
+}
+
+TEST_CASE("roots: only what is asked for is restored") {
+  Outside machine;
+  machine.put("memory/a.md", "a");
+  machine.push_ok();
+  machine.put("SOUL.md", "changed");
+  machine.put("memory/a.md", "changed");
+  machine.write("workspace/MEMORY.md", "changed");
+  CHECK(restored(machine, {"@workspace/memory/**"}).restored == 1);
+  CHECK(read_file(machine.place() + "/memory/a.md", 100).value() == "a");
+  CHECK(read_file(machine.place() + "/SOUL.md", 100).value() == "changed");
+  CHECK(read_file(machine.path("workspace/MEMORY.md"), 100).value() == "changed");
+  CHECK(restored(machine, {"workspace/**"}).restored == 1);
+  CHECK(read_file(machine.place() + "/SOUL.md", 100).value() == "changed");
+}
+
+TEST_CASE("roots: a directory that is gone is made again, with what the configuration here calls it") {
+  Outside machine;
+  machine.push_ok();
+  std::filesystem::remove_all(machine.place());
+  CHECK(restored(machine).failed.empty());
+  CHECK(read_file(machine.place() + "/SOUL.md", 100).value() == "soul");
+  // Another home directory, and no configuration yet: a new machine.
+  machine.config.roots.clear();
+  machine.config.home = machine.root() + "/home";
+  CHECK(restored(machine).failed.empty());
+  CHECK(read_file(machine.root() + "/home/clawd/SOUL.md", 100).value() == "soul");
+}
+
+TEST_CASE("roots: where nobody backs it up, what is there is not replaced") {
+  Outside machine;
+  machine.push_ok();
+  machine.put("SOUL.md", "of somebody else");
+  machine.config.roots.clear();
+  auto const report = restored(machine);
+  REQUIRE(report.failed.size() == 1);
+  CHECK(report.failed.front().path == "@workspace");
+  CHECK(read_file(machine.place() + "/SOUL.md", 100).value() == "of somebody else");
+}
+
+TEST_CASE("roots: a place inside the state directory or our own data is refused") {
+  Outside machine;
+  machine.push_ok();
+  machine.config.roots.front().path = machine.path("somewhere");
+  auto const report = restored(machine);
+  REQUIRE(report.failed.size() == 1);
+  CHECK(report.failed.front().error.find("lies in") != std::string::npos);
+  CHECK_FALSE(path_exists(machine.path("somewhere")));
+}
+
+TEST_CASE("roots: where one goes") {
+  Config config;
+  config.home = "/home/b";
+  SnapshotRoot const root{"@workspace", "/home/a/clawd", "~/clawd"};
+  CHECK(place_of_root(config, root).path == "/home/b/clawd");
+  config.roots = {{"@workspace", "/srv/clawd", "", "~/clawd"}};
+  CHECK(place_of_root(config, root).path == "/srv/clawd");
+  config.roots = {{"@workspace-main", "/home/b/clawd", "", "x"}};
+  CHECK(place_of_root(config, root).problem.empty());
+  config.roots = {{"@workspace", "/elsewhere", "", "/elsewhere"}};
+  CHECK(place_of_root(config, {"@workspace", "/", "/"}).problem.find("/elsewhere now") != std::string::npos);
 }
