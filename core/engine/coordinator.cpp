@@ -106,7 +106,10 @@ void Coordinator::Impl::run_task(JobPointer const& job) {
     auto answer = job->work(context);
     look_at_records(context);
     auto const wait = waiting_safeties(context);
-    if (waited && wait && *wait > *waited) {
+    bool const any_new = waited && wait && std::any_of(wait->begin(), wait->end(), [&](std::string const& name) {
+                           return std::find(waited->begin(), waited->end(), name) == waited->end();
+                         });
+    if (any_new) {
       std::scoped_lock lock(mutex);
       planner.queued(Trigger::manual);  // like a capture: sent soon, and again until it is there
     }

@@ -36,7 +36,7 @@ void Coordinator::Impl::recover() {
     read_last_good(context);
     look_at_records(context);
     auto waiting = look_at_queue(context);
-    if (auto const safety = waiting_safeties(context); safety && *safety > 0) waiting.push_back(Trigger::manual);
+    if (auto const safety = waiting_safeties(context); safety && !safety->empty()) waiting.push_back(Trigger::manual);
     std::scoped_lock lock(mutex);
     for (Trigger const trigger : waiting) planner.queued(trigger);
     return {};

@@ -46,7 +46,7 @@ struct SafetyReport {
   std::vector<std::string> warnings;
 };
 Result<SafetyReport> take_safety_snapshot(EngineContext& context);
-Result<std::uint64_t> waiting_safeties(EngineContext& context);   // how many for this store wait for their upload
+Result<std::vector<std::string>> waiting_safeties(EngineContext& context);   // those for this store that wait for their upload: names
 // Uploads safety captures that wait; returns how many went. The caller holds the upload lock. `clear`: also removes what a crash cut short, which only the
 // holder of the data lock may do, since nobody else knows whether it is still being made.
 Result<std::uint64_t> upload_pending_safety(EngineContext& context, bool clear);

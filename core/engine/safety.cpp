@@ -192,11 +192,13 @@ Result<SafetyReport> take_safety_snapshot(EngineContext& context) {
   return report;
 }
 
-Result<std::uint64_t> waiting_safeties(EngineContext& context) {
-  if (!path_exists(join_path(safety_root(context), safety_bucket(context)))) return std::uint64_t{0};
+Result<std::vector<std::string>> waiting_safeties(EngineContext& context) {
+  if (!path_exists(join_path(safety_root(context), safety_bucket(context)))) return std::vector<std::string>();
   B2B_ASSIGN(auto const local, open_local(context));
   B2B_ASSIGN(auto const manifests, waiting_manifests(context, *local));
-  return static_cast<std::uint64_t>(manifests.size());
+  std::vector<std::string> names;
+  for (ObjectInfo const& manifest : manifests) names.push_back(manifest.key);
+  return names;
 }
 
 Result<std::uint64_t> upload_pending_safety(EngineContext& context, bool clear) {
