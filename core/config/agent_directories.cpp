@@ -59,18 +59,20 @@ class DirectoryFinder {
   }
 
   void fail(Error const& error) {
-    found_.warnings.push_back("whether agents have directories outside of the state directory is not known, so they are not backed "
-                              "up: " +
+    failed_ = true;
+    found_.warnings.push_back("whether agents have directories outside of the state directory is not known, so only those of the last "
+                              "backup are backed up: " +
                               error.text());
   }
 
   AgentDirectories finish() && {
+    found_.known = !failed_;
     if (left_unnamed_ > 0)
       found_.warnings.push_back(std::to_string(left_unnamed_) + " more directories of agents are not backed up");
-    for (auto& [path, root] : outside_) {  // in the order of their paths: what contains others comes first
+    for (auto& entry : outside_) {  // in the order of their paths: what contains others comes first
       bool const contained = std::any_of(found_.roots.begin(), found_.roots.end(),
-                                         [&](AgentRoot const& other) { return is_inside(path, other.path); });
-      if (!contained) found_.roots.push_back(std::move(root));
+                                         [&](AgentRoot const& other) { return is_inside(entry.first, other.path); });
+      if (!contained) found_.roots.push_back(std::move(entry.second));
     }
     std::sort(found_.roots.begin(), found_.roots.end(),
               [](AgentRoot const& a, AgentRoot const& b) { return a.label < b.label; });
@@ -117,6 +119,7 @@ class DirectoryFinder {
   std::map<std::string, AgentRoot> outside_;    // by real path
   AgentDirectories found_;
   std::size_t left_unnamed_ = 0;
+  bool failed_ = false;
 };
 
 void read_agent(DirectoryFinder& finder, std::string const& setting, std::string_view agent,

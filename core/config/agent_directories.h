@@ -15,6 +15,7 @@ struct AgentDirectories {
   std::vector<AgentRoot> roots;       // outside; in the order of their labels, none inside another
   std::vector<std::string> inside;    // in the state directory, relative to it
   std::vector<std::string> warnings;  // those that cannot be known; bounded
+  bool known = false;                 // openclaw.json could be read that far
 };
 
 // From OPENCLAW_WORKSPACE_DIR, agents.defaults.workspace, and `workspace` and `agentDir` of agents.entries.* and

@@ -63,6 +63,7 @@ struct Config {
   std::vector<std::string> include;
   std::vector<std::string> exclude;
   std::vector<AgentRoot> roots;          // from openclaw.json; none lies in another, or in the state directory
+  bool roots_known = false;              // false: openclaw.json is away or broken, which says nothing about the roots
   std::vector<std::string> agents_here;  // those inside the state directory, relative to it; taken whole, too
   SecretRows secrets = SecretRows::exclude;
   Limits limits;

@@ -127,6 +127,7 @@ Result<LoadedConfig> load_config(ConfigSources const& sources) {
   loaded.config.openclaw_json = plugin.path;
   loaded.config.home = openclaw_home(sources);
   loaded.config.roots = plugin.agents.roots;
+  loaded.config.roots_known = plugin.agents.known;
   loaded.config.agents_here = plugin.agents.inside;
   loaded.warnings = own.warnings;
   loaded.warnings.insert(loaded.warnings.end(), plugin.warnings.begin(), plugin.warnings.end());

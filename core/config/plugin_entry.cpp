@@ -129,13 +129,19 @@ class EntryReader {
 
 // Opens the file, or its last good copy when it is malformed; nullopt when there is nothing to read (entry
 // says why).
-std::optional<OpenClawConfig> open_config(ConfigSources const& sources, bool configured, PluginEntry& entry) {
+std::optional<OpenClawConfig> open_config(ConfigSources const& sources, std::string const& state_dir, bool configured,
+                                          PluginEntry& entry) {
   std::vector<std::string> const roots =
       parse_include_roots(variable(sources, "OPENCLAW_INCLUDE_ROOTS"), sources.home);
   auto config = OpenClawConfig::open(entry.path, roots);
   if (config) return std::move(*config);
   Error const& problem = config.error();
   if (problem.condition == Condition::not_found) {
+    auto copy = OpenClawConfig::open(config_during_restore(state_dir), roots);
+    if (copy) {
+      entry.warnings.push_back(entry.path + " is away, as in the middle of a restore: the copy made for that time is read");
+      return std::move(*copy);
+    }
     if (configured)
       entry.warnings.push_back("OPENCLAW_CONFIG_PATH names " + entry.path + ", which does not exist");
     return std::nullopt;
@@ -156,12 +162,14 @@ std::optional<OpenClawConfig> open_config(ConfigSources const& sources, bool con
 
 }  // namespace
 
+std::string config_during_restore(std::string const& state_dir) { return join_path(state_dir, "b2backupd/openclaw.json"); }
+
 PluginEntry read_plugin_entry(ConfigSources const& sources, std::string const& state_dir) {
   PluginEntry entry;
   std::string_view const configured = variable(sources, "OPENCLAW_CONFIG_PATH");
   entry.path = configured.empty() ? join_path(state_dir, "openclaw.json")
                                   : expand_path(configured, sources.working_directory, sources.home);
-  auto config = open_config(sources, !configured.empty(), entry);
+  auto config = open_config(sources, state_dir, !configured.empty(), entry);
   if (!config) return entry;
 
   bool found = false;

@@ -28,6 +28,10 @@ struct PluginEntry {
   AgentDirectories agents;         // their warnings are among those above
 };
 
+// A restore that changes databases moves openclaw.json away for its last moments. Should it be interrupted then, this copy has
+// what is needed to finish it.
+std::string config_during_restore(std::string const& state_dir);
+
 PluginEntry read_plugin_entry(ConfigSources const& sources, std::string const& state_dir);
 
 }  // namespace b2b

@@ -1,5 +1,7 @@
 #include "core/engine/context.h"
 
+#include "core/engine/roots.h"
+
 #include <algorithm>
 #include <charconv>
 
@@ -85,6 +87,22 @@ Result<std::shared_ptr<Store>> open_store(Config const& config, Clock& clock, st
   return open_store_with(config, nullptr, clock, stop);
 }
 
+namespace {
+
+// openclaw.json is away or broken for a moment, perhaps for long: the directories that it named are backed up all the same.
+Result<void> know_roots(EngineContext& context) {
+  constexpr std::string_view name = "roots";
+  B2B_ASSIGN(auto const known, context.index->value(name));
+  if (!context.config.roots_known) {
+    if (known) take_roots(*known, context.config);
+    return {};
+  }
+  std::string const text = roots_text(context.config);
+  return known == text ? Result<void>() : context.index->set_value(name, text);
+}
+
+}  // namespace
+
 Result<EngineContext> open_engine(Config const& config, Clock& clock, std::stop_token stop) {
   EngineContext context;
   context.config = config;
@@ -93,6 +111,7 @@ Result<EngineContext> open_engine(Config const& config, Clock& clock, std::stop_
   B2B_TRY(require_store(config));
   B2B_ASSIGN(context.instance, open_instance(config));
   B2B_ASSIGN(context.index, Index::open(context.instance.data_dir));
+  B2B_TRY(know_roots(context));
   context.keyring = std::make_shared<Keyring>(config.passphrases());
   // A store that is away keeps nobody from capturing: its name, which the records go by, is remembered.
   std::string const name_key = store_name_key(config);

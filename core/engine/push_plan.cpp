@@ -12,6 +12,7 @@
 #include "core/engine/roots.h"
 #include "core/engine/writer_key.h"
 #include "core/snapshot/layout.h"
+#include "core/util/encoding.h"
 #include "core/util/file.h"
 
 namespace b2b {
@@ -315,15 +316,24 @@ Result<std::vector<CapturedFile>> take_captured(Entry const& scanned, CaptureRes
 
 namespace {
 
-// A workspace that was backed up and is not there now: its disk may not be mounted. One that was never there is made by
-// OpenClaw when its agent is first used.
-Result<void> name_roots_that_went(Config const& config, Base& base, PushPlan& plan) {
-  for (AgentRoot const& root : config.roots) {
-    if (path_exists(root.path)) continue;
-    B2B_ASSIGN(auto const had, base.catalog.find(root.label));
-    if (had) plan.skipped.push_back({root.label, SkipReason::vanished, root.path + ", which " + root.setting + " names, is not there any more"});
+// A workspace that had files and has none now: its disk may not be mounted. Every snapshot without it is incomplete, so that those
+// with it stay, until openclaw.json names it no longer. One that never had any is made by OpenClaw when its agent is first used.
+Result<void> name_roots_that_went(EngineContext& context, PushPlan& plan) {
+  constexpr std::string_view name = "roots-with-files";
+  B2B_ASSIGN(auto const kept, context.index->value(name));
+  std::string const before = kept.value_or("");
+  std::string now;
+  for (AgentRoot const& root : context.config.roots) {
+    B2B_ASSIGN(auto const below, plan.catalog->batch_after(root.label + "/", 1, false));
+    bool const has_files = !below.empty() && below.front().entry.path.starts_with(root.label + "/");
+    std::string const line = root.label + " " + uri_encode(root.path, true) + "\n";
+    bool const had_files = before.find(line) != std::string::npos;
+    if (has_files || had_files) now += line;
+    if (had_files && !has_files)
+      plan.skipped.push_back({root.label, SkipReason::vanished,
+                              root.path + ", which " + root.setting + " names, is empty or not there any more. Is its disk mounted?"});
   }
-  return {};
+  return now == before ? Result<void>() : context.index->set_value(name, now);
 }
 
 }  // namespace
@@ -353,7 +363,7 @@ Result<PushPlan> make_push_plan(EngineContext& context, Base* base, std::string 
   B2B_TRY(hard_links.resolve(catalog));
   plan.catalog = std::move(catalog);
   B2B_TRY(compare_all(plan, base));
-  if (base != nullptr) B2B_TRY(name_roots_that_went(context.config, *base, plan));
+  B2B_TRY(name_roots_that_went(context, plan));
   return plan;
 }
 

@@ -6,18 +6,19 @@
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
+#include <list>
 #include <mutex>
 #include <set>
 #include <utility>
 
 #include <unistd.h>
 
+#include "core/config/plugin_entry.h"
 #include "core/engine/fetch.h"
 #include "core/engine/fresh_state.h"
 #include "core/engine/lock.h"
 #include "core/engine/objects.h"
 #include "core/engine/push.h"
-#include "core/engine/queue_upload.h"
 #include "core/engine/restore_confirm.h"
 #include "core/engine/restore_guard.h"
 #include "core/engine/restore_machine.h"
@@ -40,6 +41,7 @@ constexpr std::chrono::minutes lock_patience{60};
 // A process that ends is given 10 s to close its databases.
 constexpr int looks_at_openers = 50;
 constexpr std::chrono::milliseconds look_again_after{200};
+constexpr std::uint64_t config_limit_bytes = 4 << 20;
 
 class RestoreJob {
  public:
@@ -163,6 +165,7 @@ class RestoreJob {
     }
     B2B_TRY(check_space(context_, needs, in_place() && options_.safety && sum(&PlanTotals::overwritten) > 0));
     auto done = stage_and_swap();
+    B2B_TRY(forget_config_copy(context_));
     for (RestorePart& part : parts_) {
       auto const cleared = part.clear();
       if (cleared) continue;
@@ -208,7 +211,7 @@ class RestoreJob {
     std::string done;  // what cannot be taken back any more, should a later part fail
     for (RestorePart& part : parts_) {
       if (!part.changes_anything()) continue;
-      auto commit = part.put_in_place(rules_for(part, rules), fence_.has_value());
+      auto commit = part.put_in_place(rules_for(part, rules), fence_.has_value() && part.label().empty());
       if (!commit) {
         Error error = std::move(commit).error();
         if (!done.empty()) error.message += ". Restored already: " + done;
@@ -262,6 +265,8 @@ class RestoreJob {
   // What outlasts a crash: openclaw.json goes first and comes back last, and a restart knows why.
   Result<void> block_gateway(CommitRules& rules) {
     rules.config_path = config_in_tree(context_, main_part().site());
+    if (auto const text = read_file(join_path(target_, rules.config_path), config_limit_bytes); !rules.config_path.empty() && text)
+      B2B_TRY(atomic_write_file(config_during_restore(target_), *text));
     if (rules.config_path.empty())
       report_.notes.push_back("OpenClaw's configuration " + context_.config.openclaw_json +
                               " lies outside the state directory: had this restore been interrupted, a gateway could have been "
@@ -276,8 +281,7 @@ class RestoreJob {
       B2B_TRY(part.refuse_names());
     for (int round = 1;; ++round) {
       phase("downloading");
-      for (RestorePart& part : parts_)
-        B2B_TRY(part.stage(fetcher));
+      B2B_TRY(stage_all(fetcher));
       if (!in_place()) return {};
       bool const databases = changes_databases();
       if (databases) B2B_TRY(check_staged());
@@ -309,6 +313,25 @@ class RestoreJob {
             "Stop what writes there (is an agent running?) and restore again. Nothing was changed",
             target_);
     }
+  }
+
+  // A root of which nothing can be fetched does not keep the others from being restored.
+  Result<void> stage_all(BodyFetcher& fetcher) {
+    for (auto part = parts_.begin(); part != parts_.end();) {
+      auto staged = part->stage(fetcher);
+      if (staged) {
+        ++part;
+        continue;
+      }
+      Condition const condition = staged.error().condition;
+      bool const all = part->label().empty() || condition == Condition::cancelled || condition == Condition::no_space ||
+                       condition == Condition::unreachable || condition == Condition::throttled;
+      if (all) return staged;
+      report_.failed.push_back({part->label(), "not restored: " + staged.error().message});
+      B2B_TRY(part->clear());
+      part = parts_.erase(part);
+    }
+    return {};
   }
 
   Result<void> check_staged() {
@@ -379,25 +402,12 @@ class RestoreJob {
   std::optional<SnapshotUse> use_of_others_;  // while a plugin's snapshot is restored
   std::optional<LoadedSnapshot> snapshot_;
   RestoreReport report_;
-  std::vector<RestorePart> parts_;
+  std::list<RestorePart> parts_;       // staging folders know where their part is, so none moves
   std::optional<DataLock> data_lock_;  // from the last comparison to the end of the swap
   std::optional<GatewayFence> fence_;  // the same, when databases change
   bool checked_staged_ = false;
   bool stopped_gateway_ = false;
 };
-
-// After the swap, without the data lock: nothing that is restored depends on it.
-std::string send_safety(EngineContext& context, SnapshotId const& id) {
-  std::string const kept = "the safety snapshot " + id.text + " is kept on this machine for now";
-  if (context.uploads_follow) return kept + "; its upload follows";
-  context.progress->phase = "uploading the safety snapshot";
-  auto const sent = [&]() -> Result<void> {
-    B2B_ASSIGN(UploadLock const lock, UploadLock::acquire(context, "safety snapshot"));
-    B2B_TRY(upload_pending_safety(context, false));
-    return {};
-  }();
-  return sent ? std::string() : kept + " (" + sent.error().text() + "); the next push uploads it";
-}
 
 }  // namespace
 

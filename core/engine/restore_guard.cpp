@@ -104,7 +104,7 @@ Result<void> none_starts_unconfigured(EngineContext const& context) {
 }  // namespace
 
 bool needs_fence(RestoreSite const& site, PlanTotals const& totals) {
-  return site.in_place() && (!totals.databases.empty() || totals.makes_databases);
+  return site.kind == RestoreSite::Kind::in_place && (!totals.databases.empty() || totals.makes_databases);
 }
 
 Result<void> guard_databases(EngineContext& context, RestoreSite const& site, PlanStore& plan,
@@ -114,6 +114,10 @@ Result<void> guard_databases(EngineContext& context, RestoreSite const& site, Pl
     if (totals.databases.empty()) return {};
     B2B_TRY(nothing_of_a_target_runs(site));
     return nobody_has_databases_open(site, plan);
+  }
+  if (site.kind == RestoreSite::Kind::root) {
+    // The gateway keeps no database in a workspace; somebody else may.
+    return totals.databases.empty() ? Result<void>() : nobody_has_databases_open(site, plan);
   }
   if (!needs_fence(site, totals)) return {};
   B2B_TRY(none_starts_unconfigured(context));

@@ -137,7 +137,7 @@ class Planning {
       CatalogEntry entry;
       entry.entry = std::move(item.entry);
       entry.entry.path = in_site(entry.entry.path);
-      if (entry.entry.path.empty()) return;
+      if (entry.entry.path == ".") return;
       auto const put = present.put(entry);
       if (!put && !failure) failure = put.error();
     };
@@ -191,14 +191,13 @@ class Planning {
 
   // As it was scanned when the snapshot was taken.
   Root site_root() const {
-    if (!label_.empty())
-      for (Root const& root : configured_roots(context_.config))
-        if (root.label == label_) return Root{label_, site_.target, root.leave_out};
-    return Root{label_, site_.target};
+    if (label_.empty()) return Root{label_, site_.target};
+    return Root{label_, site_.target, not_of_a_root(context_.config)};
   }
   // A path of the snapshot, without the label.
   std::string in_site(std::string_view path) const {
-    return std::string(label_.empty() ? path : path.substr(std::min(path.size(), label_.size() + 1)));
+    if (label_.empty()) return std::string(path);
+    return path == label_ ? std::string(".") : std::string(path.substr(label_.size() + 1));
   }
 
   bool is_state_directory() const { return site_.kind == RestoreSite::Kind::in_place; }

@@ -25,18 +25,25 @@ std::string with_home(std::string const& written, std::string const& home) {
   return join_path(home, written.substr(1));
 }
 
+bool is_at_or_below(std::string_view path, std::string_view top) {
+  return path.starts_with(top) && (path.size() == top.size() || path[top.size()] == '/');
+}
+
 struct Selection {
   Catalog catalog;
+  bool itself = false;      // the snapshot has the root's own directory: it could be read when that was taken
   std::uint64_t entries = 0;
   std::uint32_t mode = 0700;  // of the root's own directory
 };
 
 // The root's entries that are asked for, without the label.
 Result<Selection> select(RestorePart::Shared const& shared, Catalog& snapshot, std::string const& label,
-                         std::vector<Glob> const& wanted) {
+                         std::string const& place, std::vector<Glob> const& wanted) {
+  std::vector<std::string> const not_ours = not_of_a_root(shared.context.config);
   B2B_ASSIGN(Catalog catalog, Catalog::create(scratch_file(shared.scratch, "root")));
-  Selection out{std::move(catalog), 0, 0700};
+  Selection out{std::move(catalog), false, 0, 0700};
   B2B_ASSIGN(auto const itself, snapshot.find(label));
+  out.itself = itself.has_value();
   if (itself && itself->entry.has_metadata) out.mode = itself->entry.mode | 0700U;
   std::string const beginning = label + "/";
   std::string after = beginning;
@@ -51,6 +58,8 @@ Result<Selection> select(RestorePart::Shared const& shared, Catalog& snapshot, s
                              });
       if (!asked_for) continue;
       row.entry.path.erase(0, beginning.size());
+      std::string const absolute = join_path(place, row.entry.path);
+      if (std::any_of(not_ours.begin(), not_ours.end(), [&](std::string const& top) { return is_at_or_below(absolute, top); })) continue;
       std::string& link = row.entry.hard_link_of;
       link = link.starts_with(beginning) ? link.substr(beginning.size()) : std::string();
       B2B_TRY(out.catalog.put(row));
@@ -76,19 +85,25 @@ RootPlace place_of_root(Config const& config, SnapshotRoot const& root) {
                         : "openclaw.json names no such directory now, and something is in its former place " + before};
 }
 
-Result<std::vector<RestorePart>> root_parts(RestorePart::Shared const& shared, Catalog& snapshot) {
-  std::vector<RestorePart> parts;
+Result<std::list<RestorePart>> root_parts(RestorePart::Shared const& shared, Catalog& snapshot) {
+  std::list<RestorePart> parts;
   std::vector<Glob> wanted;
   for (std::string const& text : shared.options.paths) {
     B2B_ASSIGN(Glob glob, Glob::parse(text));
     wanted.push_back(std::move(glob));
   }
   for (SnapshotRoot const& root : shared.info.roots) {
-    B2B_ASSIGN(Selection selection, select(shared, snapshot, root.label, wanted));
-    if (selection.entries == 0 && !wanted.empty()) continue;
     RootPlace const place = place_of_root(shared.context.config, root);
-    auto site = place.problem.empty() ? root_site(shared.context, place.path)
-                                      : Result<RestoreSite>(make_error(Condition::refused, place.problem));
+    B2B_ASSIGN(Selection selection, select(shared, snapshot, root.label, place.path, wanted));
+    if (selection.entries == 0 && (!wanted.empty() || !selection.itself)) continue;
+    std::string problem = place.problem;
+    for (RestorePart const& other : parts)
+      if (is_at_or_below(place.path, other.site().target) || is_at_or_below(other.site().target, place.path))
+        problem = "its place " + place.path + " and " + other.site().target + " overlap";
+    // A gateway has an agent's databases open, and only the state directory's are behind the fence to the end.
+    if (problem.empty() && root.label.starts_with("@agent-") && !nothing_there(place.path))
+      problem = "an agent's directory outside of the state directory is not replaced in place by this version";
+    auto site = problem.empty() ? root_site(shared.context, place.path) : Result<RestoreSite>(make_error(Condition::refused, problem));
     if (!site) {
       shared.report.failed.push_back({root.label, "not restored: " + site.error().message + ". Restore it by itself: --path '" + root.label +
                                                       "/**' --target DIR"});

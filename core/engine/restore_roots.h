@@ -1,6 +1,7 @@
 // Which directories outside of the state directory a restore in place brings back, and where to.
 #pragma once
 
+#include <list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -20,6 +21,6 @@ struct RootPlace {
 RootPlace place_of_root(Config const& config, SnapshotRoot const& root);
 
 // One part for each root of which something is to be restored. What cannot be goes into the report as failed, once for each root.
-Result<std::vector<RestorePart>> root_parts(RestorePart::Shared const& shared, Catalog& snapshot);
+Result<std::list<RestorePart>> root_parts(RestorePart::Shared const& shared, Catalog& snapshot);
 
 }  // namespace b2b

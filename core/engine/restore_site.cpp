@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/config/plugin_entry.h"
 #include "core/crypto/hash.h"
 #include "core/engine/restore.h"
 #include "core/engine/restore_target.h"
@@ -223,6 +224,15 @@ std::string config_in_tree(EngineContext const& context, RestoreSite const& site
   return {};
 }
 
+Result<void> forget_config_copy(EngineContext const& context) {
+  std::string const& state_dir = context.config.state_dir;
+  std::string const& configured = context.config.openclaw_json;
+  std::string const copy = config_during_restore(state_dir);
+  if (!path_exists(configured.empty() ? join_path(state_dir, "openclaw.json") : configured)) return {};
+  if (::unlink(copy.c_str()) != 0 && errno != ENOENT) return errno_error(errno, "remove", copy);
+  return {};
+}
+
 Result<SwapFolder> make_folders(EngineContext const& context, RestoreSite& site,
                                 std::vector<std::string> const& mounts) {
   std::array<std::uint8_t, 6> random{};
@@ -297,6 +307,7 @@ Result<std::vector<std::string>> recover_restores(EngineContext& context) {
   std::vector<std::string> told;
   B2B_ASSIGN(RestoreSite const here, choose_site(context, {}));
   B2B_ASSIGN(told, recover_site(here));
+  if (!told.empty()) B2B_TRY(forget_config_copy(context));
   std::string const pointers = pointer_directory(context);
   if (!path_exists(pointers)) return told;
   B2B_ASSIGN(TargetTree const directory, TargetTree::open(pointers));

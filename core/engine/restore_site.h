@@ -56,6 +56,9 @@ Result<RestoreSite> root_site(EngineContext const& context, std::string const& p
 // OpenClaw's configuration file, relative to the tree of an in-place restore; empty: it lies elsewhere.
 std::string config_in_tree(EngineContext const& context, RestoreSite const& site);
 
+// The copy of openclaw.json for the time of a swap goes when openclaw.json itself is there (again).
+Result<void> forget_config_copy(EngineContext const& context);
+
 // Makes the staging folders, held by the result, with a pointer to them in the data directory. `mounts`: the
 // tops that need one.
 Result<SwapFolder> make_folders(EngineContext const& context, RestoreSite& site,

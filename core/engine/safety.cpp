@@ -12,6 +12,7 @@
 #include "core/engine/bucket.h"
 #include "core/engine/capture_stage.h"
 #include "core/engine/push.h"
+#include "core/engine/queue_upload.h"
 #include "core/engine/objects.h"
 #include "core/engine/push_plan.h"
 #include "core/engine/snapshot_info.h"
@@ -215,6 +216,18 @@ Result<std::uint64_t> upload_pending_safety(EngineContext& context, bool clear) 
   }
   if (clear) B2B_TRY(remove_tree(bucket));
   return static_cast<std::uint64_t>(manifests.size());
+}
+
+std::string send_safety(EngineContext& context, SnapshotId const& id) {
+  std::string const kept = "the safety snapshot " + id.text + " is kept on this machine for now";
+  if (context.uploads_follow) return kept + "; its upload follows";
+  context.progress->phase = "uploading the safety snapshot";
+  auto const sent = [&]() -> Result<void> {
+    B2B_ASSIGN(UploadLock const lock, UploadLock::acquire(context, "safety snapshot"));
+    B2B_TRY(upload_pending_safety(context, false));
+    return {};
+  }();
+  return sent ? std::string() : kept + " (" + sent.error().text() + "); the next push uploads it";
 }
 
 }  // namespace b2b

@@ -15,15 +15,23 @@ bool is_configured(Config const& config) {
   return !config.bucket.empty() || !config.key_id.empty() || !config.application_key.empty();
 }
 
+bool only_the_daemons(std::string_view verb) {
+  return verb == "events" || verb == "metrics" || verb == "notify" || verb == "cancel";
+}
+
 Error not_running(Arguments const& arguments, Config const& config) {
   if (!is_configured(config))
     return make_error(Condition::bad_config, "nothing is configured yet, and no daemon is running for " + printable(config.state_dir),
                       "Set it up, step by step: daemonctl setup" +
                           (arguments.profile.empty() ? std::string() : " --profile " + printable(arguments.profile)));
   std::string const unit = arguments.profile.empty() || arguments.profile == "default" ? "" : "@" + arguments.profile;
-  Error error = make_error(Condition::unreachable, "the daemon is not running for " + printable(config.state_dir),
-                           "Start it: systemctl --user start b2backupd" + unit +
-                               ", or do it here, without the daemon: daemonctl --direct " + arguments.verb_name);
+  std::string advice = "Start it: systemctl --user start b2backupd" + unit + " (without systemd: b2backupd)";
+  if (arguments.verb_name == "status") {
+    advice += ". What is in the store: daemonctl --direct snapshots";
+  } else if (!only_the_daemons(arguments.verb_name)) {
+    advice += ". Or do it here, without the daemon: the same command with --direct, as in daemonctl --direct " + arguments.verb_name;
+  }
+  Error error = make_error(Condition::unreachable, "the daemon is not running for " + printable(config.state_dir), advice);
   error.retryable = true;
   return error;
 }

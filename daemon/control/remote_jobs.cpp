@@ -73,6 +73,15 @@ json::object const* newest_job(json::object const& status, std::string_view name
   return found;
 }
 
+// A restore around the gateway that has not ended: its number, also while it waits and is no job yet. 0: there is none.
+std::uint64_t waiting_restore(json::object const& status) {
+  auto const* const restore = status.if_contains("restore");
+  if (restore == nullptr || !restore->is_object()) return 0;
+  std::string const state = text_of(restore->get_object(), "state");
+  bool const ended = state == "done" || state == "failed" || state == "cancelled" || state == "expired";
+  return ended ? 0 : number_of(restore->get_object(), "job");
+}
+
 Result<json::object> status_of(Client const& client) {
   Call call;
   call.target = "/v1/status";
@@ -110,12 +119,14 @@ class CancelOnStop {
     auto const status = status_of(client_);
     if (!status) return false;
     json::object const* job = newest_job(*status, name_);
-    if (job == nullptr) return true;  // it has ended: its answer is on the way
+    std::uint64_t number = job == nullptr ? 0 : number_of(*job, "id");
+    if (job == nullptr && name_ == "restore") number = waiting_restore(*status);
+    if (number == 0) return true;  // it has ended: its answer is on the way
     Call call;
     call.method = "POST";
     call.target = "/v1/cancel";
     call.progress_timeout = moment;
-    call.body = json::serialize(json::object{{"job", number_of(*job, "id")}});
+    call.body = json::serialize(json::object{{"job", number}});
     auto const cancelled = client_.call_json(call);
     return cancelled || cancelled.error().condition == Condition::not_found;
   }

@@ -125,6 +125,13 @@ bool RollbackPlan::restored(Result<boost::json::object> const& answer, Running g
   return true;
 }
 
+bool RollbackPlan::swapped(boost::json::object const& answer) {
+  if (record_.state != RollbackState::restoring || record_.restored) return false;
+  record_.report = answer;
+  record_.restored = true;
+  return true;
+}
+
 bool RollbackPlan::gateway_wanted() { return !std::exchange(record_.gateway_ran, true); }
 
 bool RollbackPlan::started(boost::json::object gateway) {

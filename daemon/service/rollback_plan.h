@@ -79,6 +79,8 @@ class RollbackPlan {
   // The answer has what doctor said of it. `gateway`: what is there after the attempt; a restore that was refused because one
   // was started meanwhile is queued again.
   bool restored(Result<boost::json::object> const& answer, GatewayState::Running gateway, TimePoint now);
+  // The swap is done; what follows (doctor, the gateway) is still to do, by the next daemon if need be.
+  bool swapped(boost::json::object const& answer);
   // A gateway tried to start while it was kept from it.
   bool gateway_wanted();
   bool started(boost::json::object gateway);

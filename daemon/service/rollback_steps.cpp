@@ -97,17 +97,21 @@ Result<void> Rollback::stop_gateway(EngineContext& context, GatewayOperator& gat
 }
 
 void Rollback::restore_step(EngineContext& context, GatewayOperator& gateway) {
-  auto answer = restore_now(context, record(), gateway);
+  // Once only: what was done to the databases since (doctor, the gateway) is not to be rolled back again after a restart.
+  RollbackRecord const now = record();
+  auto answer = now.restored ? Result<json::object>(now.report) : restore_now(context, now, gateway);
   if (answer) {
+    change([&](RollbackPlan& plan) { return plan.swapped(*answer); });
     context.progress->phase = "running openclaw doctor";
     auto const doctor = gateway.doctor(ending_.get_token());
     if (!doctor) return;  // the next daemon finds everything as it should be, and asks again
-    if (!record().gateway_ran) {
-      auto const failed = gateway.service_failed(ending_.get_token());
-      if (!failed) return;
-      if (*failed) change([](RollbackPlan& plan) { return plan.gateway_wanted(); });
-    }
     (*answer)["doctor"] = json::object{{"ran", doctor->ran}, {"good", doctor->good}, {"text", printable(doctor->text)}};
+  }
+  if (!record().gateway_ran) {
+    // Also when the restore failed: the fence was up for a while.
+    auto const failed = gateway.service_failed(ending_.get_token());
+    if (!failed) return;
+    if (*failed) change([](RollbackPlan& plan) { return plan.gateway_wanted(); });
   }
   GatewayState const state = probe_gateway(context.config.state_dir, context.config.service.gateway.port);
   change([&](RollbackPlan& plan) { return plan.restored(answer, state.running, context.clock->now()); });

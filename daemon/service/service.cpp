@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/engine/lock.h"
+#include "core/engine/restore.h"
 #include "core/engine/roots.h"
 #include "core/util/file.h"
 #include "core/util/log.h"
@@ -100,7 +101,22 @@ Result<void> Service::open() {
       [this] { return probe_gateway(loaded_.config.state_dir, loaded_.config.service.gateway.port); },
       [this](GatewayStop::End end) { on_gateway_gone(end); });
   open_rollback();
+  finish_restores();
   return {};
+}
+
+// At once, and without the store, which may be away or refuse us: a state that is half swapped has no use for anybody.
+void Service::finish_restores() {
+  EngineContext context;
+  context.config = loaded_.config;
+  context.clock = &clock_;
+  context.instance = instance_;
+  context.index = index_;
+  auto const lock = DataLock::acquire(loaded_.config.state_dir, "finishing a restore");
+  if (!lock) return;  // who has it does the same; the coordinator asks again
+  auto const told = recover_restores(context);
+  if (!told) return log_error(told.error().text());
+  for (std::string const& sentence : *told) log_warning(sentence);
 }
 
 Result<void> Service::run() {
@@ -186,6 +202,7 @@ void Service::begin_auto_restore() {
             if (!restore_note_.empty()) log_warning(restore_note_);
           }
           ready();
+          take_new_roots();  // what was restored may name some
           first_push();
         });
       });
@@ -245,14 +262,20 @@ void Service::start_watcher() {
 
 // A workspace that openclaw.json names now is backed up from now on. The file is often written several times in a row.
 void Service::look_for_new_roots() {
+  roots_pending_ = true;
   roots_timer_.expires_after(std::chrono::seconds(2));
   roots_timer_.async_wait([this](boost::system::error_code code) {
     if (code || stopping_) return;
-    auto const loaded = load_config(sources_);
-    if (!loaded) return;  // half written, or broken: what was known holds
-    bool const same = loaded->config.roots == loaded_.config.roots && loaded->config.agents_here == loaded_.config.agents_here;
-    if (!same) reload();
+    take_new_roots();
   });
+}
+
+void Service::take_new_roots() {
+  roots_pending_ = false;
+  auto const loaded = load_config(sources_);
+  if (!loaded || !loaded->config.roots_known) return;  // half written, broken or away: what was known holds
+  bool const same = loaded->config.roots == loaded_.config.roots && loaded->config.agents_here == loaded_.config.agents_here;
+  if (!same) reload();
 }
 
 void Service::on_watch_state(WatchState const& state) {
@@ -275,6 +298,8 @@ void Service::on_watch_state(WatchState const& state) {
 // Work.
 
 void Service::push(PushJob job) {
+  // What was asked for by hand holds what openclaw.json names by now.
+  if (job.trigger == Trigger::manual || roots_pending_) take_new_roots();
   auto const id = clockwork_->push_began(clock_.now());
   follow_up_->started();
   auto captured = std::move(job.captured);
@@ -336,7 +361,10 @@ void Service::arm_coordinator() {
 
 void Service::on_event(std::string const& name, json::object const& data) {
   events_.publish(name, data);
-  if (name == "recovered") rollback_->recovered();
+  if (name == "recovered") {
+    take_new_roots();  // openclaw.json may have been away until now
+    rollback_->recovered();
+  }
   auto const text = [&](char const* key) {
     auto const* const value = data.if_contains(key);
     return value != nullptr && value->is_string() ? std::string(value->as_string()) : std::string();

@@ -55,6 +55,8 @@ class Service {
   Result<void> listen();
   Result<void> take_lock();
   void start_watcher();
+  void finish_restores();                         // that an earlier process left half done
+  void take_new_roots();
   void look_for_new_roots();                      // openclaw.json changed
   void open_rollback();
   void begin();                                   // what happens first: restore on a new machine, or a push that is overdue
@@ -112,6 +114,7 @@ class Service {
   bool stale_told_ = false;
   bool is_ready_ = false;
   bool stopping_ = false;
+  bool roots_pending_ = false;                    // openclaw.json changed and was not read yet
   std::string scheduled_text_;                    // as kept in the index
 };
 

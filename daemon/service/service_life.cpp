@@ -36,6 +36,10 @@ void Service::reload() {
     B2B_ASSIGN(LoadedConfig loaded, load_config(sources_));
     B2B_TRY(jobs::check_service(loaded));
     B2B_TRY(require_store(loaded.config));
+    if (!loaded.config.roots_known) {
+      loaded.config.roots = loaded_.config.roots;
+      loaded.config.agents_here = loaded_.config.agents_here;
+    }
     B2B_ASSIGN(Clockwork clockwork, Clockwork::create(loaded.config.service, instance_.id));
     B2B_ASSIGN(Scope scope, scope_of(loaded.config));
     std::string what, later;

@@ -298,8 +298,13 @@ TEST_CASE("remote: without a daemon, what to do instead") {
   REQUIRE_FALSE(stopped);
   CHECK(exit_code_of(stopped.error().condition) == 69);
   CHECK(stopped.error().text() == "the daemon is not running for " + scratch.path() +
-                                      ". Start it: systemctl --user start b2backupd, or do it here, without the daemon: "
-                                      "daemonctl --direct push");
+                                      ". Start it: systemctl --user start b2backupd (without systemd: b2backupd). Or do it here, without "
+                                      "the daemon: the same command with --direct, as in daemonctl --direct push");
+  // What --direct does not take is not recommended.
+  arguments.verb_name = "status";
+  CHECK(find_daemon(arguments, config).error().text().find("--direct status") == std::string::npos);
+  arguments.verb_name = "cancel";
+  CHECK(find_daemon(arguments, config).error().text().find("--direct") == std::string::npos);
   arguments.profile = "work";
   CHECK(find_daemon(arguments, config).error().text().find("start b2backupd@work") != std::string::npos);
 }

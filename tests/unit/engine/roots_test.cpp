@@ -95,6 +95,41 @@ TEST_CASE("roots: one that was never there is nothing to say, one that went make
   CHECK_FALSE(report.complete);
   REQUIRE(report.skipped.size() == 1);
   CHECK(report.skipped.front().path == "@workspace");
+  // And so is every later one, also when an empty mount point is there; until it has files again or is no longer named.
+  std::filesystem::create_directories(machine.place());
+  machine.write("workspace/MEMORY.md", "later");
+  CHECK_FALSE(machine.push_ok().complete);
+  machine.write("workspace/MEMORY.md", "much later");
+  CHECK_FALSE(machine.push_ok().complete);
+  machine.put("SOUL.md", "soul");
+  CHECK(machine.push_ok().complete);
+  std::filesystem::remove_all(machine.place());
+  machine.config.roots.clear();
+  machine.config.roots_known = true;
+  CHECK(machine.push_ok().complete);
+}
+
+TEST_CASE("roots: while openclaw.json is away those of before are backed up") {
+  Outside machine;
+  machine.config.roots_known = true;
+  machine.config.agents_here = {"projects/w"};
+  machine.config.endpoint = "file://" + machine.root() + "/store";
+  std::filesystem::create_directories(machine.root() + "/store");
+  REQUIRE(open_engine(machine.config, machine.clock, {}));
+  Config away = machine.config;
+  away.roots.clear();
+  away.agents_here.clear();
+  away.roots_known = false;
+  auto const engine = open_engine(away, machine.clock, {});
+  REQUIRE(engine);
+  CHECK(engine->config.roots == machine.config.roots);
+  CHECK(engine->config.agents_here == machine.config.agents_here);
+  away.roots_known = true;  // it names none any more
+  CHECK(open_engine(away, machine.clock, {})->config.roots.empty());
+  Config nothing;
+  take_roots("{\"roots\":[{\"label\":\"no\"},5],\"here\":5}", nothing);
+  take_roots("[", nothing);
+  CHECK(nothing.roots.empty());
 }
 
 TEST_CASE("roots: restored to a directory they lie there under their labels") {
@@ -186,6 +221,44 @@ TEST_CASE("roots: where nobody backs it up, what is there is not replaced") {
   REQUIRE(report.failed.size() == 1);
   CHECK(report.failed.front().path == "@workspace");
   CHECK(read_file(machine.place() + "/SOUL.md", 100).value() == "of somebody else");
+}
+
+TEST_CASE("roots: under another label than then, a workspace that contains the state directory leaves that alone") {
+  Outside machine;
+  machine.config.roots.front().path = machine.root();
+  machine.push_ok();
+  machine.config.roots.front().label = "@workspace-main";
+  auto const report = restored(machine);
+  CHECK(report.failed.empty());
+  CHECK(report.removed == 0);
+  CHECK(path_exists(machine.path("openclaw.json")));
+}
+
+TEST_CASE("roots: one that could not be read when the snapshot was taken stays as it is") {
+  Outside machine;
+  std::filesystem::remove_all(machine.place());
+  std::ofstream(machine.place()) << "a file where the workspace was";
+  CHECK_FALSE(machine.push_ok().complete);
+  std::filesystem::remove(machine.place());
+  machine.put("SOUL.md", "soul");
+  auto context = machine.open();
+  RestoreOptions options;
+  options.confirmed = true;
+  options.snapshot = list_bucket(context, false).value().snapshots.front().info.id.text;
+  REQUIRE(restore(context, options));
+  CHECK(read_file(machine.place() + "/SOUL.md", 100).value() == "soul");
+}
+
+TEST_CASE("roots: an agent's directory is only brought back where nothing is") {
+  Outside machine;
+  machine.config.roots.front().label = "@agent-work";
+  machine.push_ok();
+  machine.put("SOUL.md", "changed");
+  CHECK(restored(machine).failed.size() == 1);
+  CHECK(read_file(machine.place() + "/SOUL.md", 100).value() == "changed");
+  std::filesystem::remove_all(machine.place());
+  CHECK(restored(machine).failed.empty());
+  CHECK(read_file(machine.place() + "/SOUL.md", 100).value() == "soul");
 }
 
 TEST_CASE("roots: a place inside the state directory or our own data is refused") {
