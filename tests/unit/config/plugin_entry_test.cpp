@@ -164,6 +164,17 @@ TEST_CASE("plugin entry: a malformed file, with and without its last good copy")
   CHECK(any_contains(entry.warnings, "openclaw.json:1:11: "));
 }
 
+TEST_CASE("plugin entry: while openclaw.json is away the copy made for a restore is read") {
+  test::ConfigHome home;
+  home.write(".openclaw/b2backupd/openclaw.json", "{plugins: {entries: {'b2-backup': {config: {bucket: 'abc'}}}}}");
+  PluginEntry const away = entry_of(home);
+  CHECK_FALSE(away.failure);
+  CHECK(text(away, "bucket") == "abc");
+  CHECK(any_contains(away.warnings, "is away, as in the middle of a restore"));
+  home.write_openclaw("{plugins: {entries: {'b2-backup': {config: {bucket: 'there'}}}}}");
+  CHECK(text(entry_of(home), "bucket") == "there");
+}
+
 TEST_CASE("plugin entry: OPENCLAW_CONFIG_PATH and OPENCLAW_INCLUDE_ROOTS") {
   test::ConfigHome home;
   home.sources.environment["OPENCLAW_CONFIG_PATH"] = "~/elsewhere/my.json";

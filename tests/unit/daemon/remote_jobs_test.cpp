@@ -210,6 +210,30 @@ TEST_CASE("remote: an interrupt cancels our job in the daemon and waits for its 
   CHECK(daemon.requests() == Lines{R"(POST /v1/restore {"snapshot":"s"})", "GET /v1/status", R"(POST /v1/cancel {"job":6})"});
 }
 
+TEST_CASE("remote: an interrupt gives up a restore that waits for the gateway and is no job yet") {
+  for (std::string const state : {"queued", "stopping-gateway", "done"}) {
+    FakeDaemon daemon;
+    std::optional<Responder> waiting;
+    daemon.route("POST", "/v1/restore", [&](Responder responder) {
+      waiting.emplace(std::move(responder));
+      daemon.stop.request_stop();
+    });
+    daemon.route("GET", "/v1/status", [&](Responder responder) {
+      responder.ok({{"jobs", boost::json::array()}, {"restore", {{"job", 12}, {"state", state}}}});
+      if (state == "done") waiting->ok({{"restored", 1}});
+    });
+    daemon.route("POST", "/v1/cancel", [&](Responder responder) {
+      responder.ok({{"cancelled", 12}});
+      waiting->fail(make_error(Condition::cancelled, "it was cancelled before anything was changed"));
+    });
+    auto const answer = daemon.session().jobs->run(Job::restore, {{"snapshot", "s"}});
+    CHECK(answer.has_value() == (state == "done"));
+    Lines expected{R"(POST /v1/restore {"snapshot":"s"})", "GET /v1/status"};
+    if (state != "done") expected.push_back(R"(POST /v1/cancel {"job":12})");
+    CHECK(daemon.requests() == expected);
+  }
+}
+
 TEST_CASE("remote: a daemon that does not take the interrupt is not waited for") {
   FakeDaemon daemon;
   std::optional<Responder> waiting;

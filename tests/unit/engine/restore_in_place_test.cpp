@@ -424,12 +424,16 @@ void kill_at_every_step(std::string const& kind, bool undone) {
     if (fs::exists(rollback.machine.path("openclaw.json"))) {
       auto const seen = set();
       CHECK((seen == "333" || seen == "555"));
+    } else if (kind != "absent") {
+      // Whoever finishes it finds the store in the copy.
+      CHECK(fs::exists(rollback.machine.path("b2backupd/openclaw.json")));
     }
     auto const told = rollback.recover();
     REQUIRE(told);
     auto const whole = set();
     CHECK((whole == "333" || whole == "555"));
     if (completed > 0) CHECK(whole == (undone ? "555" : "333"));
+    CHECK_FALSE(fs::exists(rollback.machine.path("b2backupd/openclaw.json")));
     bool const restored = whole == "333" && kind == "changed";
     CHECK(read_file(rollback.machine.path("openclaw.json"), 100).value() ==
           (restored || kind == "same" ? R"({"v":"then"})" : R"({"v":"now"})"));

@@ -173,6 +173,21 @@ TEST_CASE("rollback plan: the gateway is told to stop when everything is fetched
   CHECK(plan.record().state == State::done);
 }
 
+TEST_CASE("rollback plan: what was swapped in is not restored a second time by the next daemon") {
+  RollbackPlan plan = at(State::restoring);
+  CHECK(plan.swapped(answer));
+  CHECK_FALSE(plan.swapped(answer));
+  CHECK(plan.record().state == State::restoring);
+  CHECK(plan.record().restored);
+  RollbackPlan next(plan.record());
+  CHECK(next.resumed(11));
+  CHECK(next.record().restored);
+  CHECK(next.record().report.at("restored") == 3);
+  CHECK(next.restored(next.record().report, Running::stopped, asked));
+  CHECK(next.record().state == State::starting_gateway);
+  CHECK_FALSE(at(State::starting_gateway).swapped(answer));
+}
+
 TEST_CASE("rollback plan: what the next daemon makes of it") {
   struct Case {
     State state;
