@@ -60,8 +60,8 @@ class Gateway:
     def command(self, *arguments):
         return [str(self.installation.node), str(self.installation.openclaw), *map(str, arguments)]
 
-    def cli(self, *arguments, timeout=120, code=0):
-        done = subprocess.run(self.command(*arguments), env=self.environment, cwd=self.machine.home, stdin=subprocess.DEVNULL,
+    def cli(self, *arguments, timeout=120, code=0, typed=""):
+        done = subprocess.run(self.command(*arguments), env=self.environment, cwd=self.machine.home, input=typed.encode(),
                               capture_output=True, timeout=timeout, check=False)
         outcome = Outcome(done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace"))
         assert code is None or outcome.code == code, f"openclaw {' '.join(map(str, arguments))}: {outcome}"

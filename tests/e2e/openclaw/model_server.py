@@ -26,7 +26,9 @@ class Model(http.server.ThreadingHTTPServer):
 
     def __init__(self, port=0):
         super().__init__(("127.0.0.1", port), Handler)
-        self.turns, self.lock, self.requests = 0, threading.Lock(), []
+        self.turns, self.lock, self.requests, self.keys = 0, threading.Lock(), [], []
+        self.speaks = threading.Event()  # cleared: it thinks, and whoever asked waits for the answer
+        self.speaks.set()
 
     @property
     def port(self):
@@ -77,7 +79,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         request = json.loads(body or b"{}")
+        self.server.keys.append((self.headers.get("Authorization") or "").removeprefix("Bearer "))
         number, text, call = self.server.answer(request)
+        self.server.speaks.wait(120)
         message = {"role": "assistant", "content": text}
         if call:
             message["tool_calls"] = [{"index": 0, "id": f"call_{number}", "type": "function",
