@@ -6,14 +6,13 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
-#include <condition_variable>
 #include <cstdlib>
 #include <memory>
-#include <mutex>
 
 #include "core/capture/beneath.h"
 #include "core/capture/metadata.h"
 #include "core/util/encoding.h"
+#include "core/util/wait.h"
 
 namespace b2b {
 namespace {
@@ -133,10 +132,7 @@ Result<CopyAttempt> copy_once(std::vector<LiveFile>& files, CopyTarget const& ta
 }
 
 void wait_for_writer(unsigned attempt, std::stop_token const& stop) {
-  std::mutex mutex;
-  std::condition_variable_any never;
-  std::unique_lock lock(mutex);
-  never.wait_for(lock, stop, std::chrono::milliseconds(1U << std::min(2 * attempt, 8U)), [] { return false; });
+  wait_unless_stopped(std::chrono::milliseconds(1U << std::min(2 * attempt, 8U)), stop);
 }
 
 }  // namespace b2b

@@ -1,10 +1,9 @@
 #include "core/engine/context.h"
 
-#include "core/engine/roots.h"
-
 #include <algorithm>
 #include <charconv>
 
+#include "core/engine/roots.h"
 #include "core/store/s3/s3.h"
 #include "core/util/file.h"
 

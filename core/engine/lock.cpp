@@ -7,10 +7,9 @@
 
 #include <array>
 #include <cerrno>
-#include <condition_variable>
-#include <mutex>
 
 #include "core/util/file.h"
+#include "core/util/wait.h"
 
 namespace b2b {
 namespace {
@@ -73,11 +72,7 @@ Result<DataLock> DataLock::wait(std::string const& state_dir, std::string_view p
   for (;;) {
     auto lock = acquire(state_dir, purpose);
     if (lock || lock.error().condition != Condition::busy || clock.monotonic() - began >= patience) return lock;
-    std::mutex mutex;
-    std::condition_variable_any never;
-    std::unique_lock guard(mutex);
-    never.wait_for(guard, stop, look_again_after, [] { return false; });
-    if (stop.stop_requested())
+    if (!wait_unless_stopped(look_again_after, stop))
       return make_error(Condition::cancelled, "interrupted while waiting for another job", "Nothing was changed");
   }
 }

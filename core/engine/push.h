@@ -47,11 +47,11 @@ struct SafetyReport {
 };
 Result<SafetyReport> take_safety_snapshot(EngineContext& context);
 Result<std::vector<std::string>> waiting_safeties(EngineContext& context);   // those for this store that wait for their upload: names
-// Uploads safety captures that wait; returns how many went. The caller holds the upload lock. `clear`: also removes what a crash cut short, which only the
-// holder of the data lock may do, since nobody else knows whether it is still being made.
 // Sends it, after the swap and without the data lock, since nothing that is restored depends on it. The answer, when it stays on this
 // machine for now, is a sentence for the person.
 std::string send_safety(EngineContext& context, SnapshotId const& id);
+// Uploads safety captures that wait; returns how many went. The caller holds the upload lock. `clear`: also removes what a crash cut short,
+// which only the holder of the data lock may do, since nobody else knows whether it is still being made.
 Result<std::uint64_t> upload_pending_safety(EngineContext& context, bool clear);
 
 }  // namespace b2b

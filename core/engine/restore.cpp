@@ -5,10 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
-#include <condition_variable>
 #include <list>
-#include <mutex>
-#include <set>
 #include <utility>
 
 #include <unistd.h>
@@ -30,6 +27,7 @@
 #include "core/util/encoding.h"
 #include "core/util/file.h"
 #include "core/util/glob.h"
+#include "core/util/wait.h"
 
 namespace b2b {
 namespace {
@@ -243,13 +241,9 @@ class RestoreJob {
 
   // A gateway lets go of its lock a moment before its process ends, with its databases still open.
   Result<void> guard_with_patience() {
-    std::mutex mutex;
-    std::condition_variable_any never;
     for (int look = 1;; ++look) {
       auto guarded = guard();
-      if (guarded || !fence_ || look == looks_at_openers || context_.stop.stop_requested()) return guarded;
-      std::unique_lock lock(mutex);
-      never.wait_for(lock, context_.stop, look_again_after, [] { return false; });
+      if (guarded || !fence_ || look == looks_at_openers || !wait_unless_stopped(look_again_after, context_.stop)) return guarded;
     }
   }
 

@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "core/engine/restore_confirm.h"
 #include "core/engine/restore_names.h"
 #include "core/engine/restore_stage.h"
 #include "core/util/file.h"
@@ -49,8 +50,8 @@ Result<void> RestorePart::stage(BodyFetcher& fetcher) {
   staging_failed_ = std::move(staged.failed);  // what failed before was tried again
   if (staged.metadata_failed > 0)
     shared_.report.notes.push_back(
-        "the target did not take all modes, owners or attributes of " + std::to_string(staged.metadata_failed) +
-        (staged.metadata_failed == 1 ? " file (" : " files (") + staged.metadata_problem + ")");
+        "the target did not take all modes, owners or attributes of " + count_of(staged.metadata_failed, "file", "files") +
+        " (" + staged.metadata_problem + ")");
   shared_.report.bytes += staged.bytes;
   return {};
 }

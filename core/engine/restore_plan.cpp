@@ -5,15 +5,12 @@
 #include "core/snapshot/manifest.h"
 #include "core/util/encoding.h"
 #include "core/util/file.h"
+#include "core/util/path.h"
 
 namespace b2b {
 namespace {
 
 constexpr std::size_t batch_size = 256;
-
-bool is_at_or_below(std::string_view path, std::string_view top) {
-  return path.starts_with(top) && (path.size() == top.size() || path[top.size()] == '/');
-}
 
 bool selected(PlanRules const& rules, std::string_view path, bool is_directory) {
   if (std::any_of(rules.elsewhere.begin(), rules.elsewhere.end(),

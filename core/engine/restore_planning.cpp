@@ -8,19 +8,17 @@
 #include "core/capture/capture.h"
 #include "core/capture/scan.h"
 #include "core/engine/objects.h"
+#include "core/engine/restore_confirm.h"
 #include "core/engine/restore_target.h"
 #include "core/engine/roots.h"
 #include "core/util/encoding.h"
+#include "core/util/path.h"
 
 namespace b2b {
 namespace {
 
 constexpr std::int64_t settled_margin_ns =
     2'000'000'000;  // DESIGN rule 1: a clock's grain may hide a second change
-
-std::string count_of(std::uint64_t n, std::string_view one, std::string_view many) {
-  return std::to_string(n) + " " + std::string(n == 1 ? one : many);
-}
 
 bool is_held(PlanAction action) {
   return action == PlanAction::unchanged || action == PlanAction::set_metadata;
@@ -152,7 +150,7 @@ class Planning {
     rules.label = label_;
     rules.files_only = !info_.ours;
     for (auto const& [path, reason] : info_.skipped)
-      if (label_.empty() || is_under_label(path, label_)) rules.skipped.push_back(in_site(path));
+      if (is_at_or_below(path, label_)) rules.skipped.push_back(in_site(path));
     std::string const config_path = config_in_tree(context_, site_);
     auto const take_removal = [&](PlanItem&& item) -> Result<void> {
       if (item.action == PlanAction::move_away && item.path == config_path) {

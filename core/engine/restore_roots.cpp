@@ -5,9 +5,9 @@
 
 #include "core/engine/objects.h"
 #include "core/engine/roots.h"
-#include "core/util/encoding.h"
 #include "core/util/file.h"
 #include "core/util/glob.h"
+#include "core/util/path.h"
 
 namespace b2b {
 namespace {
@@ -23,10 +23,6 @@ bool nothing_there(std::string const& path) {
 std::string with_home(std::string const& written, std::string const& home) {
   if (home.empty() || !(written == "~" || written.starts_with("~/"))) return {};
   return join_path(home, written.substr(1));
-}
-
-bool is_at_or_below(std::string_view path, std::string_view top) {
-  return path.starts_with(top) && (path.size() == top.size() || path[top.size()] == '/');
 }
 
 struct Selection {

@@ -6,6 +6,7 @@
 
 #include "core/util/encoding.h"
 #include "core/util/file.h"
+#include "core/util/path.h"
 
 namespace b2b {
 namespace {
@@ -18,12 +19,19 @@ std::string real_place(std::string const& path) {
 
 }  // namespace
 
-std::vector<std::string> not_of_a_root(Config const& config) { return {real_place(config.state_dir), real_place(config.data_dir)}; }
+std::vector<std::string> not_of_a_root(Config const& config) {
+  std::vector<std::string> out;
+  for (std::string const& directory : {config.state_dir, config.data_dir})
+    if (!directory.empty()) out.push_back(real_place(directory));
+  return out;
+}
 
 std::vector<Root> configured_roots(Config const& config) {
   std::vector<Root> roots{Root{"", config.state_dir}};
+  if (config.roots.empty()) return roots;
+  auto const leave_out = not_of_a_root(config);
   for (AgentRoot const& root : config.roots)
-    roots.push_back({root.label, root.path, not_of_a_root(config)});
+    roots.push_back({root.label, root.path, leave_out});
   return roots;
 }
 
@@ -74,14 +82,10 @@ void take_roots(std::string_view text, Config& config) {
     if (std::string path = bytes(&item); !path.empty()) config.agents_here.push_back(std::move(path));
 }
 
-bool is_under_label(std::string_view path, std::string_view label) {
-  return path.starts_with(label) && (path.size() == label.size() || path[label.size()] == '/');
-}
-
 std::string absolute_path(std::vector<Root> const& roots, std::string_view path, std::size_t* root_bytes) {
   std::string const* place = &roots.front().path;
   for (Root const& root : roots) {
-    if (root.label.empty() || !is_under_label(path, root.label)) continue;
+    if (root.label.empty() || !is_at_or_below(path, root.label)) continue;
     place = &root.path;
     path.remove_prefix(std::min(path.size(), root.label.size() + 1));
     break;

@@ -31,7 +31,4 @@ void take_roots(std::string_view text, Config& config);
 // Where an entry's live file is; `root_bytes`: how much of that names its root.
 std::string absolute_path(std::vector<Root> const& roots, std::string_view path, std::size_t* root_bytes = nullptr);
 
-// Is this the label, or below it?
-bool is_under_label(std::string_view path, std::string_view label);
-
 }  // namespace b2b

@@ -11,10 +11,10 @@
 
 #include "core/engine/bucket.h"
 #include "core/engine/capture_stage.h"
-#include "core/engine/push.h"
-#include "core/engine/queue_upload.h"
 #include "core/engine/objects.h"
+#include "core/engine/push.h"
 #include "core/engine/push_plan.h"
+#include "core/engine/queue_upload.h"
 #include "core/engine/snapshot_info.h"
 #include "core/engine/snapshot_writer.h"
 #include "core/snapshot/layout.h"

@@ -1,11 +1,10 @@
 #include "core/gateway/operate.h"
 
-#include <condition_variable>
-#include <mutex>
 
 #include "core/gateway/process.h"
 #include "core/gateway/readiness.h"
 #include "core/notify/command.h"
+#include "core/util/wait.h"
 
 namespace b2b {
 namespace {
@@ -53,13 +52,10 @@ CommandArguments GatewayOperator::openclaw(std::vector<std::string> const& argum
 }
 
 bool GatewayOperator::wait_until(std::function<bool()> const& condition, std::chrono::nanoseconds end, std::stop_token const& stop) {
-  std::mutex mutex;
-  std::condition_variable_any never;
   for (;;) {
     if (condition()) return true;
     if (stop.stop_requested() || settings_.clock->monotonic() >= end) return false;
-    std::unique_lock lock(mutex);
-    never.wait_for(lock, stop, settings_.look_interval, [] { return false; });
+    wait_unless_stopped(settings_.look_interval, stop);
   }
 }
 

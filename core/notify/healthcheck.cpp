@@ -9,6 +9,7 @@
 #include "core/store/s3/transport.h"
 #include "core/util/encoding.h"
 #include "core/util/log.h"
+#include "core/util/wait.h"
 
 namespace b2b {
 namespace {
@@ -77,7 +78,7 @@ Result<void> try_until_told(s3::Transport& transport, s3::Exchange const& exchan
     auto const told = answer ? judge(answer->status) : Result<void>(answer.error());
     if (told) return {};
     auto const wait = state.failed(told.error().retryable, clock.monotonic(), std::nullopt, 1.0);
-    if (!wait || !s3::wait_unless_stopped(*wait, stop)) return told.error();
+    if (!wait || !wait_unless_stopped(*wait, stop)) return told.error();
   }
 }
 

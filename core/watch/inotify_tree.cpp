@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/util/file.h"
+#include "core/util/path.h"
 #include "core/watch/directory_list.h"
 
 namespace b2b {

@@ -33,7 +33,4 @@ class WatchTable {
   std::unordered_map<int, Paths::iterator> by_watch_;
 };
 
-// Is `path` the directory `top` itself or below it? Everything is below "".
-bool is_at_or_below(std::string_view path, std::string_view top);
-
 }  // namespace b2b

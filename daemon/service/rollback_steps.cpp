@@ -9,6 +9,7 @@
 #include "core/gateway/operate.h"
 #include "core/gateway/probe.h"
 #include "core/util/log.h"
+#include "core/util/wait.h"
 #include "daemon/jobs/answers.h"
 #include "daemon/service/rollback.h"
 
@@ -20,13 +21,6 @@ namespace json = boost::json;
 // A capture that begins as the gateway stops holds the data lock; so may a first push, for as long as it uploads.
 constexpr std::chrono::minutes lock_patience{60};
 constexpr std::chrono::seconds look_again_after{1};
-
-void pause(std::chrono::nanoseconds time, std::stop_token const& stop) {
-  std::mutex mutex;
-  std::condition_variable_any never;
-  std::unique_lock lock(mutex);
-  never.wait_for(lock, stop, time, [] { return false; });
-}
 
 // OpenClaw's own look at a database that it is about to get.
 Result<std::string> check_staged(GatewayOperator& gateway, std::string const& copy, std::string const& name, std::stop_token const& stop) {
@@ -138,8 +132,7 @@ Result<json::object> Rollback::restore_now(EngineContext& context, RollbackRecor
     bool const later = report.error().condition == Condition::busy && context.clock->monotonic() - began < lock_patience;
     if (!later) return report.error();
     context.progress->phase = "waiting for another job";
-    pause(look_again_after, context.stop);
-    if (context.stop.stop_requested()) return make_error(Condition::cancelled, "interrupted while waiting for another job", "Nothing was changed");
+    if (!wait_unless_stopped(look_again_after, context.stop)) return make_error(Condition::cancelled, "interrupted while waiting for another job", "Nothing was changed");
   }
 }
 

@@ -62,31 +62,6 @@ class Killing(unittest.TestCase):
                 self.remember(snapshot["id"])
 
     def check_nothing_is_left(self):
-        """Of what was interrupted: no half-made or half-removed capture, no spooled body, no swap under way."""
-
-        def left():
-            root = self.machine.home / ".local/state/b2backupd"
-            return [str(path.relative_to(root)) for pattern in ("queue/*", "spool/*", "restores/*") for path in root.glob("*/" + pattern)]
-
-        try:
-            harness.wait_for(lambda: not left(), "the end of tidying up", 5)
-        except AssertionError:
-            self.assertEqual(left(), [])
-
-    def differences(self, left, right):
-        return sorted(name for name in left.keys() | right.keys() if left.get(name) != right.get(name))
-
-    def remember(self, snapshot):
-        if snapshot:
-            self.contents[snapshot] = self.state()
-
-    def remember_new(self):
-        """Whatever came since the last change can only hold the state as it is now: nothing else was there to be captured."""
-        for snapshot in self.daemon.snapshots():
-            if snapshot["kind"] != "safety" and snapshot["id"] not in self.contents:
-                self.remember(snapshot["id"])
-
-    def check_nothing_is_left(self):
         """Of what was interrupted: no half-made capture, no spooled body, no swap under way."""
         for data in (self.machine.home / ".local/state/b2backupd").iterdir():
             left = [str(path.relative_to(data)) for pattern in ("queue/*", "spool/*", "restores/*") for path in data.glob(pattern)]

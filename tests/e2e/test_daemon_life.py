@@ -312,13 +312,17 @@ class Neighbours(unittest.TestCase):
                 self.assertEqual(self.memory_of(daemon, snapshot), everything[snapshot])
             self.assertEqual(daemon.post("/v1/verify", {"readData": True})["problems"], [])
 
-    def test_one_prefix_for_two_prunes_neither(self):
+    def two_on_one_prefix(self):
         machines = [Machine().use_fake(self.fake, schedule="off", keepSnapshots=1, autoRestore=False) for _ in range(2)]
         daemons = []
         for machine in machines:
             self.addCleanup(machine.close)
             machine.populate(files=5)
             daemons.append(self.start(machine))
+        return machines, daemons
+
+    def test_one_prefix_for_two_prunes_neither(self):
+        machines, daemons = self.two_on_one_prefix()
         pushed = {s["id"] for s in daemons[0].snapshots()}
         for version in range(3):
             for number, daemon in enumerate(daemons):
@@ -332,12 +336,7 @@ class Neighbours(unittest.TestCase):
             self.assertGreaterEqual(len(pushed), 8)
 
     def test_one_prefix_for_two_is_pruned_by_the_one_that_is_told_to(self):
-        machines = [Machine().use_fake(self.fake, schedule="off", keepSnapshots=1, autoRestore=False) for _ in range(2)]
-        daemons = []
-        for machine in machines:
-            self.addCleanup(machine.close)
-            machine.populate(files=5)
-            daemons.append(self.start(machine))
+        machines, daemons = self.two_on_one_prefix()
         daemons[1].until(lambda s: s["bucket"]["otherInstances"] and not s["bucket"]["mayPrune"], "the other one's snapshots")
         self.assertEqual(daemons[1].terminate(), 0)
         daemons[1] = self.start(machines[1])

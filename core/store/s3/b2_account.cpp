@@ -8,6 +8,7 @@
 #include "core/store/s3/client.h"
 #include "core/store/s3/s3.h"
 #include "core/util/encoding.h"
+#include "core/util/wait.h"
 
 namespace b2b::s3 {
 namespace {

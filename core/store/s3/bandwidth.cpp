@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/store/s3/retry.h"
+#include "core/util/wait.h"
 
 namespace b2b::s3 {
 

@@ -5,6 +5,7 @@
 #include "core/store/s3/sigv4.h"
 #include "core/util/encoding.h"
 #include "core/util/log.h"
+#include "core/util/wait.h"
 
 namespace b2b::s3 {
 namespace {

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <condition_variable>
-#include <mutex>
 #include <string>
 
 namespace b2b::s3 {
@@ -33,14 +31,6 @@ std::optional<std::chrono::nanoseconds> parse_retry_after(std::string_view value
   auto const date = parse_http_date(value);
   if (!date) return std::nullopt;
   return std::max(std::chrono::nanoseconds(0), *date - now);
-}
-
-bool wait_unless_stopped(std::chrono::nanoseconds wait, std::stop_token const& stop) {
-  std::mutex mutex;
-  std::condition_variable_any never;
-  std::unique_lock lock(mutex);
-  never.wait_for(lock, stop, wait, [] { return false; });
-  return !stop.stop_requested();
 }
 
 Error cancelled_error(std::string_view what) {

@@ -43,9 +43,6 @@ class RetryState {
 // neither.
 std::optional<std::chrono::nanoseconds> parse_retry_after(std::string_view value, TimePoint now);
 
-// Blocks for `wait`; false when a stop was requested before or meanwhile.
-bool wait_unless_stopped(std::chrono::nanoseconds wait, std::stop_token const& stop);
-
 Error cancelled_error(std::string_view what);
 
 }  // namespace b2b::s3

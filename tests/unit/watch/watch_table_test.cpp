@@ -1,5 +1,7 @@
 #include "core/watch/watch_table.h"
 
+#include "core/util/path.h"
+
 #include <algorithm>
 
 #include "tests/support/catch.h"

@@ -3,6 +3,7 @@
 #include <thread>
 
 #include "core/store/s3/bandwidth.h"
+#include "core/util/wait.h"
 #include "tests/support/catch.h"
 
 namespace b2b::s3 {
