@@ -16,6 +16,12 @@ namespace {
 namespace http = boost::beast::http;
 using Parser = http::request_parser<http::string_body>;
 
+constexpr char const* example = "For example: curl --unix-socket SOCKET http://localhost/v1/status";
+
+bool is_letter(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
 Response refuse(int status, std::string message, std::string advice) {
   return Response::failed(status, make_error(Condition::usage, std::move(message), std::move(advice)));
 }
@@ -30,8 +36,7 @@ Response problem_of(boost::system::error_code const& error, Limits const& limits
         413, "the body of the request is longer than " + std::to_string(limits.body_max_bytes) + " bytes",
         "Send less at once");
   if (error == http::error::bad_version) return refuse(505, "the request is not in HTTP/1.1", "Use HTTP/1.1");
-  return refuse(400, "the request is not proper HTTP: " + error.message(),
-                "For example: curl --unix-socket SOCKET http://localhost/v1/status");
+  return refuse(400, "the request is not proper HTTP: " + error.message(), example);
 }
 
 // What the parser lets pass, and we do not: a head that two readers could understand in two ways.
@@ -94,10 +99,16 @@ void RequestReader::Parts::parse() {
   std::size_t used = 0;
   while (state != State::ready && state != State::failed) {
     if (!parser->got_some()) {
-      // An empty line before a request is overlooked, as RFC 9112 asks.
-      if (std::string_view(bytes).substr(used).starts_with("\r\n")) used += 2;
+      // Empty lines before a request are overlooked, as RFC 9112 asks.
+      while (std::string_view(bytes).substr(used).starts_with("\r\n")) used += 2;
       if (used == bytes.size()) break;
-      if (bytes.size() - used == 1 && bytes[used] == '\r') break;  // half of such a line
+      // What never becomes a request, such as TLS, is not waited for.
+      if (bytes[used] != '\r' && !is_letter(bytes[used]))
+        return fail(refuse(400, "the request does not begin with a method", example));
+      // The parser sees heads that are whole, or too long: of half a head it says other things, depending on
+      // where the half ends.
+      if (bytes.find("\r\n\r\n", used) == std::string::npos && bytes.size() - used <= limits.header_max_bytes)
+        break;
     }
     if (must_wait(*parser, bytes.size() - used)) break;
     boost::system::error_code error;

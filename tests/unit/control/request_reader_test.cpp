@@ -109,6 +109,28 @@ TEST_CASE("broken requests are refused, whole or byte by byte", "[request_reader
   }
 }
 
+TEST_CASE("a broken line is answered when the head ends, whatever pieces it comes in", "[request_reader]") {
+  // The parser alone would refuse the whole at once, and the pieces when the head has ended.
+  std::string const begun = "GET /x HTTP/1.1\r\n" + host + "Oops\r\n";
+  for (std::size_t const piece : {begun.size(), std::size_t{1}, std::size_t{7}}) {
+    RequestReader reader{Limits{}};
+    for (std::size_t at = 0; at < begun.size(); at += piece)
+      CHECK(reader.feed(std::string_view(begun).substr(at, piece)) == State::partial);
+    CHECK(reader.feed("\r\n") == State::failed);
+    CHECK(reader.problem().status == 400);
+  }
+}
+
+TEST_CASE("empty lines before a request are overlooked, whatever pieces they come in", "[request_reader]") {
+  std::string const bytes = "\r\n\r\n\r\nGET /x HTTP/1.1\r\n" + host + "\r\n";
+  for (std::size_t const piece : {bytes.size(), std::size_t{1}, std::size_t{3}}) {
+    RequestReader reader{Limits{}};
+    for (std::size_t at = 0; at < bytes.size(); at += piece)
+      REQUIRE(reader.feed(std::string_view(bytes).substr(at, piece)) != State::failed);
+    CHECK(reader.state() == State::ready);
+  }
+}
+
 TEST_CASE("a request is read, whatever pieces it comes in", "[request_reader]") {
   std::string const body = R"({"dryRun":true})";
   std::string const bytes = "POST /v1/push?a=b%20c HTTP/1.1\r\n" + host +
