@@ -1,4 +1,4 @@
-// A guard around Beast's parser, for the two files that use it.
+// A guard around Beast's parser of bodies in chunks, for reading answers.
 #pragma once
 
 #include <cstddef>

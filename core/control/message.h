@@ -20,7 +20,7 @@ struct Request {
   std::string path;    // as sent, still percent-encoded, without the query
   Fields query;        // decoded; '+' stays '+'; in the order of the request
   Fields parameters;   // values of the route's {name} segments, decoded; filled in by the router
-  std::string body;    // decoded from chunks; at most the server's bound
+  std::string body;    // at most the server's bound
   std::string last_event_id;
 
   // The first one of that name.

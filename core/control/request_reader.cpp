@@ -7,7 +7,6 @@
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
 
-#include "core/control/beast_chunks.h"
 #include "core/control/target.h"
 
 namespace b2b::control {
@@ -47,12 +46,11 @@ std::optional<Response> head_problem(Parser const& parser) {
   if (head.version() == 11 && head.count(http::field::host) != 1)
     return refuse(400, "the request has no Host header, or several",
                   "Send one, for example \"Host: localhost\"");
-  if (auto const encodings = head.count(http::field::transfer_encoding); encodings > 0) {
+  if (head.count(http::field::transfer_encoding) > 0) {
     if (head.version() == 10)
       return refuse(400, "the request has a Transfer-Encoding, which HTTP/1.0 does not know", "Use HTTP/1.1");
-    if (encodings > 1 || !boost::beast::iequals(head[http::field::transfer_encoding], "chunked"))
-      return refuse(501, "the request has a Transfer-Encoding other than \"chunked\"",
-                    "Send the body as it is, or in chunks");
+    // Framing that nobody needs here and that two readers could understand in two ways.
+    return refuse(411, "the request has a Transfer-Encoding", "Send the body as it is, with its Content-Length");
   }
   auto const expect = head[http::field::expect];
   if (!expect.empty() && !boost::beast::iequals(expect, "100-continue"))
@@ -72,7 +70,7 @@ struct RequestReader::Parts {
     parser.emplace();
     parser->header_limit(static_cast<std::uint32_t>(limits.header_max_bytes));
     parser->body_limit(limits.body_max_bytes);
-    parser->eager(true);
+    parser->eager(false);  // the head is judged before anything of the body is looked at
     head_seen = false;
     state = State::idle;
   }
@@ -110,7 +108,6 @@ void RequestReader::Parts::parse() {
       if (bytes.find("\r\n\r\n", used) == std::string::npos && bytes.size() - used <= limits.header_max_bytes)
         break;
     }
-    if (must_wait(*parser, bytes.size() - used)) break;
     boost::system::error_code error;
     std::size_t const now = parser->put(boost::asio::buffer(bytes.data() + used, bytes.size() - used), error);
     used += now;
@@ -122,19 +119,17 @@ void RequestReader::Parts::parse() {
       if (!parsed) return fail(Response::failed(400, parsed.error()));
       target = std::move(*parsed);
       wants_continue = !parser->is_done() && !parser->get()[http::field::expect].empty();
+      parser->eager(true);
     }
     if (parser->is_done()) {
       state = State::ready;
+      wants_continue = false;  // the body came without waiting
     } else if (now == 0 || used == bytes.size()) {
       break;
     }
   }
   bytes.erase(0, used);
   if (state != State::ready) state = parser->got_some() || !bytes.empty() ? State::partial : State::idle;
-  // The parser keeps the head below its limit; the lines between chunks and the trailer are for us to bound.
-  if (state == State::partial && bytes.size() > limits.header_max_bytes)
-    fail(refuse(400, "a line of the request's body in chunks is too long",
-                "Send the chunks without extensions"));
 }
 
 RequestReader::RequestReader(Limits const& limits) : parts_(std::make_unique<Parts>(limits)) {}

@@ -66,25 +66,17 @@ std::vector<Broken> broken_requests() {
       {"two Content-Lengths", head("Content-Length: 5\r\nContent-Length: 6\r\n"), 400},
       {"Content-Length and chunks", head("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n"), 400},
       {"chunks and Content-Length", head("Transfer-Encoding: chunked\r\nContent-Length: 5\r\n"), 400},
-      {"another transfer encoding", head("Transfer-Encoding: gzip\r\n"), 501},
-      {"two transfer encodings", head("Transfer-Encoding: gzip, chunked\r\n"), 501},
+      {"a body in chunks", head("Transfer-Encoding: chunked\r\n") + "3\r\nabc\r\n0\r\n\r\n", 411},
+      {"a chunk of a strange size", head("Transfer-Encoding: chunked\r\n") + "xyz\r\nabc\r\n0\r\n\r\n", 411},
+      {"another transfer encoding", head("Transfer-Encoding: gzip\r\n"), 411},
+      {"two transfer encodings", head("Transfer-Encoding: gzip, chunked\r\n"), 411},
       {"chunks twice", head("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n"), 400},
-      {"chunks that are not last", head("Transfer-Encoding: chunked, identity\r\n"), 501},
+      {"chunks that are not last", head("Transfer-Encoding: chunked, identity\r\n"), 411},
       {"chunks in HTTP/1.0", "POST /x HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", 400},
       {"a compressed body", head("Content-Encoding: gzip\r\nContent-Length: 3\r\n") + "abc", 400},
       {"an unknown expectation", head("Expect: miracles\r\nContent-Length: 3\r\n"), 417},
-      {"a chunk without size", head("Transfer-Encoding: chunked\r\n") + "\r\nabc\r\n0\r\n\r\n", 400},
-      {"a chunk of a strange size", head("Transfer-Encoding: chunked\r\n") + "xyz\r\nabc\r\n0\r\n\r\n", 400},
-      {"a chunk beyond 64 bits", head("Transfer-Encoding: chunked\r\n") + "fffffffffffffffff\r\nabc\r\n",
-       400},
-      {"a chunk over the bound", head("Transfer-Encoding: chunked\r\n") + "100001\r\n", 413},
-      {"a chunk longer than it says", head("Transfer-Encoding: chunked\r\n") + "3\r\nabcd\r\n0\r\n\r\n", 400},
       {"a head that does not end", get + host + "X: " + std::string(17 * 1024, 'x'), 431},
       {"a target that does not end", "GET /" + std::string(17 * 1024, 'x'), 431},
-      {"a chunk extension that does not end",
-       head("Transfer-Encoding: chunked\r\n") + "3;" + std::string(17 * 1024, 'x'), 400},
-      {"a trailer that does not end",
-       head("Transfer-Encoding: chunked\r\n") + "0\r\nX: " + std::string(17 * 1024, 'x'), 400},
   };
 }
 
@@ -154,33 +146,6 @@ TEST_CASE("a request is read, whatever pieces it comes in", "[request_reader]") 
   }
 }
 
-TEST_CASE("chunks are put together", "[request_reader]") {
-  RequestReader reader{Limits{}};
-  CHECK(reader.feed("POST / HTTP/1.1\r\n" + host + "Transfer-Encoding: Chunked\r\n\r\n3;x=y\r\nabc\r\n") ==
-        State::partial);
-  CHECK(reader.feed("2\r\nde\r\n0\r\nTrailer: x\r\n\r\n") == State::ready);
-  CHECK(reader.take().request.body == "abcde");
-}
-
-TEST_CASE("chunks may come in any pieces, also none but the last", "[request_reader]") {
-  std::string const start = "POST / HTTP/1.1\r\n" + host + "Transfer-Encoding: chunked\r\n\r\n";
-  for (std::string const chunks : {"0\r\n\r\n", "0;x=y\r\nTrailer: x\r\n\r\n", "1\r\nx\r\n0\r\n\r\n"}) {
-    for (std::size_t first = 0; first <= chunks.size(); ++first) {
-      for (std::size_t piece = 1; piece <= chunks.size(); ++piece) {
-        RequestReader reader{Limits{}};
-        reader.feed(start + chunks.substr(0, first));
-        for (std::size_t at = first; at < chunks.size(); at += piece) {
-          CHECK(reader.state() == State::partial);
-          reader.feed(std::string_view(chunks).substr(at, piece));
-        }
-        REQUIRE(reader.state() == State::ready);
-        CHECK(reader.take().request.body == (chunks[0] == '1' ? "x" : ""));
-        CHECK(reader.state() == State::idle);
-      }
-    }
-  }
-}
-
 TEST_CASE("pipelined requests come one after the other", "[request_reader]") {
   RequestReader reader{Limits{}};
   std::string bytes;
@@ -212,12 +177,7 @@ TEST_CASE("bodies up to the bound are taken, one byte more is not", "[request_re
     RequestReader plain(limits);
     CHECK(plain.feed(head("Content-Length: " + std::to_string(size) + "\r\n") + std::string(size, 'x')) ==
           expected);
-    RequestReader chunks(limits);
-    std::string bytes = head("Transfer-Encoding: chunked\r\n");
-    for (std::size_t i = 0; i < size; ++i)
-      bytes += "1\r\nx\r\n";
-    CHECK(chunks.feed(bytes + "0\r\n\r\n") == expected);
-    if (expected == State::failed) CHECK(chunks.problem().status == 413);
+    if (expected == State::failed) CHECK(plain.problem().status == 413);
   }
 }
 
