@@ -103,10 +103,11 @@ void RequestReader::Parts::parse() {
       // What never becomes a request, such as TLS, is not waited for.
       if (bytes[used] != '\r' && !is_letter(bytes[used]))
         return fail(refuse(400, "the request does not begin with a method", example));
-      // The parser sees heads that are whole, or too long: of half a head it says other things, depending on
-      // where the half ends.
-      if (bytes.find("\r\n\r\n", used) == std::string::npos && bytes.size() - used <= limits.header_max_bytes)
-        break;
+      // The parser sees heads that are whole and within the bound: of a part of a head it says other things,
+      // depending on where the part ends.
+      std::size_t const end = std::string_view(bytes).substr(used, limits.header_max_bytes).find("\r\n\r\n");
+      if (end == std::string_view::npos && bytes.size() - used < limits.header_max_bytes) break;
+      if (end == std::string_view::npos) return fail(problem_of(http::error::header_limit, limits));
     }
     boost::system::error_code error;
     std::size_t const now = parser->put(boost::asio::buffer(bytes.data() + used, bytes.size() - used), error);
