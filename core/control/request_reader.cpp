@@ -96,6 +96,7 @@ struct RequestReader::Parts {
 void RequestReader::Parts::parse() {
   std::size_t used = 0;
   while (state != State::ready && state != State::failed) {
+    std::size_t shown = bytes.size();  // to the parser, up to here
     if (!parser->got_some()) {
       // Empty lines before a request are overlooked, as RFC 9112 asks.
       while (std::string_view(bytes).substr(used).starts_with("\r\n")) used += 2;
@@ -103,14 +104,15 @@ void RequestReader::Parts::parse() {
       // What never becomes a request, such as TLS, is not waited for.
       if (bytes[used] != '\r' && !is_letter(bytes[used]))
         return fail(refuse(400, "the request does not begin with a method", example));
-      // The parser sees heads that are whole and within the bound: of a part of a head it says other things,
-      // depending on where the part ends.
+      // The parser sees the head alone, whole and within the bound: of a part, or with something behind it, it says
+      // other things.
       std::size_t const end = std::string_view(bytes).substr(used, limits.header_max_bytes).find("\r\n\r\n");
       if (end == std::string_view::npos && bytes.size() - used < limits.header_max_bytes) break;
       if (end == std::string_view::npos) return fail(problem_of(http::error::header_limit, limits));
+      shown = used + end + 4;
     }
     boost::system::error_code error;
-    std::size_t const now = parser->put(boost::asio::buffer(bytes.data() + used, bytes.size() - used), error);
+    std::size_t const now = parser->put(boost::asio::buffer(bytes.data() + used, shown - used), error);
     used += now;
     if (error && error != http::error::need_more) return fail(problem_of(error, limits));
     if (parser->is_header_done() && !head_seen) {
