@@ -44,7 +44,9 @@ inline constexpr std::size_t max_slot_bytes = 16 << 10;
 inline constexpr std::size_t max_slots = 100;
 inline constexpr std::size_t max_entry_line_bytes = 1 << 20;
 
-// How a stream is cut. Powers of two, min < average < max.
+inline constexpr std::uint32_t min_chunk_size = 256;
+
+// How a stream is cut. Powers of two, min_chunk_size <= min < average < max <= max_chunk_bytes.
 struct ChunkSizes {
   std::uint32_t min = 0;
   std::uint32_t average = 0;
