@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <utility>
 
 #include "core/util/file.h"
 #include "core/util/log.h"
@@ -22,15 +23,17 @@ constexpr char schema[] = R"sql(
                      offset INTEGER NOT NULL, box_bytes INTEGER NOT NULL, content_bytes INTEGER NOT NULL,
                      PRIMARY KEY(id, type, pack)) WITHOUT ROWID;
   CREATE INDEX chunk_pack ON chunk(pack, number);
-  CREATE TABLE index_object(n INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE);
+  CREATE TABLE index_object(n INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, replaced INTEGER NOT NULL DEFAULT 0);
   CREATE TABLE named(index_object INTEGER NOT NULL, pack INTEGER NOT NULL, PRIMARY KEY(index_object, pack)) WITHOUT ROWID;
   CREATE INDEX named_pack ON named(pack);
-  CREATE TABLE content(hash BLOB NOT NULL, size INTEGER NOT NULL, part INTEGER NOT NULL, chunks BLOB NOT NULL,
+  CREATE TABLE content(hash BLOB NOT NULL, size INTEGER NOT NULL, part INTEGER NOT NULL, last INTEGER NOT NULL, chunks BLOB NOT NULL,
                        PRIMARY KEY(hash, size, part)) WITHOUT ROWID;
   PRAGMA user_version = 1;
 )sql";
 
-constexpr std::size_t chunks_in_part = 1024;
+constexpr std::string_view unnamed = "state = 2 AND NOT EXISTS (SELECT 1 FROM named WHERE named.pack = pack.n)";
+
+constexpr std::size_t contents_in_batch = 512;
 
 template <std::size_t size>
 std::array<std::uint8_t, size> bytes_of(sqlite::Statement const& row, int column) {
@@ -152,7 +155,7 @@ Result<std::int64_t> ChunkIndex::insert_pack(PackRecord const& pack, int state, 
 
 Result<void> ChunkIndex::pack_stored(PackRecord const& pack, TimePoint now) {
   std::scoped_lock lock(mutex_);
-  B2B_ASSIGN(sqlite::Transaction transaction, sqlite::Transaction::begin(database_));
+  B2B_ASSIGN(sqlite::Transaction transaction, begin());
   B2B_TRY(insert_pack(pack, stored, now));
   return transaction.commit();
 }
@@ -196,7 +199,7 @@ Result<void> ChunkIndex::forget_packs(std::string_view where) {
 
 Result<void> ChunkIndex::forget_unindexed_before(TimePoint then) {
   std::scoped_lock lock(mutex_);
-  B2B_ASSIGN(sqlite::Transaction transaction, sqlite::Transaction::begin(database_));
+  B2B_ASSIGN(sqlite::Transaction transaction, begin());
   auto const ns = std::chrono::duration_cast<std::chrono::nanoseconds>(then.time_since_epoch()).count();
   B2B_TRY(forget_packs("state = 1 AND stored_ns < " + std::to_string(ns)));
   return transaction.commit();
@@ -221,35 +224,50 @@ Result<void> ChunkIndex::index_written(IndexId const& id, std::span<PackRecord c
 
 Result<void> ChunkIndex::index_read(IndexId const& id, IndexPayload const& payload) {
   std::scoped_lock lock(mutex_);
-  B2B_ASSIGN(sqlite::Transaction transaction, sqlite::Transaction::begin(database_));
+  B2B_ASSIGN(sqlite::Transaction transaction, begin());
   B2B_ASSIGN(auto insert, database_.prepare("INSERT OR IGNORE INTO index_object(id) VALUES(?)"));
   insert.bind_blob(1, id);
   B2B_TRY(insert.run());
+  B2B_ASSIGN(auto select, database_.prepare("SELECT replaced FROM index_object WHERE id = ?"));
+  select.bind_blob(1, id);
+  B2B_ASSIGN(bool const row, select.step());
+  bool const replaced = row && select.column_int(0) != 0;
+  select.reset();
+  if (replaced) return transaction.commit();
   B2B_ASSIGN(auto name, database_.prepare("INSERT OR IGNORE INTO named SELECT n, ? FROM index_object WHERE id = ?"));
   for (PackRecord const& pack : payload.packs) {
     B2B_ASSIGN(std::int64_t const n, insert_pack(pack, indexed, TimePoint{}));
     name.bind(1, n).bind_blob(2, id);
     B2B_TRY(name.run());
   }
+  for (IndexId const& old : payload.replaces) {
+    for (char const* sql : {"INSERT OR IGNORE INTO index_object(id) VALUES(?)", "UPDATE index_object SET replaced = 1 WHERE id = ?",
+                            "DELETE FROM named WHERE index_object = (SELECT n FROM index_object WHERE id = ?)"}) {
+      B2B_ASSIGN(auto change, database_.prepare(sql));
+      change.bind_blob(1, old);
+      B2B_TRY(change.run());
+    }
+  }
+  if (!payload.replaces.empty()) B2B_TRY(forget_packs(unnamed));
   return transaction.commit();
 }
 
 Result<void> ChunkIndex::index_gone(IndexId const& id) {
   std::scoped_lock lock(mutex_);
-  B2B_ASSIGN(sqlite::Transaction transaction, sqlite::Transaction::begin(database_));
+  B2B_ASSIGN(sqlite::Transaction transaction, begin());
   for (char const* sql : {"DELETE FROM named WHERE index_object = (SELECT n FROM index_object WHERE id = ?)",
                           "DELETE FROM index_object WHERE id = ?"}) {
     B2B_ASSIGN(auto remove, database_.prepare(sql));
     remove.bind_blob(1, id);
     B2B_TRY(remove.run());
   }
-  B2B_TRY(forget_packs("state = 2 AND NOT EXISTS (SELECT 1 FROM named WHERE named.pack = pack.n)"));
+  B2B_TRY(forget_packs(unnamed));
   return transaction.commit();
 }
 
 Result<void> ChunkIndex::pack_gone(PackId const& id) {
   std::scoped_lock lock(mutex_);
-  B2B_ASSIGN(sqlite::Transaction transaction, sqlite::Transaction::begin(database_));
+  B2B_ASSIGN(sqlite::Transaction transaction, begin());
   B2B_TRY(forget_packs("id = x'" + to_hex(id) + "'"));
   return transaction.commit();
 }
@@ -265,49 +283,96 @@ Result<std::vector<ChunkIndex::KnownPack>> ChunkIndex::packs() {
   }
 }
 
-Result<void> ChunkIndex::put_content(Sha256Digest const& hash, std::uint64_t size, std::span<ChunkId const> chunks) {
+ChunkIndex::~ChunkIndex() {
   std::scoped_lock lock(mutex_);
-  B2B_ASSIGN(sqlite::Transaction transaction, sqlite::Transaction::begin(database_));
-  std::int64_t part = 0;
-  do {
-    auto const now = chunks.first(std::min(chunks.size(), chunks_in_part));
-    chunks = chunks.subspan(now.size());
-    B2B_ASSIGN(sqlite::Statement* const insert, statement(insert_content_, "INSERT OR REPLACE INTO content VALUES(?, ?, ?, ?)"));
-    insert->bind_blob(1, hash).bind(2, static_cast<std::int64_t>(size)).bind(3, part++);
-    insert->bind_blob(4, {reinterpret_cast<std::uint8_t const*>(now.data()), now.size() * sizeof(ChunkId)});
-    B2B_TRY(insert->run());
-  } while (!chunks.empty());
-  return transaction.commit();
+  if (auto ended = end_batch(); !ended) log_warning("the record of stored chunks forgets the newest: " + ended.error().text());
 }
 
-Result<bool> ChunkIndex::chunks_of(Sha256Digest const& hash, std::uint64_t size,
-                                   std::function<Result<void>(std::span<ChunkId const>)> const& visit) {
-  for (std::int64_t part = 0;; ++part) {
-    std::vector<ChunkId> chunks;
+Result<void> ChunkIndex::end_batch() {
+  if (std::exchange(in_batch_, 0) == 0) return {};
+  return database_.execute("COMMIT");
+}
+
+Result<sqlite::Transaction> ChunkIndex::begin() {
+  B2B_TRY(end_batch());
+  return sqlite::Transaction::begin(database_);
+}
+
+Result<void> ChunkIndex::put_content(Sha256Digest const& hash, std::uint64_t size, std::uint64_t part, bool last,
+                                     std::span<ChunkId const> chunks) {
+  B2B_ASSERT(!chunks.empty() && chunks.size() <= chunks_in_part && (last || chunks.size() == chunks_in_part));
+  std::scoped_lock lock(mutex_);
+  if (in_batch_ == 0) B2B_TRY(database_.execute("BEGIN IMMEDIATE"));
+  ++in_batch_;
+  B2B_ASSIGN(sqlite::Statement* const insert, statement(insert_content_, "INSERT OR REPLACE INTO content VALUES(?, ?, ?, ?, ?)"));
+  insert->bind_blob(1, hash).bind(2, static_cast<std::int64_t>(size)).bind(3, static_cast<std::int64_t>(part)).bind(4, last ? 1 : 0);
+  insert->bind_blob(5, {reinterpret_cast<std::uint8_t const*>(chunks.data()), chunks.size() * sizeof(ChunkId)});
+  B2B_TRY(insert->run());
+  if (in_batch_ >= contents_in_batch) B2B_TRY(end_batch());
+  return {};
+}
+
+Result<std::optional<std::uint64_t>> ChunkIndex::last_part(Sha256Digest const& hash, std::uint64_t size) {
+  B2B_ASSIGN(sqlite::Statement* const select,
+             statement(select_last_, "SELECT part FROM content WHERE hash = ? AND size = ? AND last = 1"));
+  select->bind_blob(1, hash).bind(2, static_cast<std::int64_t>(size));
+  B2B_ASSIGN(bool const row, select->step());
+  std::optional<std::uint64_t> part;
+  if (row) part = static_cast<std::uint64_t>(select->column_int(0));
+  select->reset();
+  return part;
+}
+
+Result<std::optional<std::vector<ChunkId>>> ChunkIndex::read_part(Sha256Digest const& hash, std::uint64_t size, std::uint64_t part) {
+  B2B_ASSIGN(sqlite::Statement* const select,
+             statement(select_content_, "SELECT chunks FROM content WHERE hash = ? AND size = ? AND part = ?"));
+  select->bind_blob(1, hash).bind(2, static_cast<std::int64_t>(size)).bind(3, static_cast<std::int64_t>(part));
+  B2B_ASSIGN(bool const row, select->step());
+  std::optional<std::vector<ChunkId>> chunks;
+  std::string const bytes = row ? select->column_bytes(0) : std::string();
+  select->reset();
+  if (!row || bytes.size() % sizeof(ChunkId) != 0) return chunks;
+  chunks.emplace(bytes.size() / sizeof(ChunkId));
+  std::copy(bytes.begin(), bytes.end(), reinterpret_cast<char*>(chunks->data()));
+  return chunks;
+}
+
+Result<std::optional<std::uint64_t>> ChunkIndex::count_chunks(Sha256Digest const& hash, std::uint64_t size, AlsoThere const& also_there) {
+  std::optional<std::uint64_t> none;
+  if (size == 0) return std::optional<std::uint64_t>(0);
+  std::uint64_t count = 0;
+  std::scoped_lock lock(mutex_);
+  B2B_ASSIGN(auto const last, last_part(hash, size));
+  if (!last) return none;
+  for (std::uint64_t part = 0; part <= *last; ++part) {
+    B2B_ASSIGN(auto const chunks, read_part(hash, size, part));
+    if (!chunks) return none;
+    for (ChunkId const& id : *chunks) {
+      if (also_there && also_there(id)) continue;
+      B2B_ASSIGN(bool const there, has_unlocked(ChunkType::data, id));
+      if (!there) return none;
+    }
+    count += chunks->size();
+  }
+  return std::optional(count);
+}
+
+Result<void> ChunkIndex::visit_chunks(Sha256Digest const& hash, std::uint64_t size,
+                                      std::function<Result<void>(std::span<ChunkId const>)> const& visit) {
+  if (size == 0) return {};
+  for (std::uint64_t part = 0;; ++part) {
+    std::optional<std::vector<ChunkId>> chunks;
+    bool last = false;
     {
       std::scoped_lock lock(mutex_);
-      B2B_ASSIGN(sqlite::Statement* const select,
-                 statement(select_content_, "SELECT chunks FROM content WHERE hash = ? AND size = ? AND part = ?"));
-      select->bind_blob(1, hash).bind(2, static_cast<std::int64_t>(size)).bind(3, part);
-      B2B_ASSIGN(bool const row, select->step());
-      std::string const bytes = row ? select->column_bytes(0) : std::string();
-      select->reset();
-      if (!row) return part > 0;
-      if (bytes.size() % sizeof(ChunkId) != 0) return false;
-      chunks.resize(bytes.size() / sizeof(ChunkId));
-      std::copy(bytes.begin(), bytes.end(), reinterpret_cast<char*>(chunks.data()));
-      for (ChunkId const& id : chunks) {
-        B2B_ASSIGN(bool const there, has_unlocked(ChunkType::data, id));
-        if (!there) return false;
-      }
+      B2B_ASSIGN(auto const end, last_part(hash, size));
+      B2B_ASSIGN(chunks, read_part(hash, size, part));
+      if (!end || !chunks) return make_error(Condition::internal, "the chunks of a file are not known any more; push again");
+      last = part == *end;
     }
-    B2B_TRY(visit(chunks));
-    if (chunks.size() < chunks_in_part) return true;
+    B2B_TRY(visit(*chunks));
+    if (last) return {};
   }
-}
-
-Result<bool> ChunkIndex::has_content(Sha256Digest const& hash, std::uint64_t size) {
-  return chunks_of(hash, size, [](std::span<ChunkId const>) { return Result<void>(); });
 }
 
 }  // namespace b2b::packed

@@ -99,7 +99,7 @@ Result<PackRecord> PackBuilder::finish(Key const& master, RepositoryId const& re
     B2B_TRY(out.write(box));
   }
   wipe(encoded_.data(), encoded_.size());
-  encoded_.clear();
+  encoded_ = std::string();  // lets go of the memory, too
   chunks_.clear();
 
   directory.resize((directory.size() + directory_step_bytes - 1) / directory_step_bytes * directory_step_bytes, '\0');
