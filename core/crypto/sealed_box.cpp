@@ -1,10 +1,10 @@
 #include "core/crypto/sealed_box.h"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
 #include <array>
 #include <tuple>
+
+#include <openssl/evp.h>
 
 #include "core/util/error.h"
 
@@ -24,7 +24,9 @@ struct FreeCipher {
   void operator()(EVP_CIPHER_CTX* context) const { EVP_CIPHER_CTX_free(context); }  // wipes the key
 };
 
-std::uint8_t* writable(std::string& text, std::size_t at) { return reinterpret_cast<std::uint8_t*>(text.data()) + at; }
+std::uint8_t* writable(std::string& text, std::size_t at) {
+  return reinterpret_cast<std::uint8_t*>(text.data()) + at;
+}
 
 }  // namespace
 
@@ -38,7 +40,8 @@ struct BoxCipher::Impl {
     B2B_ASSERT(additional.size() < most_bytes);
     int taken = 0;
     int const size = static_cast<int>(additional.size());
-    B2B_ASSERT(EVP_CipherUpdate(context.get(), nullptr, &taken, additional.data(), size) == 1 && taken == size);
+    B2B_ASSERT(EVP_CipherUpdate(context.get(), nullptr, &taken, additional.data(), size) == 1 &&
+               taken == size);
   }
 
   void process(std::span<std::uint8_t const> from, std::uint8_t* to) {
@@ -60,15 +63,16 @@ struct BoxCipher::Impl {
 BoxCipher::BoxCipher(Key const& key) : impl_(std::make_unique<Impl>()) {
   B2B_ASSERT(impl_->context != nullptr);
   B2B_ASSERT(EVP_CIPHER_get_iv_length(aes_256_gcm()) == static_cast<int>(std::tuple_size_v<GcmIv>));
-  B2B_ASSERT(EVP_CipherInit_ex2(impl_->context.get(), aes_256_gcm(), key.bytes().data(), nullptr, 1, nullptr) == 1);
+  B2B_ASSERT(
+      EVP_CipherInit_ex2(impl_->context.get(), aes_256_gcm(), key.bytes().data(), nullptr, 1, nullptr) == 1);
 }
 
 BoxCipher::BoxCipher(BoxCipher&&) noexcept = default;
 BoxCipher& BoxCipher::operator=(BoxCipher&&) noexcept = default;
 BoxCipher::~BoxCipher() = default;
 
-void BoxCipher::seal(GcmIv const& nonce, std::span<std::uint8_t const> additional, std::span<std::uint8_t const> plaintext,
-                     std::string& out) {
+void BoxCipher::seal(GcmIv const& nonce, std::span<std::uint8_t const> additional,
+                     std::span<std::uint8_t const> plaintext, std::string& out) {
   B2B_ASSERT(plaintext.size() < most_bytes);
   std::size_t const start = out.size();
   out.resize(start + plaintext.size() + tag_size);
@@ -79,8 +83,8 @@ void BoxCipher::seal(GcmIv const& nonce, std::span<std::uint8_t const> additiona
                                  writable(out, start + plaintext.size())) == 1);
 }
 
-bool BoxCipher::open(GcmIv const& nonce, std::span<std::uint8_t const> additional, std::span<std::uint8_t const> box,
-                     std::string& out) {
+bool BoxCipher::open(GcmIv const& nonce, std::span<std::uint8_t const> additional,
+                     std::span<std::uint8_t const> box, std::string& out) {
   if (box.size() < tag_size || box.size() - tag_size >= most_bytes) return false;
   auto const ciphertext = box.first(box.size() - tag_size);
   GcmTag tag{};
@@ -89,7 +93,8 @@ bool BoxCipher::open(GcmIv const& nonce, std::span<std::uint8_t const> additiona
   out.resize(start + ciphertext.size());
   impl_->begin(0, nonce, additional);
   impl_->process(ciphertext, writable(out, start));
-  B2B_ASSERT(EVP_CIPHER_CTX_ctrl(impl_->context.get(), EVP_CTRL_AEAD_SET_TAG, static_cast<int>(tag_size), tag.data()) == 1);
+  B2B_ASSERT(EVP_CIPHER_CTX_ctrl(impl_->context.get(), EVP_CTRL_AEAD_SET_TAG, static_cast<int>(tag_size),
+                                 tag.data()) == 1);
   if (impl_->finish()) return true;
   wipe(writable(out, start), ciphertext.size());
   out.resize(start);
@@ -101,8 +106,8 @@ void seal_box(Key const& key, GcmIv const& nonce, std::span<std::uint8_t const> 
   BoxCipher(key).seal(nonce, additional, plaintext, out);
 }
 
-bool open_box(Key const& key, GcmIv const& nonce, std::span<std::uint8_t const> additional, std::span<std::uint8_t const> box,
-              std::string& out) {
+bool open_box(Key const& key, GcmIv const& nonce, std::span<std::uint8_t const> additional,
+              std::span<std::uint8_t const> box, std::string& out) {
   return BoxCipher(key).open(nonce, additional, box, out);
 }
 

@@ -1,8 +1,8 @@
-// A small AES-256-GCM message with additional data, whole in memory: a box is the ciphertext, as long as the plaintext, and
-// the tag of 16 bytes behind it.
+// A small AES-256-GCM message with additional data, whole in memory: a box is the ciphertext, as long as the
+// plaintext, and the tag of 16 bytes behind it.
 //
-// Who seals never uses a nonce twice under one key. Nothing that did not verify is ever given out. Messages are below
-// 1 GiB; more, and failures inside OpenSSL, are programming-level errors and asserted.
+// Who seals never uses a nonce twice under one key. Nothing that did not verify is ever given out. Messages
+// are below 1 GiB; more, and failures inside OpenSSL, are programming-level errors and asserted.
 #pragma once
 
 #include <cstdint>
@@ -24,12 +24,13 @@ class BoxCipher {
   ~BoxCipher();
 
   // Appends the box to `out`. `plaintext` does not lie in `out`.
-  void seal(GcmIv const& nonce, std::span<std::uint8_t const> additional, std::span<std::uint8_t const> plaintext,
-            std::string& out);
+  void seal(GcmIv const& nonce, std::span<std::uint8_t const> additional,
+            std::span<std::uint8_t const> plaintext, std::string& out);
 
-  // Appends the plaintext to `out`. False: it is not a box of this key, nonce and additional data, or was changed; `out` is as
-  // it was then. `box` does not lie in `out`.
-  bool open(GcmIv const& nonce, std::span<std::uint8_t const> additional, std::span<std::uint8_t const> box, std::string& out);
+  // Appends the plaintext to `out`. False: it is not a box of this key, nonce and additional data, or was
+  // changed; `out` is as it was then. `box` does not lie in `out`.
+  bool open(GcmIv const& nonce, std::span<std::uint8_t const> additional, std::span<std::uint8_t const> box,
+            std::string& out);
 
  private:
   struct Impl;

@@ -16,8 +16,9 @@ std::string sizes_json(ChunkSizes const& sizes) {
 }
 
 Error damaged(std::string_view problem) {
-  return make_error(Condition::corrupt, std::string(what) + " is damaged: " + std::string(problem),
-                    "Put the object \"config\" back from an older version of it, or from a copy of the bucket");
+  return make_error(
+      Condition::corrupt, std::string(what) + " is damaged: " + std::string(problem),
+      "Put the object \"config\" back from an older version of it, or from a copy of the bucket");
 }
 
 ChunkSizes read_sizes(JsonMembers& parent, std::string_view name) {
@@ -38,7 +39,8 @@ std::string chunk_sizes_problem(ChunkSizes const& sizes) {
   for (std::uint32_t const size : {sizes.min, sizes.average, sizes.max})
     if (!std::has_single_bit(size)) return std::to_string(size) + " is not a power of two";
   if (sizes.min < min_chunk_size || sizes.max > max_chunk_bytes)
-    return "chunks must have " + std::to_string(min_chunk_size) + " to " + std::to_string(max_chunk_bytes) + " bytes";
+    return "chunks must have " + std::to_string(min_chunk_size) + " to " + std::to_string(max_chunk_bytes) +
+           " bytes";
   if (sizes.min >= sizes.average || sizes.average >= sizes.max) return "min, average and max do not ascend";
   return {};
 }

@@ -1,4 +1,5 @@
-// The object "config" of a repository (docs/format.md): which repository it is and how its writers cut chunks. Pure.
+// The object "config" of a repository (docs/format.md): which repository it is and how its writers cut
+// chunks. Pure.
 #pragma once
 
 #include <string>

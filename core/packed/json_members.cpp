@@ -1,7 +1,8 @@
 #include "core/packed/json_members.h"
 
-#include <boost/json/parse.hpp>
 #include <limits>
+
+#include <boost/json/parse.hpp>
 
 #include "core/packed/format.h"
 #include "core/util/encoding.h"
@@ -49,7 +50,8 @@ std::uint64_t JsonMembers::number(std::string_view name, std::uint64_t least, st
   std::uint64_t const found = value == nullptr ? 0 : value->to_number<std::uint64_t>(failed);
   if (value != nullptr && !value->is_double() && !failed && found >= least && found <= most) return found;
   fail(named(name, value == nullptr ? std::string("is missing")
-                                    : "is not a whole number from " + std::to_string(least) + " to " + std::to_string(most)));
+                                    : "is not a whole number from " + std::to_string(least) + " to " +
+                                          std::to_string(most)));
   return least;
 }
 
@@ -76,8 +78,8 @@ Result<void> check_version(json::object const& object, std::string_view what) {
     return make_error(Condition::corrupt, std::string(what) + " is damaged: " + members.problem());
   if (version <= format_version) return {};
   return make_error(Condition::unsupported,
-                    std::string(what) + " has format version " + std::to_string(version) + ", and this program knows up to " +
-                        std::to_string(format_version),
+                    std::string(what) + " has format version " + std::to_string(version) +
+                        ", and this program knows up to " + std::to_string(format_version),
                     "Use a newer b2backupd for this repository");
 }
 

@@ -1,16 +1,17 @@
 // Reads the members of a small JSON object that comes from a bucket. Pure. Internal to core/packed.
 //
-// A member that is missing, of another type or out of range gives a value that means nothing and leaves a problem in words; the
-// first one is kept. Members that nobody asks for are ignored.
+// A member that is missing, of another type or out of range gives a value that means nothing and leaves a
+// problem in words; the first one is kept. Members that nobody asks for are ignored.
 #pragma once
 
 #include <algorithm>
 #include <array>
-#include <boost/json/object.hpp>
 #include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
+
+#include <boost/json/object.hpp>
 
 #include "core/util/error.h"
 
@@ -41,8 +42,8 @@ class JsonMembers {
   std::string problem_;
 };
 
-// Every object of ours begins with a version, and one above ours is for a newer program: that is told before anything else of it is
-// looked at. `what` for the message: "the repository's configuration".
+// Every object of ours begins with a version, and one above ours is for a newer program: that is told before
+// anything else of it is looked at. `what` for the message: "the repository's configuration".
 Result<void> check_version(boost::json::object const& object, std::string_view what);
 
 }  // namespace b2b::packed

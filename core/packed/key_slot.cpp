@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+
 #include <boost/json/serialize.hpp>
 #include <boost/json/string.hpp>
 
@@ -15,7 +16,9 @@ namespace {
 
 constexpr std::string_view what = "the key slot";
 constexpr std::array<std::pair<SlotKind, std::string_view>, 3> kind_names{
-    {{SlotKind::application_key, "application-key"}, {SlotKind::passphrase, "passphrase"}, {SlotKind::recovery, "recovery"}}};
+    {{SlotKind::application_key, "application-key"},
+     {SlotKind::passphrase, "passphrase"},
+     {SlotKind::recovery, "recovery"}}};
 constexpr std::uint64_t our_n = 65536;  // 64 MB
 constexpr std::uint32_t our_r = 8;
 constexpr std::uint32_t our_p = 1;
@@ -28,18 +31,19 @@ constexpr std::uint64_t derivation_bytes = 256 << 20;
 constexpr std::size_t max_label_bytes = 200;
 
 Error slot_damaged(SlotId const& id, std::string_view problem) {
-  return make_error(Condition::corrupt, std::string(what) + " " + to_hex(id) + " is damaged: " + std::string(problem));
+  return make_error(Condition::corrupt,
+                    std::string(what) + " " + to_hex(id) + " is damaged: " + std::string(problem));
 }
 
 bool derivation_is_bounded(KeySlot const& slot) {
-  return std::has_single_bit(slot.n) && slot.n >= least_n && slot.n <= most_n && slot.r >= 1 && slot.r <= most_r &&
-         slot.p >= 1 && slot.p <= most_p && 128 * slot.n * slot.r < derivation_bytes;
+  return std::has_single_bit(slot.n) && slot.n >= least_n && slot.n <= most_n && slot.r >= 1 &&
+         slot.r <= most_r && slot.p >= 1 && slot.p <= most_p && 128 * slot.n * slot.r < derivation_bytes;
 }
 
 std::string additional_data(KeySlot const& slot) {
   std::string const separator(1, '\0');
-  return "b2backupd packed slot v1" + separator + to_hex(slot.repository) + separator + to_hex(slot.id) + separator +
-         std::string(slot_kind_name(slot.kind));
+  return "b2backupd packed slot v1" + separator + to_hex(slot.repository) + separator + to_hex(slot.id) +
+         separator + std::string(slot_kind_name(slot.kind));
 }
 
 void read_derivation(JsonMembers& parent, KeySlot& slot) {
@@ -69,13 +73,14 @@ std::optional<SlotKind> slot_kind_from_name(std::string_view name) {
 }
 
 std::string format_slot(KeySlot const& slot) {
-  return "{\"version\": " + std::to_string(format_version) + ", \"repository\": \"" + to_hex(slot.repository) +
-         "\", \"slot\": \"" + to_hex(slot.id) + "\", \"kind\": \"" + std::string(slot_kind_name(slot.kind)) +
-         "\",\n \"created\": \"" + format_iso8601(slot.created) +
+  return "{\"version\": " + std::to_string(format_version) + ", \"repository\": \"" +
+         to_hex(slot.repository) + "\", \"slot\": \"" + to_hex(slot.id) + "\", \"kind\": \"" +
+         std::string(slot_kind_name(slot.kind)) + "\",\n \"created\": \"" + format_iso8601(slot.created) +
          "\", \"label\": " + boost::json::serialize(boost::json::string(slot.label)) +
-         ",\n \"kdf\": {\"name\": \"scrypt\", \"n\": " + std::to_string(slot.n) + ", \"r\": " + std::to_string(slot.r) +
-         ", \"p\": " + std::to_string(slot.p) + ", \"salt\": \"" + to_hex(slot.salt) + "\"},\n \"nonce\": \"" +
-         to_hex(slot.nonce) + "\", \"wrapped\": \"" + to_hex(slot.wrapped) + "\"}\n";
+         ",\n \"kdf\": {\"name\": \"scrypt\", \"n\": " + std::to_string(slot.n) +
+         ", \"r\": " + std::to_string(slot.r) + ", \"p\": " + std::to_string(slot.p) + ", \"salt\": \"" +
+         to_hex(slot.salt) + "\"},\n \"nonce\": \"" + to_hex(slot.nonce) + "\", \"wrapped\": \"" +
+         to_hex(slot.wrapped) + "\"}\n";
 }
 
 Result<KeySlot> parse_slot(std::string_view text, SlotId const& id) {
@@ -95,8 +100,9 @@ Result<KeySlot> parse_slot(std::string_view text, SlotId const& id) {
   auto const known = slot_kind_from_name(kind);
   if (!known || derivation_name != "scrypt")
     return make_error(Condition::unsupported,
-                      std::string(what) + " " + to_hex(id) + " is of the kind \"" + printable(kind.substr(0, 100)) +
-                          "\" with \"" + printable(derivation_name.substr(0, 100)) + "\", which this program does not know",
+                      std::string(what) + " " + to_hex(id) + " is of the kind \"" +
+                          printable(kind.substr(0, 100)) + "\" with \"" +
+                          printable(derivation_name.substr(0, 100)) + "\", which this program does not know",
                       "Use a newer b2backupd, or a secret of another slot");
   slot.kind = *known;
   auto const created = parse_iso8601(members.text("created"));
@@ -112,10 +118,11 @@ Result<KeySlot> parse_slot(std::string_view text, SlotId const& id) {
 
 Result<KeySlot> wrap_master_key(Key const& master, RepositoryId const& repository, SlotSecret const& secret,
                                 std::string_view label, TimePoint now) {
-  if (secret.secret.empty()) return make_error(Condition::usage, "an empty secret cannot protect a repository");
+  if (secret.secret.empty())
+    return make_error(Condition::usage, "an empty secret cannot protect a repository");
   if (label.size() > max_label_bytes || !is_valid_utf8(label))
-    return make_error(Condition::usage, "the label of a key slot must be UTF-8 of at most " + std::to_string(max_label_bytes) +
-                                            " bytes");
+    return make_error(Condition::usage, "the label of a key slot must be UTF-8 of at most " +
+                                            std::to_string(max_label_bytes) + " bytes");
   KeySlot slot;
   slot.repository = repository;
   slot.kind = secret.kind;
@@ -137,12 +144,13 @@ Result<KeySlot> wrap_master_key(Key const& master, RepositoryId const& repositor
 
 Result<Key> open_slot(KeySlot const& slot, RepositoryId const& repository, SlotSecret const& secret) {
   auto const closed = [&] {
-    return make_error(Condition::wrong_key, "this " + std::string(slot_kind_name(secret.kind)) + " does not open the key slot " +
-                                                to_hex(slot.id));
+    return make_error(Condition::wrong_key, "this " + std::string(slot_kind_name(secret.kind)) +
+                                                " does not open the key slot " + to_hex(slot.id));
   };
   if (slot.repository != repository || slot.kind != secret.kind) return closed();
   if (!derivation_is_bounded(slot))
-    return make_error(Condition::unsupported, std::string(what) + " " + to_hex(slot.id) + " asks for a derivation beyond the bounds");
+    return make_error(Condition::unsupported,
+                      std::string(what) + " " + to_hex(slot.id) + " asks for a derivation beyond the bounds");
   B2B_ASSIGN(Key const wrapping, scrypt(secret.secret, slot.salt, slot.n, slot.r, slot.p));
   std::string opened;
   if (!open_box(wrapping, slot.nonce, as_bytes(additional_data(slot)), slot.wrapped, opened)) return closed();

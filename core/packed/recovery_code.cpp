@@ -27,8 +27,8 @@ constexpr unsigned product(unsigned a, unsigned b) {
   return out;
 }
 
-// What `value` at `position` adds to the check symbols. No two positions add multiples of each other, and none adds to a single check
-// symbol only: that is why one wrong symbol shows where it stands.
+// What `value` at `position` adds to the check symbols. No two positions add multiples of each other, and
+// none adds to a single check symbol only: that is why one wrong symbol shows where it stands.
 Checks share(unsigned value, unsigned position) {
   unsigned const once = product(value, position);
   unsigned const twice = product(once, position);
@@ -72,7 +72,8 @@ std::optional<std::size_t> wrong_symbol(Checks const& wrong) {
 
 Error mistyped(std::string message) {
   return make_error(Condition::usage, std::move(message),
-                    "A recovery code has nine groups of four letters and digits: compare it with the paper, group by group");
+                    "A recovery code has nine groups of four letters and digits: compare it with the paper, "
+                    "group by group");
 }
 
 }  // namespace
@@ -126,15 +127,16 @@ Result<Secret> parse_recovery_code(Secret const& typed) {
     if (letter == '-' || letter == ' ' || letter == '\t' || letter == '\r' || letter == '\n') continue;
     auto const value = value_of(letter);
     if (!value)
-      return mistyped("symbol " + std::to_string(count + 1) + " (in group " + std::to_string(count / group_symbols + 1) +
-                      ") is none that recovery codes have");
+      return mistyped("symbol " + std::to_string(count + 1) + " (in group " +
+                      std::to_string(count / group_symbols + 1) + ") is none that recovery codes have");
     if (count < code_symbols) code[count] = alphabet[*value];
     ++count;
   }
   Secret out(std::string_view(code.data(), code.size()));
   wipe(code.data(), code.size());
   if (count != code_symbols)
-    return mistyped("the recovery code has " + std::to_string(code_symbols) + " symbols, and these are " + std::to_string(count));
+    return mistyped("the recovery code has " + std::to_string(code_symbols) + " symbols, and these are " +
+                    std::to_string(count));
   Checks const wrong = difference(out.reveal());
   if (wrong == Checks{}) return out;
   auto const at = wrong_symbol(wrong);

@@ -31,7 +31,8 @@ Error error_of(std::string_view text) {
 
 TEST_CASE("a configuration is written as in docs/format.md and read back", "[packed_config]") {
   RepositoryConfig config;
-  for (std::uint8_t i = 0; i < config.id.size(); ++i) config.id[i] = i;
+  for (std::uint8_t i = 0; i < config.id.size(); ++i)
+    config.id[i] = i;
   CHECK(format_config(config) == example);
   CHECK(parse_config(example).value() == config);
   config.data = {256, 512, 1024};
@@ -43,7 +44,8 @@ TEST_CASE("a configuration is written as in docs/format.md and read back", "[pac
 TEST_CASE("another format and a newer version are named, whatever else they hold", "[packed_config]") {
   Error const newer = error_of(R"({"format": "b2backupd-packed", "version": 2})");
   CHECK(newer.condition == Condition::unsupported);
-  CHECK(newer.message == "the repository's configuration has format version 2, and this program knows up to 1");
+  CHECK(newer.message ==
+        "the repository's configuration has format version 2, and this program knows up to 1");
   CHECK(newer.advice == "Use a newer b2backupd for this repository");
   Error const other = error_of(R"({"format": "x\ny"})");
   CHECK(other.condition == Condition::unsupported);

@@ -11,7 +11,8 @@ namespace {
 template <class Array>
 Array counted_from(std::uint8_t first) {
   Array out{};
-  for (auto& byte : out) byte = first++;
+  for (auto& byte : out)
+    byte = first++;
   return out;
 }
 
@@ -21,7 +22,8 @@ Key const master(counted_from<std::array<std::uint8_t, 32>>(0));
 SlotSecret const passphrase{SlotKind::passphrase, Secret("correct horse battery staple")};
 TimePoint const noon = parse_iso8601("2026-02-19T12:00:00.123456Z").value();
 
-// Made once from docs/format.md by other code (Python's hashlib.scrypt and the AESGCM of its cryptography package).
+// Made once from docs/format.md by other code (Python's hashlib.scrypt and the AESGCM of its cryptography
+// package).
 std::string const example =
     R"({"version": 1, "repository": "101112131415161718191a1b1c1d1e1f", "slot": "202122232425262728292a2b2c2d2e2f", "kind": "passphrase",
  "created": "2026-02-19T12:00:00.123Z", "label": "the old \"laptop\"",
@@ -41,7 +43,9 @@ Condition failure(Result<Key> const& result) {
   return result.error().condition;
 }
 
-std::string hex(Key const& key) { return to_hex(key.bytes()); }
+std::string hex(Key const& key) {
+  return to_hex(key.bytes());
+}
 
 }  // namespace
 
@@ -55,8 +59,10 @@ TEST_CASE("a slot that other code made opens, and is written the same", "[packed
 
 TEST_CASE("a slot opens with its secret only, as what it is and where it belongs", "[packed_slot]") {
   KeySlot const slot = parse_slot(example, slot_id).value();
-  CHECK(failure(open_slot(slot, repository, {SlotKind::passphrase, Secret("correct horse")})) == Condition::wrong_key);
-  CHECK(failure(open_slot(slot, repository, {SlotKind::application_key, passphrase.secret})) == Condition::wrong_key);
+  CHECK(failure(open_slot(slot, repository, {SlotKind::passphrase, Secret("correct horse")})) ==
+        Condition::wrong_key);
+  CHECK(failure(open_slot(slot, repository, {SlotKind::application_key, passphrase.secret})) ==
+        Condition::wrong_key);
   CHECK(failure(open_slot(slot, RepositoryId{}, passphrase)) == Condition::wrong_key);
   // Under another name, of another repository or kind it does not open either, whatever it says of itself.
   KeySlot moved = slot;
@@ -67,7 +73,8 @@ TEST_CASE("a slot opens with its secret only, as what it is and where it belongs
   CHECK(failure(open_slot(moved, RepositoryId{}, passphrase)) == Condition::wrong_key);
   moved = slot;
   moved.kind = SlotKind::application_key;
-  CHECK(failure(open_slot(moved, repository, {SlotKind::application_key, passphrase.secret})) == Condition::wrong_key);
+  CHECK(failure(open_slot(moved, repository, {SlotKind::application_key, passphrase.secret})) ==
+        Condition::wrong_key);
   moved = slot;
   moved.wrapped[47] ^= 1;
   CHECK(failure(open_slot(moved, repository, passphrase)) == Condition::wrong_key);
@@ -90,9 +97,11 @@ TEST_CASE("a new slot opens after a trip through its text", "[packed_slot]") {
   CHECK(other.id != slot.id);
   CHECK(other.salt != slot.salt);
   CHECK(other.nonce != slot.nonce);
-  CHECK(wrap_master_key(master, repository, {SlotKind::passphrase, Secret()}, "", noon).error().condition == Condition::usage);
+  CHECK(wrap_master_key(master, repository, {SlotKind::passphrase, Secret()}, "", noon).error().condition ==
+        Condition::usage);
   CHECK(wrap_master_key(master, repository, secret, "\xff", noon).error().condition == Condition::usage);
-  CHECK(wrap_master_key(master, repository, secret, std::string(201, 'x'), noon).error().condition == Condition::usage);
+  CHECK(wrap_master_key(master, repository, secret, std::string(201, 'x'), noon).error().condition ==
+        Condition::usage);
 }
 
 TEST_CASE("what a slot must not hold is named", "[packed_slot]") {
@@ -103,8 +112,10 @@ TEST_CASE("what a slot must not hold is named", "[packed_slot]") {
       {with("\"2021", "\"2121"), Condition::corrupt, "inside it is called 2121"},
       {with("\"passphrase\"", "\"yubikey\""), Condition::unsupported, "\"yubikey\" with \"scrypt\""},
       {with("\"scrypt\"", "\"argon2id\""), Condition::unsupported, "with \"argon2id\""},
-      {with("\"n\": 16384", "\"n\": 8192"), Condition::corrupt, "\"n\" is not a whole number from 16384 to 1048576"},
-      {with("\"n\": 16384", "\"n\": 2097152"), Condition::corrupt, "\"n\" is not a whole number from 16384 to 1048576"},
+      {with("\"n\": 16384", "\"n\": 8192"), Condition::corrupt,
+       "\"n\" is not a whole number from 16384 to 1048576"},
+      {with("\"n\": 16384", "\"n\": 2097152"), Condition::corrupt,
+       "\"n\" is not a whole number from 16384 to 1048576"},
       {with("\"n\": 16384", "\"n\": 16385"), Condition::corrupt, "\"n\" is not a power of two"},
       {with("\"r\": 8", "\"r\": 17"), Condition::corrupt, "\"r\" is not a whole number from 1 to 16"},
       {with("\"r\": 8", "\"r\": 0"), Condition::corrupt, "\"r\" is not a whole number from 1 to 16"},
@@ -123,7 +134,9 @@ TEST_CASE("what a slot must not hold is named", "[packed_slot]") {
 }
 
 TEST_CASE("the largest derivation that a slot may ask for is one that we can do", "[packed_slot]") {
-  KeySlot slot = parse_slot(with("\"n\": 16384, \"r\": 8, \"p\": 1", "\"n\": 131072, \"r\": 15, \"p\": 4"), slot_id).value();
+  KeySlot slot =
+      parse_slot(with("\"n\": 16384, \"r\": 8, \"p\": 1", "\"n\": 131072, \"r\": 15, \"p\": 4"), slot_id)
+          .value();
   CHECK(failure(open_slot(slot, repository, passphrase)) == Condition::wrong_key);
 }
 

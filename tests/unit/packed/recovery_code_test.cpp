@@ -13,7 +13,8 @@ std::string const example = "041061050R3GG28A1C60T3GF208H44RM6AQ6";
 
 std::array<std::uint8_t, 20> counted() {
   std::array<std::uint8_t, 20> out{};
-  for (std::uint8_t i = 0; i < out.size(); ++i) out[i] = static_cast<std::uint8_t>(i + 1);
+  for (std::uint8_t i = 0; i < out.size(); ++i)
+    out[i] = static_cast<std::uint8_t>(i + 1);
   return out;
 }
 
@@ -54,7 +55,8 @@ TEST_CASE("one wrong symbol is found, with its group", "[packed_recovery]") {
     }
 }
 
-TEST_CASE("two wrong symbols never pass, and neighbours that changed places are not blamed on one group", "[packed_recovery]") {
+TEST_CASE("two wrong symbols never pass, and neighbours that changed places are not blamed on one group",
+          "[packed_recovery]") {
   for (std::size_t a = 0; a < example.size(); ++a)
     for (std::size_t b = a + 1; b < example.size(); ++b)
       for (std::size_t step = 1; step < alphabet.size(); step += 5) {
@@ -66,7 +68,8 @@ TEST_CASE("two wrong symbols never pass, and neighbours that changed places are 
   for (std::size_t at = 1; at < 32; ++at) {
     std::string typed = example;
     std::swap(typed[at - 1], typed[at]);
-    if (typed != example) REQUIRE(problem_of(typed) == "the recovery code is mistyped in more than one place");
+    if (typed != example)
+      REQUIRE(problem_of(typed) == "the recovery code is mistyped in more than one place");
   }
 }
 
