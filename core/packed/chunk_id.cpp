@@ -1,8 +1,8 @@
 #include "core/packed/chunk_id.h"
 
-#include <openssl/evp.h>
-
 #include <array>
+
+#include <openssl/evp.h>
 
 #include "core/util/error.h"
 
@@ -24,7 +24,8 @@ EVP_MD const* sha256_algorithm() {
 DigestState after_key(Key const& key, std::uint8_t pad) {
   std::array<std::uint8_t, 64> block;
   block.fill(pad);
-  for (std::size_t i = 0; i < key.bytes().size(); ++i) block[i] ^= key.bytes()[i];
+  for (std::size_t i = 0; i < key.bytes().size(); ++i)
+    block[i] ^= key.bytes()[i];
   DigestState state(EVP_MD_CTX_new());
   B2B_ASSERT(state != nullptr && EVP_DigestInit_ex2(state.get(), sha256_algorithm(), nullptr) == 1);
   B2B_ASSERT(EVP_DigestUpdate(state.get(), block.data(), block.size()) == 1);
@@ -33,7 +34,8 @@ DigestState after_key(Key const& key, std::uint8_t pad) {
 }
 
 struct Hmac {
-  explicit Hmac(Key const& id_key) : key(id_key), inner(after_key(id_key, 0x36)), outer(after_key(id_key, 0x5c)) {}
+  explicit Hmac(Key const& id_key)
+      : key(id_key), inner(after_key(id_key, 0x36)), outer(after_key(id_key, 0x5c)) {}
   Key key;
   DigestState inner, outer;  // copied from, never changed
 };
@@ -61,9 +63,15 @@ ChunkKeys::ChunkKeys(Key const& master_key)
 ChunkKeys::ChunkKeys(ChunkKeys&&) noexcept = default;
 ChunkKeys::~ChunkKeys() = default;
 
-Key const& ChunkKeys::data_id_key() const { return impl_->data.key; }
-Key const& ChunkKeys::list_id_key() const { return impl_->list.key; }
-Key const& ChunkKeys::gear_key() const { return impl_->gear; }
+Key const& ChunkKeys::data_id_key() const {
+  return impl_->data.key;
+}
+Key const& ChunkKeys::list_id_key() const {
+  return impl_->list.key;
+}
+Key const& ChunkKeys::gear_key() const {
+  return impl_->gear;
+}
 
 ChunkId chunk_id(ChunkKeys const& keys, ChunkType type, std::span<std::uint8_t const> content) {
   Hmac const& hmac = type == ChunkType::data ? keys.impl_->data : keys.impl_->list;

@@ -1,4 +1,5 @@
-// What names a chunk: an HMAC of its content, so that nobody without the master key can tell whether a known text is stored.
+// What names a chunk: an HMAC of its content, so that nobody without the master key can tell whether a known
+// text is stored.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +11,8 @@
 
 namespace b2b::packed {
 
-// The keys of chunks, derived from the master key (docs/format.md, "Keys"). Immutable: may be used by many threads at once.
+// The keys of chunks, derived from the master key (docs/format.md, "Keys"). Immutable: may be used by many
+// threads at once.
 class ChunkKeys {
  public:
   explicit ChunkKeys(Key const& master_key);
@@ -26,7 +28,8 @@ class ChunkKeys {
   std::unique_ptr<Impl const> impl_;
 };
 
-// HMAC-SHA256 of the content with the key of its type. The key's share of the work was done once, by the constructor.
+// HMAC-SHA256 of the content with the key of its type. The key's share of the work was done once, by the
+// constructor.
 ChunkId chunk_id(ChunkKeys const& keys, ChunkType type, std::span<std::uint8_t const> content);
 
 }  // namespace b2b::packed

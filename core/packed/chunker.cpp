@@ -7,8 +7,8 @@
 namespace b2b::packed {
 namespace {
 
-// Rolls over bytes[from, to). The place behind the byte that cuts, or `to + 1` when none does. `below` is a power of two: the
-// test asks whether the top bits of the hash are all zero.
+// Rolls over bytes[from, to). The place behind the byte that cuts, or `to + 1` when none does. `below` is a
+// power of two: the test asks whether the top bits of the hash are all zero.
 std::size_t roll(std::uint8_t const* bytes, std::size_t from, std::size_t to, std::uint64_t below,
                  std::uint64_t const* gear, std::uint64_t& hash) {
   std::uint64_t h = hash;
@@ -31,7 +31,9 @@ std::size_t roll(std::uint8_t const* bytes, std::size_t from, std::size_t to, st
   return to + 1;
 }
 
-std::uint64_t top_bits_zero(unsigned bits) { return std::uint64_t{1} << (64 - bits); }
+std::uint64_t top_bits_zero(unsigned bits) {
+  return std::uint64_t{1} << (64 - bits);
+}
 
 }  // namespace
 
@@ -46,8 +48,9 @@ GearTable::GearTable(Key const& gear_key) {
 }
 
 bool usable(ChunkSizes const& sizes) {
-  return std::has_single_bit(sizes.min) && std::has_single_bit(sizes.average) && std::has_single_bit(sizes.max) &&
-         sizes.min >= 64 && sizes.min < sizes.average && sizes.average < sizes.max && sizes.max <= max_chunk_bytes;
+  return std::has_single_bit(sizes.min) && std::has_single_bit(sizes.average) &&
+         std::has_single_bit(sizes.max) && sizes.min >= 64 && sizes.min < sizes.average &&
+         sizes.average < sizes.max && sizes.max <= max_chunk_bytes;
 }
 
 CutFinder::CutFinder(ChunkSizes const& sizes, GearTable const& gear) : sizes_(sizes), gear_(&gear) {
@@ -59,7 +62,9 @@ CutFinder::CutFinder(ChunkSizes const& sizes, GearTable const& gear) : sizes_(si
 
 std::optional<std::size_t> CutFinder::advance(std::span<std::uint8_t const> bytes) {
   // Places in `bytes` where the sizes are reached; `bytes` may begin anywhere in the chunk and end anywhere.
-  auto const place = [&](std::size_t size) { return std::min(bytes.size(), size - std::min(size, position_)); };
+  auto const place = [&](std::size_t size) {
+    return std::min(bytes.size(), size - std::min(size, position_));
+  };
   std::size_t const begin = place(sizes_.min), middle = place(sizes_.average), end = place(sizes_.max);
   std::size_t cut = roll(bytes.data(), begin, middle, rare_, gear_->data(), hash_);
   if (cut > middle) cut = roll(bytes.data(), middle, end, frequent_, gear_->data(), hash_);

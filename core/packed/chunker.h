@@ -1,7 +1,8 @@
 // Cuts a stream into chunks where its content says so (docs/format.md, "How cuts are found"). Pure.
 //
-// Where a chunk ends depends on nothing but the bytes from its beginning on, the sizes and the table: not on the pieces in
-// which the stream comes. Objects belong to one thread at a time; a GearTable may be read by many.
+// Where a chunk ends depends on nothing but the bytes from its beginning on, the sizes and the table: not on
+// the pieces in which the stream comes. Objects belong to one thread at a time; a GearTable may be read by
+// many.
 #pragma once
 
 #include <array>
@@ -18,7 +19,8 @@
 
 namespace b2b::packed {
 
-// What each byte adds to the rolling hash. It tells something about what is stored, so it is wiped when it goes.
+// What each byte adds to the rolling hash. It tells something about what is stored, so it is wiped when it
+// goes.
 class GearTable {
  public:
   explicit GearTable(Key const& gear_key);
@@ -52,13 +54,16 @@ class CutFinder {
   std::uint64_t hash_ = 0;
 };
 
-// The length of the first chunk of a stream that ends where `bytes` end, or of which `bytes` are the first `max` or more.
+// The length of the first chunk of a stream that ends where `bytes` end, or of which `bytes` are the first
+// `max` or more.
 std::size_t next_cut(std::span<std::uint8_t const> bytes, ChunkSizes const& sizes, GearTable const& gear);
 
-// A chunk that lies whole in what was fed is handed on from there; others are put together in one buffer of `max` bytes.
+// A chunk that lies whole in what was fed is handed on from there; others are put together in one buffer of
+// `max` bytes.
 class Chunker {
  public:
-  // The bytes are there until it returns. Its error is what feed() and finish() return; the chunker is of no use then.
+  // The bytes are there until it returns. Its error is what feed() and finish() return; the chunker is of no
+  // use then.
   using Visit = std::function<Result<void>(std::span<std::uint8_t const> chunk)>;
 
   Chunker(ChunkSizes const& sizes, GearTable const& gear, Visit visit);  // the table must outlive it

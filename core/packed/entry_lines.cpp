@@ -17,7 +17,7 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::size_t flush_bytes = 64 * 1024;
-constexpr std::size_t id_digits = 2 * std::tuple_size_v<ChunkId>;
+constexpr std::size_t id_digits = 2 * sizeof(ChunkId);
 
 int digit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
@@ -40,7 +40,9 @@ json::parse_options options() {
   return out;
 }
 
-std::string at_path(std::string_view path) { return "at \"" + printable(path.substr(0, 200)) + "\", "; }
+std::string at_path(std::string_view path) {
+  return "at \"" + printable(path.substr(0, 200)) + "\", ";
+}
 
 }  // namespace
 
@@ -59,8 +61,8 @@ Result<void> EntryLineWriter::begin(Entry const& entry, std::uint64_t chunks) {
   B2B_ASSERT(entry.type == EntryType::file ? chunks_fit(entry.size, chunks) : chunks == 0);
   if (std::string const problem = path_problem(entry.path); !problem.empty())
     return make_error(Condition::internal,
-                      "cannot record \"" + printable(entry.path) + "\" in a snapshot: the path " + problem, {},
-                      entry.path);
+                      "cannot record \"" + printable(entry.path) + "\" in a snapshot: the path " + problem,
+                      {}, entry.path);
   std::string const line = manifest::list_entry_json(entry, chunks);
   if (line.size() > max_entry_line_bytes)
     return make_error(Condition::limit,
@@ -105,8 +107,7 @@ Result<void> EntryLineReader::feed(std::span<std::uint8_t const> bytes) {
   std::string_view rest = as_text(bytes);
   while (!rest.empty()) {
     std::size_t const end = std::min(rest.find('\n'), rest.size());
-    if (begun_.size() + end > longest_line())
-      return owed_ > 0 ? bad_id() : damaged("it is over 1 MB long");
+    if (begun_.size() + end > longest_line()) return owed_ > 0 ? bad_id() : damaged("it is over 1 MB long");
     if (end == rest.size()) {
       begun_ += rest;
       return {};
@@ -130,13 +131,16 @@ Result<void> EntryLineReader::finish() {
   return {};
 }
 
-Result<void> EntryLineReader::take_line(std::string_view line) { return owed_ > 0 ? take_id(line) : take_entry(line); }
+Result<void> EntryLineReader::take_line(std::string_view line) {
+  return owed_ > 0 ? take_id(line) : take_entry(line);
+}
 
 Result<void> EntryLineReader::take_entry(std::string_view line) {
   if (!line.starts_with('{') || !line.ends_with('}')) return damaged("it is not an entry");
   json::monotonic_resource memory;
   json::error_code code;
-  json::value const value = json::parse(json::string_view(line.data(), line.size()), code, &memory, options());
+  json::value const value =
+      json::parse(json::string_view(line.data(), line.size()), code, &memory, options());
   if (code) return damaged(code.message() + " (JSON)");
   Entry entry;
   std::uint64_t chunks = 0;
@@ -162,18 +166,21 @@ Result<void> EntryLineReader::take_id(std::string_view line) {
   return {};
 }
 
-std::size_t EntryLineReader::longest_line() const { return owed_ > 0 ? id_digits : max_entry_line_bytes; }
+std::size_t EntryLineReader::longest_line() const {
+  return owed_ > 0 ? id_digits : max_entry_line_bytes;
+}
 
 Error EntryLineReader::bad_id() const {
   return damaged(at_path(*last_path_) + "the id of a chunk is not 64 hex digits");
 }
 
 Error EntryLineReader::damaged(std::string const& what) const {
-  return make_error(Condition::corrupt,
-                    "the list of snapshot " + printable(snapshot_id_) + " is damaged: line " + std::to_string(line_) +
-                        ": " + printable(what),
-                    "Choose another snapshot (daemonctl snapshots lists them); daemonctl verify checks them all",
-                    snapshot_id_);
+  return make_error(
+      Condition::corrupt,
+      "the list of snapshot " + printable(snapshot_id_) + " is damaged: line " + std::to_string(line_) +
+          ": " + printable(what),
+      "Choose another snapshot (daemonctl snapshots lists them); daemonctl verify checks them all",
+      snapshot_id_);
 }
 
 }  // namespace b2b::packed

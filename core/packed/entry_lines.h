@@ -1,5 +1,6 @@
-// The list of a snapshot in the packed layout (docs/format.md, "The list"): lines of text, written and read as a stream, so that
-// neither the number of entries nor the size of a file matters. Objects belong to one thread at a time.
+// The list of a snapshot in the packed layout (docs/format.md, "The list"): lines of text, written and read
+// as a stream, so that neither the number of entries nor the size of a file matters. Objects belong to one
+// thread at a time.
 #pragma once
 
 #include <cstdint>
@@ -16,11 +17,13 @@
 
 namespace b2b::packed {
 
-// Whether a file of this size can be of so many chunks: an empty file has none, and no chunk is empty or above max_chunk_bytes.
+// Whether a file of this size can be of so many chunks: an empty file has none, and no chunk is empty or
+// above max_chunk_bytes.
 bool chunks_fit(std::uint64_t size, std::uint64_t chunks);
 
-// Entries in strictly ascending byte order of paths; that, and that each has as many ids as it says, is asserted.
-// Errors: the sink's; limit (an entry line over max_entry_line_bytes, which no reader would take); internal (a path that path_problem() refuses).
+// Entries in strictly ascending byte order of paths; that, and that each has as many ids as it says, is
+// asserted. Errors: the sink's; limit (an entry line over max_entry_line_bytes, which no reader would take);
+// internal (a path that path_problem() refuses).
 class EntryLineWriter {
  public:
   explicit EntryLineWriter(ByteSink& sink) : sink_(sink) {}
@@ -46,13 +49,14 @@ class EntryLineVisitor {
   virtual ~EntryLineVisitor() = default;
   // `chunks` ids follow, before the next entry.
   virtual Result<void> entry(Entry&& entry, std::uint64_t chunks) = 0;
-  // The next ids of that entry, at most max_ids_at_once; `last`: no more of it. Not called for an entry without chunks.
+  // The next ids of that entry, at most max_ids_at_once; `last`: no more of it. Not called for an entry
+  // without chunks.
   virtual Result<void> chunks(std::span<ChunkId const> ids, bool last) = 0;
 };
 
 // Memory: an entry line (at most max_entry_line_bytes, and what it becomes), and max_ids_at_once ids.
-// Paths are given as written: see path_problem(). Errors: corrupt, with the number of the line; the visitor's. After an error the
-// reader is of no use.
+// Paths are given as written: see path_problem(). Errors: corrupt, with the number of the line; the
+// visitor's. After an error the reader is of no use.
 class EntryLineReader {
  public:
   static constexpr std::size_t max_ids_at_once = 1024;
@@ -75,10 +79,10 @@ class EntryLineReader {
   EntryLineVisitor& visitor_;
   std::string begun_;  // of a line, what came with earlier calls
   std::optional<std::string> last_path_;
-  std::vector<ChunkId> ids_;   // not yet handed on
-  std::uint64_t owed_ = 0;     // id lines that must follow
+  std::vector<ChunkId> ids_;  // not yet handed on
+  std::uint64_t owed_ = 0;    // id lines that must follow
   std::uint64_t entries_ = 0;
-  std::uint64_t line_ = 1;     // the one at hand
+  std::uint64_t line_ = 1;  // the one at hand
 };
 
 }  // namespace b2b::packed

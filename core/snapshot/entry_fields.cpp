@@ -1,4 +1,5 @@
-// Entries: files, directories and symbolic links, as they stand in manifests and in the lists of the packed layout.
+// Entries: files, directories and symbolic links, as they stand in manifests and in the lists of the packed
+// layout.
 #include <algorithm>
 #include <limits>
 

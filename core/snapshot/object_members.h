@@ -61,7 +61,8 @@ class ObjectText {
 // Reads the members of one object; remembers the first problem.
 class ObjectFields {
  public:
-  ObjectFields(boost::json::object const& object, std::string& problem) : object_(object), problem_(problem) {}
+  ObjectFields(boost::json::object const& object, std::string& problem)
+      : object_(object), problem_(problem) {}
 
   bool has(std::string_view name) const { return object_.if_contains(name) != nullptr; }
 

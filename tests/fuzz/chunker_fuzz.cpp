@@ -1,5 +1,6 @@
-// Cutting a stream: the pieces in which it comes make no difference, and chunks keep to their sizes. The first byte chooses the
-// sizes, the next eight the pieces; a content that is short is also tried many times over.
+// Cutting a stream: the pieces in which it comes make no difference, and chunks keep to their sizes. The
+// first byte chooses the sizes, the next eight the pieces; a content that is short is also tried many times
+// over.
 #include <algorithm>
 #include <cstdint>
 #include <vector>
@@ -18,7 +19,8 @@ GearTable const& gear() {
   return table;
 }
 
-// The lengths of the chunks. The pieces are as long as the bytes of `pattern` say, by turns; none: all at once.
+// The lengths of the chunks. The pieces are as long as the bytes of `pattern` say, by turns; none: all at
+// once.
 std::vector<std::size_t> lengths(Content const& content, ChunkSizes const& sizes,
                                  std::span<std::uint8_t const> pattern) {
   std::vector<std::size_t> out;
@@ -66,7 +68,8 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
   check(content, sizes, input.subspan(1, 8));
   if (content.empty() || content.size() > 4096) return 0;
   std::size_t const once = content.size();
-  for (std::size_t i = 0; content.size() < 8192; ++i) content.push_back(content[i % once]);
+  for (std::size_t i = 0; content.size() < 8192; ++i)
+    content.push_back(content[i % once]);
   check(content, sizes, input.subspan(1, 8));
   return 0;
 }

@@ -1,5 +1,5 @@
-// A list is authenticated before it is read, but a reader stands on nothing: whatever comes, the pieces make no difference, and
-// what is accepted is written and read again to the same.
+// A list is authenticated before it is read, but a reader stands on nothing: whatever comes, the pieces make
+// no difference, and what is accepted is written and read again to the same.
 #include <algorithm>
 #include <cstdint>
 #include <string>
@@ -88,6 +88,7 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
   B2B_ASSERT(whole.good == pieces.good && whole.text == pieces.text && whole.message == pieces.message);
   if (!whole.writable) return 0;
   Outcome const again = read(whole.text, 4096);
-  B2B_ASSERT(again.good && again.text == whole.text && again.entries == whole.entries && again.ids == whole.ids);
+  B2B_ASSERT(again.good && again.text == whole.text && again.entries == whole.entries &&
+             again.ids == whole.ids);
   return 0;
 }

@@ -13,11 +13,14 @@ namespace {
 
 Key master() {
   std::array<std::uint8_t, 32> bytes;
-  for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::uint8_t>(255 - i);
+  for (std::size_t i = 0; i < bytes.size(); ++i)
+    bytes[i] = static_cast<std::uint8_t>(255 - i);
   return Key(bytes);
 }
 
-bool same(Key const& a, Key const& b) { return to_hex(a.bytes()) == to_hex(b.bytes()); }
+bool same(Key const& a, Key const& b) {
+  return to_hex(a.bytes()) == to_hex(b.bytes());
+}
 
 }  // namespace
 
@@ -34,8 +37,10 @@ TEST_CASE("a chunk's id is the HMAC of its content", "[chunk_id]") {
   for (std::size_t const size : {0, 1, 31, 55, 56, 63, 64, 65, 4096, 65'536, 262'144}) {
     CAPTURE(size);
     auto const content = generator.bytes(size);
-    CHECK(chunk_id(keys, ChunkType::data, content) == hmac_sha256(keys.data_id_key().bytes(), as_text(content)));
-    CHECK(chunk_id(keys, ChunkType::list, content) == hmac_sha256(keys.list_id_key().bytes(), as_text(content)));
+    CHECK(chunk_id(keys, ChunkType::data, content) ==
+          hmac_sha256(keys.data_id_key().bytes(), as_text(content)));
+    CHECK(chunk_id(keys, ChunkType::list, content) ==
+          hmac_sha256(keys.list_id_key().bytes(), as_text(content)));
   }
 }
 
@@ -48,7 +53,8 @@ TEST_CASE("many threads ask the same keys", "[chunk_id]") {
     std::vector<std::jthread> threads;
     for (int& count : wrong)
       threads.emplace_back([&] {
-        for (int i = 0; i < 500; ++i) count += chunk_id(keys, ChunkType::data, content) == expected ? 0 : 1;
+        for (int i = 0; i < 500; ++i)
+          count += chunk_id(keys, ChunkType::data, content) == expected ? 0 : 1;
       });
   }
   CHECK(wrong == std::vector<int>(4));

@@ -18,7 +18,8 @@ constexpr ChunkSizes small{64, 256, 1024};
 
 Key test_key() {
   std::array<std::uint8_t, 32> bytes;
-  for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::uint8_t>(i);
+  for (std::size_t i = 0; i < bytes.size(); ++i)
+    bytes[i] = static_cast<std::uint8_t>(i);
   return Key(bytes);
 }
 
@@ -33,11 +34,13 @@ std::vector<std::size_t> cuts_by_the_page(Content const& content, ChunkSizes con
   for (unsigned i = 0; i < 256; ++i) {
     auto const digest = hmac_sha256(test_key().bytes(), std::string(1, static_cast<char>(i)));
     std::uint64_t value = 0;
-    for (unsigned k = 8; k-- > 0;) value = value * 256 + digest[k];
+    for (unsigned k = 8; k-- > 0;)
+      value = value * 256 + digest[k];
     table.push_back(value);
   }
   unsigned average_bits = 0;
-  while ((1U << average_bits) < sizes.average) ++average_bits;
+  while ((1U << average_bits) < sizes.average)
+    ++average_bits;
   std::vector<std::size_t> cuts;
   std::size_t begin = 0;
   while (begin < content.size()) {
@@ -96,10 +99,12 @@ Content mixed(std::uint64_t seed, std::size_t count) {
         out.insert(out.end(), length, static_cast<std::uint8_t>(generator.below(2)));
         break;
       case 1:
-        for (std::size_t i = 0; i < length; ++i) out.push_back("etaoin shrdlu\n"[generator.below(14)]);
+        for (std::size_t i = 0; i < length; ++i)
+          out.push_back("etaoin shrdlu\n"[generator.below(14)]);
         break;
       default:
-        for (auto const byte : generator.bytes(length)) out.push_back(byte);
+        for (auto const byte : generator.bytes(length))
+          out.push_back(byte);
     }
   }
   out.resize(count);
@@ -111,7 +116,8 @@ Content mixed(std::uint64_t seed, std::size_t count) {
 TEST_CASE("cuts are found where docs/format.md says", "[chunker]") {
   auto const seed = GENERATE(1u, 2u, 3u, 4u, 5u);
   auto const content = mixed(seed, 200'000 + seed);
-  for (ChunkSizes const& sizes : {small, ChunkSizes{64, 128, 256}, ChunkSizes{256, 4096, 8192}, data_chunk_sizes}) {
+  for (ChunkSizes const& sizes :
+       {small, ChunkSizes{64, 128, 256}, ChunkSizes{256, 4096, 8192}, data_chunk_sizes}) {
     CAPTURE(seed, sizes.average);
     auto const expected = cuts_by_the_page(content, sizes);
     CHECK(cuts_one_by_one(content, sizes) == expected);
@@ -126,7 +132,9 @@ TEST_CASE("cuts that another program found", "[chunker]") {
     content[i] = static_cast<std::uint8_t>((i * i * 31 + i * 7 + (i >> 8)) % 251);
   CHECK(gear()[0] == 0xc7d4aa3f6e5411e7ULL);
   CHECK(gear()[255] == 0x4ec4bf486dfc1015ULL);
-  CHECK(cuts_one_by_one(content, small) == std::vector<std::size_t>{146, 418, 821, 936, 1271, 1454, 1751, 2029, 2257, 2606, 2786, 3169, 3610, 3872, 4023, 4387, 4659, 5000});
+  CHECK(cuts_one_by_one(content, small) == std::vector<std::size_t>{146, 418, 821, 936, 1271, 1454, 1751,
+                                                                    2029, 2257, 2606, 2786, 3169, 3610, 3872,
+                                                                    4023, 4387, 4659, 5000});
 }
 
 TEST_CASE("the pieces in which a stream comes make no difference", "[chunker]") {
@@ -191,11 +199,14 @@ TEST_CASE("a change leaves the chunks before it and soon after it as they were",
   });
   REQUIRE(first_behind != new_cuts.end());
   CHECK(*first_behind < place + inserted.size() + 20 * small.max);
-  for (auto cut = first_behind; cut != new_cuts.end(); ++cut) CHECK(old_set.contains(shifted(*cut)));
+  for (auto cut = first_behind; cut != new_cuts.end(); ++cut)
+    CHECK(old_set.contains(shifted(*cut)));
 }
 
 TEST_CASE("what is empty or short", "[chunker]") {
-  auto const count = [](std::size_t size) { return cuts_of_stream(Content(size, 7), small, [] { return std::size_t{10}; }).size(); };
+  auto const count = [](std::size_t size) {
+    return cuts_of_stream(Content(size, 7), small, [] { return std::size_t{10}; }).size();
+  };
   CHECK(count(0) == 0);
   CHECK(count(1) == 1);
   CHECK(count(small.min) == 1);
@@ -234,7 +245,8 @@ TEST_CASE("a chunker starts over after the end, and passes an error on", "[chunk
   REQUIRE(chunker.finish());
   CHECK(sizes == first);
 
-  Chunker failing(small, gear(), [](auto) -> Result<void> { return make_error(Condition::no_space, "full"); });
+  Chunker failing(small, gear(),
+                  [](auto) -> Result<void> { return make_error(Condition::no_space, "full"); });
   auto const result = failing.feed(content);
   REQUIRE_FALSE(result);
   CHECK(result.error().condition == Condition::no_space);

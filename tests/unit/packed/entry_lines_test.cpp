@@ -55,11 +55,14 @@ Result<Read> read_list(std::string_view text, std::size_t piece = 1 << 20) {
   return std::move(keep.read);
 }
 
-ChunkId id_number(std::uint64_t number) { return sha256(std::to_string(number)); }
+ChunkId id_number(std::uint64_t number) {
+  return sha256(std::to_string(number));
+}
 
 std::vector<ChunkId> ids_from(std::uint64_t first, std::size_t count) {
   std::vector<ChunkId> out;
-  for (std::size_t i = 0; i < count; ++i) out.push_back(id_number(first + i));
+  for (std::size_t i = 0; i < count; ++i)
+    out.push_back(id_number(first + i));
   return out;
 }
 
@@ -90,7 +93,8 @@ struct Item {
 std::string write(std::vector<Item> const& items) {
   StringSink sink(1 << 26);
   EntryLineWriter writer(sink);
-  for (Item const& item : items) REQUIRE(writer.append(item.entry, item.ids));
+  for (Item const& item : items)
+    REQUIRE(writer.append(item.entry, item.ids));
   REQUIRE(writer.finish());
   CHECK(writer.entries() == items.size());
   return sink.take();
@@ -167,14 +171,16 @@ TEST_CASE("an entry's line is the one of docs/format.md", "[entry_lines]") {
   entry.hash.fill(0xab);
   entry.mtime_ns = 1771502400000000000;
   std::string hash;
-  for (int i = 0; i < 32; ++i) hash += "ab";
+  for (int i = 0; i < 32; ++i)
+    hash += "ab";
   CHECK(write({{entry, ids_from(1, 2)}}) ==
         R"({"path":"agents/main/sessions/a.jsonl","type":"file","size":70000,"hash":")" + hash +
             R"(","mode":384,"uid":1000,"gid":1000,"mtime":"1771502400000000000","chunks":2})" + "\n" +
             to_hex(id_number(1)) + "\n" + to_hex(id_number(2)) + "\n");
-  CHECK(write({{other(EntryType::symlink, "l", "t"), {}}}) ==
-        R"({"path":"l","type":"symlink","target":"t","mode":384,"uid":1000,"gid":1000,"mtime":"1771502400123456789"})"
-        "\n");
+  CHECK(
+      write({{other(EntryType::symlink, "l", "t"), {}}}) ==
+      R"({"path":"l","type":"symlink","target":"t","mode":384,"uid":1000,"gid":1000,"mtime":"1771502400123456789"})"
+      "\n");
   CHECK(write({}).empty());
 }
 
@@ -183,7 +189,8 @@ TEST_CASE("the ids of a large file are written and read without being held", "[e
   StringSink sink(1 << 26);
   EntryLineWriter writer(sink);
   REQUIRE(writer.begin(file("big", count * 65'536), count));
-  for (std::uint64_t i = 0; i < count; i += 500) REQUIRE(writer.add_chunks(ids_from(i, 500)));
+  for (std::uint64_t i = 0; i < count; i += 500)
+    REQUIRE(writer.add_chunks(ids_from(i, 500)));
   REQUIRE(writer.finish());
   Keep keep;
   EntryLineReader reader("s", keep);
@@ -197,7 +204,8 @@ TEST_CASE("an empty list, and members of a later version", "[entry_lines]") {
   auto const empty = read_list("");
   REQUIRE(empty);
   CHECK(empty->entries.empty());
-  auto const later = read_list(file_line("a", R"("size":1,"chunks":1,"colour":{"red":[1,2]},"kind":null)") + id_line);
+  auto const later =
+      read_list(file_line("a", R"("size":1,"chunks":1,"colour":{"red":[1,2]},"kind":null)") + id_line);
   REQUIRE(later);
   CHECK(later->entries.at(0).size == 1);
   CHECK_FALSE(later->entries.at(0).has_metadata);
@@ -210,7 +218,8 @@ TEST_CASE("damage is told with its line", "[entry_lines]") {
     std::string problem;
   };
   std::string const good = file_line("b", R"("size":1,"chunks":1)") + id_line;
-  std::string const dir = R"({"path":"d","type":"dir"})" "\n";
+  std::string const dir = R"({"path":"d","type":"dir"})"
+                          "\n";
   std::vector<Case> const cases{
       {"\n", "line 1", "not an entry"},
       {"[]\n", "line 1", "not an entry"},
@@ -276,7 +285,8 @@ TEST_CASE("a list cut anywhere is no list, unless the cut is between entries", "
 
 TEST_CASE("lines are read up to their bound, and not held beyond it", "[entry_lines]") {
   std::string const before = R"({"path":"a","type":"dir","x":")", after = "\"}";
-  std::string const full = before + std::string(max_entry_line_bytes - before.size() - after.size(), 'x') + after;
+  std::string const full =
+      before + std::string(max_entry_line_bytes - before.size() - after.size(), 'x') + after;
   REQUIRE(full.size() == max_entry_line_bytes);
   CHECK(read_list(full + "\n"));
   for (std::string const& text : {before + 'x' + full.substr(before.size()) + "\n", full + "x"}) {

@@ -19,7 +19,8 @@ class Bytes64 {
   std::uint64_t below(std::uint64_t bound) { return next() % bound; }
   std::vector<std::uint8_t> bytes(std::size_t count) {
     std::vector<std::uint8_t> out(count);
-    for (auto& byte : out) byte = static_cast<std::uint8_t>(next() >> 56);
+    for (auto& byte : out)
+      byte = static_cast<std::uint8_t>(next() >> 56);
     return out;
   }
 
