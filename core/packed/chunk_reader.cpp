@@ -52,11 +52,10 @@ struct ChunkReader::Impl {
 
   Result<UniqueFd> fetch_pack(FoundChunk const& chunk, std::string const& path) {
     B2B_ASSIGN(auto sink, FileSink::create(path));
-    // Only the descriptor keeps the file: whatever ends this process, nothing is left.
+    B2B_ASSIGN(UniqueFd file, open_file(path, O_RDONLY, "read the fetched pack"));
+    // Only the descriptors keep the file: whatever ends this process, nothing is left.
     ::unlink(path.c_str());
     B2B_TRY(repository->store->get(pack_key(repository->prefix, chunk.pack), std::nullopt, *sink, stop));
-    UniqueFd file(::fcntl(sink->fd(), F_DUPFD_CLOEXEC, 0));
-    if (!file) return errno_error(errno, "keep the pack open", path);
     return file;
   }
 

@@ -53,7 +53,7 @@ struct ChunkSizes {
   std::uint32_t max = 0;
   friend bool operator==(ChunkSizes const&, ChunkSizes const&) = default;
 };
-inline constexpr ChunkSizes data_chunk_sizes{16 << 10, 64 << 10, 256 << 10};
+inline constexpr ChunkSizes data_chunk_sizes{8 << 10, 32 << 10, 128 << 10};
 inline constexpr ChunkSizes list_chunk_sizes{4 << 10, 16 << 10, 64 << 10};
 
 // Where one chunk lies.

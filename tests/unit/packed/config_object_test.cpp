@@ -10,7 +10,7 @@ namespace {
 // The example of docs/format.md.
 std::string const example =
     R"({"format": "b2backupd-packed", "version": 1, "repository": "000102030405060708090a0b0c0d0e0f",
- "chunks": {"min": 16384, "average": 65536, "max": 262144},
+ "chunks": {"min": 8192, "average": 32768, "max": 131072},
  "listChunks": {"min": 4096, "average": 16384, "max": 65536}}
 )";
 

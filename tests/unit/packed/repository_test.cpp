@@ -13,6 +13,8 @@
 
 using namespace b2b;
 using namespace b2b::packed;
+using b2b::test::Scratch;
+using b2b::test::source_directory;
 
 namespace {
 
@@ -44,7 +46,7 @@ Files some_files() {
 }
 
 struct Machine {
-  explicit Machine(std::shared_ptr<Store> store_in) : store(std::move(store_in)), scratch("packed") { open(); }
+  explicit Machine(std::shared_ptr<Store> store_in) : store(std::move(store_in)) { open(); }
 
   void open() {
     KeyStore key_store(*store, "p", {}, clock);
@@ -128,7 +130,7 @@ class Restored : public EntryLineVisitor {
 };
 
 Files restore(Machine& machine, SnapshotId const& id) {
-  Scratch const scratch("packed-restore");
+  Scratch const scratch;
   ChunkReader reader(machine.repository, scratch.path(), {});
   auto const snapshot = read_snapshot(*machine.repository, id, {});
   REQUIRE(snapshot);
@@ -226,9 +228,9 @@ TEST_CASE("the record of chunks is made again from the bucket", "[packed_reposit
 }
 
 TEST_CASE("the reference reader restores what we write", "[packed_repository]") {
-  Scratch const bucket("packed-bucket");
+  Scratch const bucket;
   ManualClock clock{TimePoint{}};
-  std::shared_ptr<Store> store = make_directory_store(bucket.path(), "b", clock).value();
+  std::shared_ptr<Store> store = open_directory_store(bucket.path(), "b").value();
   Machine machine(store);
   Files const first = some_files();
   auto const a = machine.push(first);
@@ -236,7 +238,7 @@ TEST_CASE("the reference reader restores what we write", "[packed_repository]") 
   second["random.bin"].insert(1'000'000, "in between");
   auto const b = machine.push(second);
 
-  Scratch const target("packed-reference");
+  Scratch const target;
   std::string const secret = target.path() + "/secret";
   std::ofstream(secret) << "correct horse";
   std::string const reader = "python3 " + source_directory() + "/tests/reference/read_repository.py " + bucket.path() +
