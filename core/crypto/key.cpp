@@ -48,12 +48,17 @@ Sha256Digest hkdf_sha256(std::span<std::uint8_t const> input, std::span<std::uin
   return expand.finish();
 }
 
-Key hkdf(Key const& key, std::string_view purpose) {
-  Sha256Digest bytes = hkdf_sha256(key.bytes(), {}, purpose);
+namespace {
+Key hkdf_key(Key const& key, std::span<std::uint8_t const> salt, std::string_view purpose) {
+  Sha256Digest bytes = hkdf_sha256(key.bytes(), salt, purpose);
   Key out(bytes);
   wipe(bytes.data(), bytes.size());
   return out;
 }
+}  // namespace
+
+Key hkdf(Key const& key, std::string_view purpose) { return hkdf_key(key, {}, purpose); }
+Key hkdf(Key const& key, Salt const& salt, std::string_view purpose) { return hkdf_key(key, salt, purpose); }
 
 Keyring::Keyring(std::vector<Secret> passphrases, std::size_t cache_limit, Derive derive)
     : passphrases_(std::move(passphrases)),

@@ -49,6 +49,9 @@ Sha256Digest hkdf_sha256(std::span<std::uint8_t const> input, std::span<std::uin
 // HKDF-SHA256 without salt: a separate key for each purpose ("b2backupd manifest v1").
 Key hkdf(Key const& key, std::string_view purpose);
 
+// The same with a salt: a separate key for each object of that purpose.
+Key hkdf(Key const& key, Salt const& salt, std::string_view purpose);
+
 // The passphrases that may open an object, and the keys derived from them so far, by salt.
 // Thread-safe; of two threads that ask for the same key one derives and the other waits. At most `cache_limit` keys are
 // kept (least recently used goes first), and two derivations run at a time, so that memory stays bounded: 16 MB each.

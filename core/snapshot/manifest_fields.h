@@ -1,5 +1,5 @@
-// The members of a manifest, one by one: from our structures to JSON text and back. Internal to
-// core/snapshot.
+// The members of a manifest, one by one: from our structures to JSON text and back. Internal to core/snapshot, and to
+// the lists of core/packed, which have the same entries.
 //
 // A text that is not valid UTF-8 cannot stand in JSON: such a value is written in base64 under the member's
 // name with "64" behind it ("path64"). This holds for every text member.
@@ -40,6 +40,9 @@ std::string file_json(Entry const& entry, std::string_view stored_name);   // "n
 std::string other_json(Entry const& entry);                                // {…}
 std::string skipped_json(std::string_view path, std::string_view reason);  // {…}
 
+// A line of the packed layout's list, without the line feed; `chunks` is left out when it is 0.
+std::string list_entry_json(Entry const& entry, std::uint64_t chunks);
+
 // Readers: false, and `problem` in words, when a member is missing, of the wrong type or out of range.
 // Members they do not know are ignored.
 struct Header {
@@ -52,6 +55,8 @@ bool read_header(boost::json::object const& object, Header& out, std::string& pr
 bool read_file(boost::json::object const& object, std::string_view name, bool ours, ManifestEntry& out,
                std::string& problem);
 bool read_other(boost::json::object const& object, Entry& out, std::string& problem);
+// `chunks`: 0 when the member is missing, and for all but files.
+bool read_list_entry(boost::json::object const& object, Entry& out, std::uint64_t& chunks, std::string& problem);
 bool read_skipped(boost::json::object const& object, std::pair<std::string, std::string>& out,
                   std::string& problem);
 

@@ -3,7 +3,7 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 cd "$root"
 
-build_packages=(g++ cmake ninja-build mold ccache libboost1.81-dev libboost-json1.81-dev libssl-dev libsqlite3-dev libcli11-dev
+build_packages=(g++ cmake ninja-build mold ccache libboost1.81-dev libboost-json1.81-dev libssl-dev libsqlite3-dev libzstd-dev libcli11-dev
   catch2 python3 openssl tzdata)
 test_packages=(sqlite3 procps strace systemd)
 all_packages=(clang libclang-rt-14-dev ceph-mon ceph-osd ceph-common radosgw uuid-runtime rclone)

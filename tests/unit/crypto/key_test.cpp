@@ -72,6 +72,9 @@ TEST_CASE("each purpose has a key of its own") {
   Key const key(bytes);
   CHECK(hex(hkdf(key, "b2backupd manifest v1")) == "6e4d1957022488eedb25c11ca2be83eaeb32f36339a8db0f873797883a1e2c32");
   CHECK(hex(hkdf(key, "b2backupd manifest v1")) != hex(hkdf(key, "b2backupd manifest v2")));
+  Salt salt{};
+  for (std::uint8_t i = 0; i < salt.size(); ++i) salt[i] = static_cast<std::uint8_t>(0x40 + i);
+  CHECK(hex(hkdf(key, salt, "b2backupd packed pack v1")) == "be4cc3b934bfe9f848161efd80457e862da95aea708abf66fc6cae35b4a543c1");
 }
 
 TEST_CASE("a keyring derives each key once") {

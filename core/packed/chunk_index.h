@@ -1,0 +1,89 @@
+// What we know of a repository's packs, in <data dir>/packed.sqlite: which chunks there are and where, and of which chunks the files that
+// we stored consist. A cache: made again from the bucket when it is lost, and the bucket is trusted over it.
+// Thread-safe (one mutex). One process at a time writes (the upload lock).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/packed/index_object.h"
+#include "core/packed/pack.h"
+#include "core/sqlite/sqlite.h"
+#include "core/util/clock.h"
+#include "core/util/error.h"
+
+namespace b2b::packed {
+
+struct FoundChunk {
+  PackId pack{};
+  Salt salt{};
+  std::uint64_t pack_bytes = 0;
+  std::uint32_t number = 0;        // of the box in the pack
+  ChunkPlace place;
+};
+
+class ChunkIndex {
+ public:
+  // Makes it when there is none. One that is damaged, of another version or of another repository is replaced, with a line in the log.
+  static Result<std::shared_ptr<ChunkIndex>> open(std::string const& data_dir, RepositoryId const& repository);
+
+  Result<std::optional<FoundChunk>> find(ChunkType type, ChunkId const& id);
+  Result<bool> has(ChunkType type, ChunkId const& id);
+
+
+  // A pack is in the store; no index object names it yet. When it is known already, nothing happens.
+  Result<void> pack_stored(PackRecord const& pack, TimePoint now);
+  // Those, oldest first, until they take about `payload_bytes` in an index object; chunks included.
+  Result<std::vector<PackRecord>> packs_without_index(std::size_t payload_bytes);
+  // Forgets those that were stored before `then`: somebody else's collection may have taken them.
+  Result<void> forget_unindexed_before(TimePoint then);
+
+  // Index objects that were read or written.
+  Result<std::vector<IndexId>> index_objects();
+  Result<void> index_written(IndexId const& id, std::span<PackRecord const> packs);   // of packs that were stored
+  // Those that it replaces count no more, whether they were read already or come later.
+  Result<void> index_read(IndexId const& id, IndexPayload const& payload);
+  Result<void> index_gone(IndexId const& id);      // packs that no other index object names are forgotten
+  Result<void> pack_gone(PackId const& id);        // its object is missing
+  struct KnownPack {
+    PackId id{};
+    std::uint64_t bytes = 0;
+  };
+  Result<std::vector<KnownPack>> packs();
+
+  // Files, by their content (SHA-256 and size): the ids of their data chunks, in parts of chunks_in_part, the last one shorter or as long.
+  // A content is known once its last part is there. Those of empty files are known always. Written in batches: a crash forgets some.
+  static constexpr std::size_t chunks_in_part = 1024;
+  Result<void> put_content(Sha256Digest const& hash, std::uint64_t size, std::uint64_t part, bool last, std::span<ChunkId const> chunks);
+  // How many chunks it has; nullopt: not known, or not all of them are in the store (or under way, `also_there`).
+  using AlsoThere = std::function<bool(ChunkId const&)>;
+  Result<std::optional<std::uint64_t>> count_chunks(Sha256Digest const& hash, std::uint64_t size, AlsoThere const& also_there = {});
+  // Of a content that count_chunks() knows: all parts, in order.
+  Result<void> visit_chunks(Sha256Digest const& hash, std::uint64_t size, std::function<Result<void>(std::span<ChunkId const>)> const& visit);
+
+  ~ChunkIndex();
+
+ private:
+  explicit ChunkIndex(sqlite::Database database) : database_(std::move(database)) {}
+  Result<std::int64_t> insert_pack(PackRecord const& pack, int state, TimePoint now);
+  Result<void> forget_packs(std::string_view where);
+  Result<bool> has_unlocked(ChunkType type, ChunkId const& id);
+  Result<std::optional<std::vector<ChunkId>>> read_part(Sha256Digest const& hash, std::uint64_t size, std::uint64_t part);
+  Result<std::optional<std::uint64_t>> last_part(Sha256Digest const& hash, std::uint64_t size);
+  Result<sqlite::Statement*> statement(std::optional<sqlite::Statement>& kept, std::string_view sql);
+  Result<void> end_batch();
+  Result<sqlite::Transaction> begin();
+
+  std::mutex mutex_;
+  sqlite::Database database_;
+  std::size_t in_batch_ = 0;   // contents put since the transaction that is open began; 0: none is
+  std::optional<sqlite::Statement> find_, has_, insert_chunk_, insert_content_, select_content_, select_last_;
+};
+
+}  // namespace b2b::packed

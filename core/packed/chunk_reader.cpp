@@ -1,0 +1,165 @@
+#include "core/packed/chunk_reader.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <condition_variable>
+#include <list>
+#include <map>
+#include <mutex>
+#include <optional>
+
+#include "core/packed/pack.h"
+#include "core/util/file.h"
+
+namespace b2b::packed {
+namespace {
+
+constexpr std::size_t packs_kept = 8;
+// A pack of which at least this share is wanted is fetched whole: one request in place of many.
+constexpr std::uint64_t whole_from_share = 4;
+
+}  // namespace
+
+struct ChunkReader::Impl {
+  struct Pack {
+    enum class State { fetching, there, failed };
+    State state = State::fetching;
+    std::optional<Error> failure;
+    UniqueFd file;
+  };
+
+  Impl(std::shared_ptr<Repository> repository_in, std::string scratch_dir_in, std::stop_token stop_in)
+      : repository(std::move(repository_in)), scratch_dir(std::move(scratch_dir_in)), stop(std::move(stop_in)) {}
+
+  std::shared_ptr<Repository> repository;
+  std::string const scratch_dir;
+  std::stop_token const stop;
+
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::map<PackId, std::uint64_t> wanted;  // bytes of boxes
+  std::map<PackId, std::shared_ptr<Pack>> packs;
+  std::list<PackId> recent;  // the newest first
+  std::uint64_t files_made = 0;
+
+  bool whole_pays(FoundChunk const& chunk) {
+    std::scoped_lock lock(mutex);
+    if (packs.contains(chunk.pack)) return true;
+    auto const of_pack = wanted.find(chunk.pack);
+    return of_pack != wanted.end() && of_pack->second > chunk.place.box_bytes && of_pack->second * whole_from_share >= chunk.pack_bytes;
+  }
+
+  Result<UniqueFd> fetch_pack(FoundChunk const& chunk, std::string const& path) {
+    B2B_ASSIGN(auto sink, FileSink::create(path));
+    B2B_ASSIGN(UniqueFd file, open_file(path, O_RDONLY, "read the fetched pack"));
+    // Only the descriptors keep the file: whatever ends this process, nothing is left.
+    ::unlink(path.c_str());
+    B2B_TRY(repository->store->get(pack_key(repository->prefix, chunk.pack), std::nullopt, *sink, stop));
+    return file;
+  }
+
+  // The pack's file; waits for another thread that fetches it.
+  Result<std::shared_ptr<Pack>> pack_of(FoundChunk const& chunk) {
+    std::shared_ptr<Pack> pack;
+    std::string path;
+    {
+      std::unique_lock lock(mutex);
+      auto& slot = packs[chunk.pack];
+      if (slot) {
+        recent.remove(chunk.pack);
+        recent.push_front(chunk.pack);
+        pack = slot;
+        changed.wait(lock, [&] { return pack->state != Pack::State::fetching; });
+        if (pack->failure) return *pack->failure;
+        return pack;
+      }
+      slot = pack = std::make_shared<Pack>();
+      recent.push_front(chunk.pack);
+      if (recent.size() > packs_kept) {
+        packs.erase(recent.back());  // its file goes with the last who reads it
+        recent.pop_back();
+      }
+      path = join_path(scratch_dir, "pack-" + std::to_string(files_made++));
+    }
+    auto fetched = fetch_pack(chunk, path);
+    std::scoped_lock lock(mutex);
+    changed.notify_all();
+    if (!fetched) {
+      pack->state = Pack::State::failed;
+      pack->failure = fetched.error();
+      packs.erase(chunk.pack);
+      recent.remove(chunk.pack);
+      return fetched.error();
+    }
+    pack->file = std::move(*fetched);
+    pack->state = Pack::State::there;
+    return pack;
+  }
+
+  Result<std::string> box_from_pack(FoundChunk const& chunk) {
+    B2B_ASSIGN(auto const pack, pack_of(chunk));
+    std::string box(chunk.place.box_bytes, '\0');
+    std::size_t read = 0;
+    while (read < box.size()) {
+      auto const got = ::pread(pack->file.get(), box.data() + read, box.size() - read, static_cast<off_t>(chunk.place.offset + read));
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0) return errno_error(errno, "read a fetched pack", scratch_dir);
+      if (got == 0) return make_error(Condition::corrupt, "the pack is shorter than the index says");
+      read += static_cast<std::size_t>(got);
+    }
+    return box;
+  }
+
+  Result<std::string> box_alone(FoundChunk const& chunk) {
+    StringSink sink(chunk.place.box_bytes);
+    B2B_TRY(repository->store->get(pack_key(repository->prefix, chunk.pack), ByteRange{chunk.place.offset, chunk.place.box_bytes}, sink, stop));
+    if (sink.text().size() != chunk.place.box_bytes) return make_error(Condition::corrupt, "the pack is shorter than the index says");
+    return sink.take();
+  }
+
+  Result<void> open(FoundChunk const& chunk, std::string const& box, std::string& content) {
+    PackOpener opener(repository->master, repository->config.id, chunk.salt);
+    B2B_TRY(opener.open(chunk.number, chunk.place, box, content));
+    if (chunk_id(repository->keys, chunk.place.type, as_bytes(content)) != chunk.place.id)
+      return make_error(Condition::corrupt, "a chunk has another content");
+    return {};
+  }
+};
+
+ChunkReader::ChunkReader(std::shared_ptr<Repository> repository, std::string scratch_dir, std::stop_token stop)
+    : impl_(std::make_unique<Impl>(std::move(repository), std::move(scratch_dir), std::move(stop))) {}
+ChunkReader::~ChunkReader() = default;
+
+Result<void> ChunkReader::expect(ChunkType type, std::span<ChunkId const> ids) {
+  for (ChunkId const& id : ids) {
+    B2B_ASSIGN(auto const found, impl_->repository->index->find(type, id));
+    if (!found) continue;
+    std::scoped_lock lock(impl_->mutex);
+    impl_->wanted[found->pack] += found->place.box_bytes;
+  }
+  return {};
+}
+
+Result<void> ChunkReader::read(ChunkType type, ChunkId const& id, std::string& content) {
+  Impl& impl = *impl_;
+  B2B_ASSIGN(auto const found, impl.repository->index->find(type, id));
+  if (!found)
+    return make_error(Condition::not_found, "a piece of it (" + to_hex(id).substr(0, 16) + "…) is in no pack that the index names",
+                      "daemonctl verify tells what else is affected");
+  std::string const key = pack_key(impl.repository->prefix, found->pack);
+  auto const as_told = [&](Error error) {
+    error.subject = key;
+    return error;
+  };
+  auto box = impl.whole_pays(*found) ? impl.box_from_pack(*found) : impl.box_alone(*found);
+  auto opened = box ? impl.open(*found, *box, content) : Result<void>(box.error());
+  if (opened) return {};
+  if (opened.error().condition != Condition::corrupt) return as_told(opened.error());
+  box = impl.box_alone(*found);
+  opened = box ? impl.open(*found, *box, content) : Result<void>(box.error());
+  if (opened) return {};
+  return as_told(opened.error());
+}
+
+}  // namespace b2b::packed

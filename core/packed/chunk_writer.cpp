@@ -1,0 +1,194 @@
+#include "core/packed/chunk_writer.h"
+
+#include <unistd.h>
+
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "core/packed/pack.h"
+#include "core/util/file.h"
+#include "core/util/worker_pool.h"
+
+namespace b2b::packed {
+namespace {
+
+constexpr std::size_t packs_at_once = 4;
+constexpr char pack_suffix[] = ".pack";
+
+using ChunkName = std::pair<ChunkType, ChunkId>;
+
+// Reads the file back, box by box: each chunk must decrypt, decompress and have its id. What was damaged in memory or on the
+// disk is found here, and not when somebody needs it.
+Result<void> check_pack(Repository const& repository, PackRecord const& pack, std::string const& path) {
+  FileSource const source(path, 0, pack.bytes);
+  B2B_ASSIGN(auto const reader, source.open());
+  PackOpener opener(repository.master, repository.config.id, pack.salt);
+  std::string box(pack_header_bytes, '\0'), content;
+  auto const read = [&](std::size_t bytes) -> Result<void> {
+    box.resize(bytes);
+    B2B_ASSIGN(std::size_t const got, reader->read({reinterpret_cast<std::uint8_t*>(box.data()), bytes}));
+    if (got != bytes) return make_error(Condition::changed, "the pack became shorter on disk", {}, path);
+    return {};
+  };
+  B2B_TRY(read(pack_header_bytes));
+  std::uint32_t number = 0;
+  for (ChunkPlace const& place : pack.chunks) {
+    B2B_TRY(read(place.box_bytes));
+    auto opened = opener.open(number++, place, box, content);
+    if (opened && chunk_id(repository.keys, place.type, as_bytes(content)) != place.id)
+      opened = make_error(Condition::corrupt, "a chunk has another content");
+    if (!opened)
+      return make_error(Condition::corrupt, "a pack was damaged on this machine before it was uploaded: " + opened.error().message,
+                        "Push again; if this comes back, check this machine's memory and disk", path);
+  }
+  return {};
+}
+
+class RemoveFile {
+ public:
+  explicit RemoveFile(std::string path) : path_(std::move(path)) {}
+  RemoveFile(RemoveFile const&) = delete;
+  RemoveFile& operator=(RemoveFile const&) = delete;
+  ~RemoveFile() { ::unlink(path_.c_str()); }
+  std::string const& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+}  // namespace
+
+struct ChunkWriter::Impl {
+  Impl(std::shared_ptr<Repository> repository_in, std::string spool_dir_in, Clock& clock_in, std::stop_token outer)
+      : repository(std::move(repository_in)),
+        spool_dir(std::move(spool_dir_in)),
+        clock(clock_in),
+        forward_stop(std::move(outer), [this] { stop.request_stop(); }),
+        uploads(std::min(packs_at_once, std::max<std::size_t>(1, repository->store->traits().transfers)), 1) {}
+
+  std::shared_ptr<Repository> repository;
+  std::string spool_dir;
+  Clock& clock;
+  std::stop_source stop;  // ours: on the caller's stop, a failure or destruction
+  std::stop_callback<std::function<void()>> forward_stop;
+  std::atomic<std::uint64_t> bytes_uploaded{0};
+  std::atomic<std::uint64_t> chunks_added{0};
+
+  std::mutex mutex;  // of the next three
+  PackBuilder builder;
+  std::set<ChunkName> underway;  // in the builder, or in packs that are not in the store yet
+  std::optional<Error> failure;
+
+  std::atomic<std::uint64_t> packs_begun{0};
+  std::mutex sealing;
+  WorkerPool uploads;
+
+  Error failed(Error error) {
+    std::scoped_lock lock(mutex);
+    if (!failure) failure = std::move(error);
+    stop.request_stop();
+    return *failure;
+  }
+
+  Result<void> check_running() {
+    std::scoped_lock lock(mutex);
+    if (failure) return *failure;
+    if (stop.stop_requested()) return make_error(Condition::cancelled, "stopped on request");
+    return {};
+  }
+
+  // One at a time, so that at most two packs are in memory: this one and the one that fills meanwhile.
+  Result<PackRecord> seal(PackBuilder full, std::string const& path) {
+    std::scoped_lock lock(sealing);
+    B2B_ASSIGN(auto sink, FileSink::create(path));
+    return full.finish(repository->master, repository->config.id, *sink);
+  }
+
+  Result<void> store_pack(PackRecord const& record, std::string const& path) {
+    B2B_TRY(check_pack(*repository, record, path));
+    B2B_TRY(repository->store->put(pack_key(repository->prefix, record.id), FileSource(path, 0, record.bytes), stop.get_token()));
+    bytes_uploaded.fetch_add(record.bytes);
+    B2B_TRY(repository->index->pack_stored(record, clock.now()));
+    std::scoped_lock lock(mutex);
+    for (ChunkPlace const& place : record.chunks) underway.erase({place.type, place.id});
+    return {};
+  }
+
+  Result<void> hand_over(PackBuilder full) {
+    auto file = std::make_shared<RemoveFile>(join_path(spool_dir, std::to_string(packs_begun.fetch_add(1)) + pack_suffix));
+    B2B_ASSIGN(PackRecord sealed, seal(std::move(full), file->path()));
+    uploads.submit([this, record = std::move(sealed), file = std::move(file)] {
+      if (stop.stop_requested()) return;
+      if (auto done = store_pack(record, file->path()); !done) static_cast<void>(failed(std::move(done).error()));
+    });
+    return {};
+  }
+};
+
+ChunkWriter::ChunkWriter(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+ChunkWriter::~ChunkWriter() { impl_->stop.request_stop(); }
+
+Result<std::unique_ptr<ChunkWriter>> ChunkWriter::create(std::shared_ptr<Repository> repository, std::string spool_dir, Clock& clock,
+                                                         std::stop_token stop) {
+  B2B_TRY(remove_tree(spool_dir));
+  B2B_TRY(make_directories(spool_dir));
+  return std::unique_ptr<ChunkWriter>(
+      new ChunkWriter(std::make_unique<Impl>(std::move(repository), std::move(spool_dir), clock, std::move(stop))));
+}
+
+Result<ChunkId> ChunkWriter::add(ChunkType type, std::span<std::uint8_t const> content) {
+  Impl& impl = *impl_;
+  B2B_ASSERT(!content.empty() && content.size() <= max_chunk_bytes);
+  B2B_TRY(impl.check_running());
+  ChunkId const id = chunk_id(impl.repository->keys, type, content);
+  B2B_ASSIGN(bool const there, impl.repository->index->has(type, id));
+  if (there) return id;
+  {
+    std::scoped_lock lock(impl.mutex);
+    if (!impl.underway.insert({type, id}).second) return id;
+  }
+  thread_local Encoder encoder;
+  thread_local std::string encoded;
+  encoded.clear();
+  encoder.append(content, encoded);
+  PackBuilder full;
+  {
+    std::scoped_lock lock(impl.mutex);
+    impl.builder.add(type, id, static_cast<std::uint32_t>(content.size()), encoded);
+    if (impl.builder.full()) full = std::exchange(impl.builder, PackBuilder());
+  }
+  impl.chunks_added.fetch_add(1);
+  if (!full.empty()) {
+    if (auto handed = impl.hand_over(std::move(full)); !handed) return impl.failed(handed.error());
+  }
+  return id;
+}
+
+Result<void> ChunkWriter::flush() {
+  Impl& impl = *impl_;
+  PackBuilder last;
+  {
+    std::scoped_lock lock(impl.mutex);
+    last = std::exchange(impl.builder, PackBuilder());
+  }
+  if (!last.empty()) {
+    if (auto handed = impl.hand_over(std::move(last)); !handed) return impl.failed(handed.error());
+  }
+  impl.uploads.wait();
+  return impl.check_running();
+}
+
+bool ChunkWriter::underway(ChunkId const& id) const {
+  std::scoped_lock lock(impl_->mutex);
+  return impl_->underway.contains({ChunkType::data, id});
+}
+
+std::uint64_t ChunkWriter::bytes_uploaded() const { return impl_->bytes_uploaded; }
+std::uint64_t ChunkWriter::chunks_added() const { return impl_->chunks_added; }
+
+}  // namespace b2b::packed

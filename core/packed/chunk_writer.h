@@ -1,0 +1,45 @@
+// Stores chunks that are not there yet: in packs, which are checked before they leave, several at a time.
+//
+// add() may be called from any thread; it blocks while too many packs wait for their upload. The first failure stops everything: add() and
+// flush() return it. A pack is first a file in `spool_dir`, and is removed when it is in the store.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <stop_token>
+#include <string>
+
+#include "core/packed/repository.h"
+#include "core/util/clock.h"
+
+namespace b2b::packed {
+
+class ChunkWriter {
+ public:
+  // Memory: the pack that fills (16 MiB), and about 1 MB for each thread that calls add(). On disk at most four packs.
+  // `spool_dir` is emptied of what an earlier one left.
+  static Result<std::unique_ptr<ChunkWriter>> create(std::shared_ptr<Repository> repository, std::string spool_dir, Clock& clock,
+                                                     std::stop_token stop);
+  ~ChunkWriter();  // cancels what is under way
+
+  // Its id; the chunk is in the store, or will be after flush(). At most max_chunk_bytes, not empty.
+  Result<ChunkId> add(ChunkType type, std::span<std::uint8_t const> content);
+
+  // This data chunk is on its way into the store.
+  bool underway(ChunkId const& id) const;
+
+  // Closes the pack that fills, and waits until all packs are in the store (durable after the store's own flush()).
+  Result<void> flush();
+
+  std::uint64_t bytes_uploaded() const;   // of packs
+  std::uint64_t chunks_added() const;     // that were not there before
+
+ private:
+  struct Impl;
+  explicit ChunkWriter(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace b2b::packed

@@ -1,0 +1,44 @@
+// A repository of the packed layout, opened: all that its readers and writers share. Immutable but for the index, which is thread-safe.
+#pragma once
+
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "core/packed/chunk_id.h"
+#include "core/packed/chunk_index.h"
+#include "core/packed/chunker.h"
+#include "core/packed/config_object.h"
+#include "core/store/store.h"
+
+namespace b2b::packed {
+
+struct Repository {
+  Repository(std::shared_ptr<Store> store_in, std::string prefix_in, RepositoryConfig const& config_in, Key const& master_in,
+             std::shared_ptr<ChunkIndex> index_in)
+      : store(std::move(store_in)),
+        prefix(std::move(prefix_in)),
+        config(config_in),
+        master(master_in),
+        keys(master),
+        gear(keys.gear_key()),
+        index(std::move(index_in)) {}
+
+  std::shared_ptr<Store> store;
+  std::string prefix;               // of the plugin's layout; the repository is its sibling
+  RepositoryConfig config;
+  Key master;
+  ChunkKeys keys;
+  GearTable gear;
+  std::shared_ptr<ChunkIndex> index;
+};
+
+// Brings our record in line with the index objects of the bucket: one list request, and a read for each that is new. What cannot be read
+// is left out and named in `problems`: chunks that only it knows count as absent. Call before chunks are looked up.
+Result<void> sync_index(Repository& repository, std::vector<std::string>& problems, std::stop_token const& stop);
+
+// Writes index objects for all packs that are in the store and in none yet; returns how many bytes that took.
+Result<std::uint64_t> write_index(Repository& repository, std::stop_token const& stop);
+
+}  // namespace b2b::packed

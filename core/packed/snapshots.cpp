@@ -1,0 +1,144 @@
+#include "core/packed/snapshots.h"
+
+#include <algorithm>
+
+#include "core/packed/sealed_object.h"
+
+namespace b2b::packed {
+namespace {
+
+// What is written comes out as list chunks.
+class ListSink final : public ByteSink {
+ public:
+  ListSink(Repository const& repository, ChunkWriter& writer, SnapshotPayload& snapshot)
+      : snapshot_(snapshot),
+        chunker_(repository.config.list, repository.gear, [&writer, &snapshot](std::span<std::uint8_t const> chunk) -> Result<void> {
+          B2B_ASSIGN(ChunkId const id, writer.add(ChunkType::list, chunk));
+          snapshot.list.push_back(id);
+          return {};
+        }) {}
+  Result<void> write(std::span<std::uint8_t const> bytes) override {
+    snapshot_.list_bytes += bytes.size();
+    return chunker_.feed(bytes);
+  }
+  Result<void> restart() override { return make_error(Condition::internal, "a list cannot be begun again"); }
+  Result<void> finish() { return chunker_.finish(); }
+
+ private:
+  SnapshotPayload& snapshot_;
+  Chunker chunker_;
+};
+
+Result<void> add_file(Repository& repository, ChunkWriter& writer, EntryLineWriter& lines, Entry const& entry) {
+  auto const there = [&](ChunkId const& id) { return writer.underway(id); };
+  B2B_ASSIGN(auto const chunks, repository.index->count_chunks(entry.hash, entry.size, there));
+  if (!chunks) return make_error(Condition::internal, "the content of " + printable(entry.path) + " was not stored", "Push again");
+  B2B_TRY(lines.begin(entry, *chunks));
+  return repository.index->visit_chunks(entry.hash, entry.size, [&](std::span<ChunkId const> ids) { return lines.add_chunks(ids); });
+}
+
+Result<void> check_still_ours(Repository const& repository, std::stop_token const& stop) {
+  B2B_ASSIGN(std::string const text, get_text(*repository.store, config_key(repository.prefix), max_config_bytes, stop));
+  B2B_ASSIGN(RepositoryConfig const config, parse_config(text));
+  if (config.id != repository.config.id)
+    return make_error(Condition::changed, "another machine has made a repository of its own under this prefix",
+                      "Push again: it goes into the one that is there now");
+  return {};
+}
+
+}  // namespace
+
+Result<CommittedSnapshot> commit_snapshot(Repository& repository, ChunkWriter& writer, SnapshotInfo info, Catalog& catalog,
+                                          std::stop_token const& stop) {
+  SnapshotPayload snapshot;
+  info.ours = true;
+  info.encrypted = true;
+  info.key_salt_hex.clear();
+  info.files = 0;
+  info.bytes = 0;
+  {
+    ListSink sink(repository, writer, snapshot);
+    EntryLineWriter lines(sink);
+    B2B_TRY(catalog.for_each([&](CatalogEntry&& row) -> Result<void> {
+      if (row.entry.type != EntryType::file) return lines.append(row.entry, {});
+      if (row.stored_name.empty()) return {};
+      ++info.files;
+      info.bytes += row.entry.size;
+      info.complete = info.complete && !row.entry.damaged;
+      return add_file(repository, writer, lines, row.entry);
+    }));
+    B2B_TRY(lines.finish());
+    B2B_TRY(sink.finish());
+    snapshot.entries = lines.entries();
+  }
+  B2B_TRY(writer.flush());
+  B2B_TRY(repository.store->flush(stop));
+  CommittedSnapshot committed;
+  B2B_ASSIGN(committed.bytes_uploaded, write_index(repository, stop));
+  B2B_TRY(repository.store->flush(stop));
+  B2B_TRY(check_still_ours(repository, stop));
+
+  std::string const name = info.id.text;
+  snapshot.info = std::move(info);
+  B2B_ASSIGN(std::string object,
+             seal_object(SealedKind::snapshot, repository.master, repository.config.id, name, format_snapshot(snapshot)));
+  committed.bytes_uploaded += object.size();
+  B2B_TRY(repository.store->put(snapshot_key(repository.prefix, name), MemorySource(std::move(object)), stop));
+  B2B_TRY(repository.store->flush(stop));
+  committed.info = std::move(snapshot.info);
+  return committed;
+}
+
+Result<std::vector<SnapshotId>> list_snapshots(Repository const& repository, std::stop_token const& stop) {
+  std::vector<SnapshotId> found;
+  ListOptions options;
+  options.prefix = snapshots_prefix(repository.prefix);
+  B2B_TRY(repository.store->list(
+      options,
+      [&](ListEntry const& entry) {
+        if (auto id = parse_snapshot_id(std::string_view(entry.object.key).substr(options.prefix.size()))) found.push_back(std::move(*id));
+        return true;
+      },
+      stop));
+  std::sort(found.begin(), found.end(), id_before);
+  return found;
+}
+
+Result<SnapshotPayload> read_snapshot(Repository const& repository, SnapshotId const& id, std::stop_token const& stop) {
+  std::string const key = snapshot_key(repository.prefix, id.text);
+  auto const once = [&]() -> Result<SnapshotPayload> {
+    B2B_ASSIGN(std::string const object, get_text(*repository.store, key, 2 * max_payload_bytes, stop));
+    B2B_ASSIGN(std::string const payload,
+               open_object(SealedKind::snapshot, repository.master, repository.config.id, id.text, object));
+    return parse_snapshot(payload, id);
+  };
+  auto read = once();
+  if (!read && read.error().condition == Condition::corrupt) read = once();  // it may have been the way here
+  if (read) return read;
+  Error error = read.error();
+  if (error.condition == Condition::not_found) error.message = "there is no snapshot " + printable(id.text);
+  error.subject = key;
+  return error;
+}
+
+Result<void> read_list(ChunkReader& reader, SnapshotPayload const& snapshot, EntryLineVisitor& visitor) {
+  B2B_TRY(reader.expect(ChunkType::list, snapshot.list));
+  EntryLineReader lines(snapshot.info.id.text, visitor);
+  std::string content;
+  std::uint64_t bytes = 0;
+  for (ChunkId const& id : snapshot.list) {
+    if (auto read = reader.read(ChunkType::list, id, content); !read) {
+      Error error = read.error();
+      error.message = "the list of snapshot " + printable(snapshot.info.id.text) + " cannot be read: " + error.message;
+      return error;
+    }
+    bytes += content.size();
+    B2B_TRY(lines.feed(as_bytes(content)));
+  }
+  B2B_TRY(lines.finish());
+  if (bytes != snapshot.list_bytes || lines.entries() != snapshot.entries)
+    return make_error(Condition::corrupt, "the list of snapshot " + printable(snapshot.info.id.text) + " is not as long as it says");
+  return {};
+}
+
+}  // namespace b2b::packed

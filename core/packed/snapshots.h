@@ -1,0 +1,39 @@
+// Snapshots of a repository: written, listed, read.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "core/packed/chunk_reader.h"
+#include "core/packed/chunk_writer.h"
+#include "core/packed/entry_lines.h"
+#include "core/packed/repository.h"
+#include "core/packed/snapshot_object.h"
+#include "core/snapshot/catalog.h"
+
+namespace b2b::packed {
+
+// Makes a snapshot of the entries in `catalog`: all directories and symbolic links, and the files whose stored_name is set, of which the
+// contents were handed to store_content(). Fills in id, counts and completeness, as they are returned. The order: packs, index, and then,
+// when all of that is durable and `config` still names this repository, the snapshot object. It exists when this returns.
+// Errors: changed (another machine has made another repository here meanwhile; internal: a content is not known), the store's.
+struct CommittedSnapshot {
+  SnapshotInfo info;
+  std::uint64_t bytes_uploaded = 0;  // of the index and snapshot objects; the writer counts packs
+};
+Result<CommittedSnapshot> commit_snapshot(Repository& repository, ChunkWriter& writer, SnapshotInfo info, Catalog& catalog,
+                                          std::stop_token const& stop);
+
+// Names of snapshot objects, oldest first. One list request for a thousand.
+Result<std::vector<SnapshotId>> list_snapshots(Repository const& repository, std::stop_token const& stop);
+
+// Its object; downloaded once more when it looks damaged. not_found, corrupt, unsupported.
+Result<SnapshotPayload> read_snapshot(Repository const& repository, SnapshotId const& id, std::stop_token const& stop);
+
+// Its list, entry by entry. corrupt when it is not as long as it says, or a piece is damaged.
+Result<void> read_list(ChunkReader& reader, SnapshotPayload const& snapshot, EntryLineVisitor& visitor);
+
+}  // namespace b2b::packed

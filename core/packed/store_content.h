@@ -1,0 +1,16 @@
+// A file's content into a repository: cut into chunks, stored where they are not there yet, and remembered under its SHA-256.
+#pragma once
+
+#include <cstdint>
+
+#include "core/packed/chunk_writer.h"
+#include "core/util/byte_stream.h"
+
+namespace b2b::packed {
+
+// May be called from many threads. Memory: about 400 KB. What is known is not read. Errors: changed (the content has not this hash and
+// size any more), those of the writer and of the source.
+Result<void> store_content(Repository& repository, ChunkWriter& writer, ByteSource const& content, Sha256Digest const& hash,
+                           std::uint64_t size);
+
+}  // namespace b2b::packed

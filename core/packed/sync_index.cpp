@@ -1,0 +1,82 @@
+#include <algorithm>
+
+#include "core/packed/repository.h"
+#include "core/packed/sealed_object.h"
+#include "core/util/encoding.h"
+
+namespace b2b::packed {
+namespace {
+
+// An index object holds at most so much, so that it can be read in bounded memory.
+constexpr std::size_t index_payload_bytes = 4 << 20;
+
+Result<std::vector<IndexId>> list_index_objects(Repository const& repository, std::stop_token const& stop) {
+  std::vector<IndexId> found;
+  std::string const prefix = indexes_prefix(repository.prefix);
+  ListOptions options;
+  options.prefix = prefix;
+  B2B_TRY(repository.store->list(
+      options,
+      [&](ListEntry const& entry) {
+        auto const name = std::string_view(entry.object.key).substr(prefix.size());
+        auto const bytes = from_hex(name);
+        if (bytes && bytes->size() == 32 && to_hex(*bytes) == name) {
+          found.emplace_back();
+          std::copy(bytes->begin(), bytes->end(), found.back().begin());
+        }
+        return true;
+      },
+      stop));
+  return found;  // in order, as the store lists
+}
+
+Result<IndexPayload> read_index_object(Repository const& repository, IndexId const& id, std::stop_token const& stop) {
+  std::string const key = index_key(repository.prefix, id);
+  B2B_ASSIGN(std::string const object, get_text(*repository.store, key, 2 * max_payload_bytes, stop));
+  if (sha256(object) != id) return make_error(Condition::corrupt, "the index object is not what its name says", {}, key);
+  B2B_ASSIGN(std::string const payload, open_object(SealedKind::index, repository.master, repository.config.id, {}, object));
+  return parse_index(payload);
+}
+
+}  // namespace
+
+Result<void> sync_index(Repository& repository, std::vector<std::string>& problems, std::stop_token const& stop) {
+  B2B_ASSIGN(std::vector<IndexId> const there, list_index_objects(repository, stop));
+  B2B_ASSIGN(std::vector<IndexId> const known, repository.index->index_objects());
+  std::vector<IndexId> fresh, gone;
+  std::set_difference(there.begin(), there.end(), known.begin(), known.end(), std::back_inserter(fresh));
+  std::set_difference(known.begin(), known.end(), there.begin(), there.end(), std::back_inserter(gone));
+  // New ones come in before old ones go, so that no pack is forgotten between.
+  for (IndexId const& id : fresh) {
+    auto payload = read_index_object(repository, id, stop);
+    if (!payload && payload.error().condition != Condition::not_found) {
+      if (payload.error().condition != Condition::corrupt) return payload.error();
+      payload = read_index_object(repository, id, stop);  // once more: it may have been the way here
+    }
+    if (!payload) {
+      if (payload.error().condition == Condition::not_found) continue;  // gone since the list was made
+      if (payload.error().condition != Condition::corrupt) return payload.error();
+      problems.push_back(index_key(repository.prefix, id) + ": " + payload.error().message);
+      continue;
+    }
+    B2B_TRY(repository.index->index_read(id, *payload));
+  }
+  for (IndexId const& id : gone) B2B_TRY(repository.index->index_gone(id));
+  return {};
+}
+
+Result<std::uint64_t> write_index(Repository& repository, std::stop_token const& stop) {
+  std::uint64_t written = 0;
+  while (true) {
+    B2B_ASSIGN(std::vector<PackRecord> const packs, repository.index->packs_without_index(index_payload_bytes));
+    if (packs.empty()) return written;
+    B2B_ASSIGN(std::string object, seal_object(SealedKind::index, repository.master, repository.config.id, {}, format_index({}, packs)));
+    IndexId const id = sha256(object);
+    std::uint64_t const bytes = object.size();
+    B2B_TRY(repository.store->put(index_key(repository.prefix, id), MemorySource(std::move(object)), stop));
+    written += bytes;
+    B2B_TRY(repository.index->index_written(id, packs));
+  }
+}
+
+}  // namespace b2b::packed
