@@ -115,6 +115,8 @@ void RequestReader::Parts::parse() {
     std::size_t const now = parser->put(boost::asio::buffer(bytes.data() + used, shown - used), error);
     used += now;
     if (error && error != http::error::need_more) return fail(problem_of(error, limits));
+    if (!parser->is_header_done())  // though it has seen all of it
+      return fail(refuse(400, "the request is not proper HTTP: its first line is not whole", example));
     if (parser->is_header_done() && !head_seen) {
       head_seen = true;
       if (auto refused = head_problem(*parser)) return fail(std::move(*refused));
