@@ -1,6 +1,7 @@
 #include "core/packed/config_object.h"
 
 #include <bit>
+#include <limits>
 
 #include "core/packed/json_members.h"
 #include "core/util/encoding.h"
@@ -63,6 +64,8 @@ Result<RepositoryConfig> parse_config(std::string_view text) {
                       std::string(what) + " is of the format \"" + printable(format.substr(0, 100)) +
                           "\", which this program does not know",
                       "Use a newer b2backupd for this repository, or set prefix to another one");
+  members.number("version", 1, std::numeric_limits<std::int64_t>::max());
+  if (!members.problem().empty()) return damaged(members.problem());
   B2B_TRY(check_version(*object, what));
   RepositoryConfig config;
   config.id = members.hex<std::tuple_size_v<RepositoryId>>("repository");

@@ -70,11 +70,11 @@ KeyStore::KeyStore(Store& store, std::string prefix, std::string key_file, Clock
 
 Error KeyStore::explained(Error error) const {
   if (error.condition != Condition::permission) return error;
-  if (!error.advice.empty()) error.advice += ". ";
+  if (!error.advice.empty()) error.advice += error.advice.ends_with('.') ? " " : ". ";
   error.advice += "The packed layout lies under " + printable(repository_prefix(prefix_)) +
                   ": an application key that may only reach names that begin with \"" + printable(prefix_) +
                   "/\" does not reach it. Make one whose name prefix is \"" + printable(prefix_) +
-                  "\", without the slash, or one " + "without a name prefix";
+                  "\", without the slash, or one without a name prefix";
   return error;
 }
 

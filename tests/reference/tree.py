@@ -2,7 +2,7 @@
 import os
 from base64 import b64decode
 
-from problems import Damaged, need, noting
+from problems import need, noting
 
 
 def text_of(entry, name):
@@ -10,7 +10,7 @@ def text_of(entry, name):
 
 
 def restore(repository, name, target):
-    entries, made = repository.snapshot(name), []
+    entries, made, files = repository.snapshot(name), [], {}
     os.makedirs(target, 0o700, exist_ok=True)
     target = os.path.realpath(os.fsencode(target))
     need(not os.listdir(target), f"{os.fsdecode(target)}: is not empty")
@@ -24,7 +24,8 @@ def restore(repository, name, target):
             if entry["type"] == "symlink":
                 os.symlink(text_of(entry, "target"), path)
             elif entry["type"] == "file":
-                restore_file(repository, entry, path, os.path.join(target, text_of(entry, "link")))
+                restore_file(repository, entry, path, files.get((text_of(entry, "link"), entry["hash"])))
+                files[entry["path"], entry["hash"]] = path
             else:
                 need(entry["type"] == "dir", f"unknown type {entry['type']}")
             made.append((path, entry))
@@ -38,10 +39,10 @@ def restore_file(repository, entry, path, other_name):
     with open(path, "xb") as file:
         try:
             file.writelines(repository.content(entry))
-        except Damaged:
+        except Exception:
             os.unlink(path)
             raise
-    if os.path.isfile(other_name) and os.path.realpath(other_name) == other_name:
+    if other_name:  # the same file, restored already
         os.unlink(path)
         os.link(other_name, path)
 

@@ -77,4 +77,5 @@ TEST_CASE("what a configuration must not hold is corrupt, and named", "[packed_c
   Error const error = error_of(text);
   CHECK(error.condition == Condition::corrupt);
   CHECK(error.message.find(problem) != std::string::npos);
+  CHECK_FALSE(error.advice.empty());
 }

@@ -263,12 +263,13 @@ TEST_CASE("an application key that does not reach the repository is told how to 
   OpenedRepository const made = bench.made("a", application_key);
   FaultPlan plan;
   plan.before = [](std::uint64_t, std::string_view, std::string const&) -> Result<void> {
-    return make_error(Condition::permission, "not allowed");
+    return make_error(Condition::permission, "not allowed", "Look at the key.");
   };
   FaultStore store(*bench.store, plan);
   KeyStore keys = bench.keys(store, "");
   std::string const advice =
-      "The packed layout lies under p.repo/: an application key that may only reach names that begin with "
+      "Look at the key. The packed layout lies under p.repo/: an application key that may only reach names "
+      "that begin with "
       "\"p/\" does not reach it. "
       "Make one whose name prefix is \"p\", without the slash, or one without a name prefix";
   CHECK(keys.config(bench.stop).error().advice == advice);
