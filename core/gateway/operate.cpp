@@ -136,12 +136,18 @@ Result<bool> GatewayOperator::service_failed(std::stop_token const& stop) {
   return outcome && outcome->good();
 }
 
-Result<DoctorOutcome> GatewayOperator::doctor(std::stop_token const& stop) {
+Result<DoctorOutcome> GatewayOperator::doctor(std::stop_token const& stop) { return run_doctor(settings_.doctor_timeout, stop); }
+
+Result<DoctorOutcome> GatewayOperator::doctor_before_start(std::stop_token const& stop) {
+  return run_doctor(settings_.doctor_timeout_before_start, stop);
+}
+
+Result<DoctorOutcome> GatewayOperator::run_doctor(std::chrono::milliseconds longest, std::stop_token const& stop) {
   CommandArguments const command = openclaw({"doctor", "--non-interactive"});
   if (command.empty()) return DoctorOutcome{false, false, "the program openclaw was not found on this machine"};
   CommandOptions options;
   options.outside_service = true;
-  options.timeout = settings_.doctor_timeout;
+  options.timeout = longest;
   options.output_bytes_max = 64 << 10;
   auto const outcome = run_command(command, event("doctor"), settings_.environment, options, stop, *settings_.clock);
   if (!outcome && outcome.error().condition == Condition::cancelled) return cancelled();

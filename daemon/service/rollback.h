@@ -69,6 +69,7 @@ class Rollback {
   Result<void> stop_gateway(EngineContext& context, GatewayOperator& gateway);   // in the middle of the restore
   void restore_step(EngineContext& context, GatewayOperator& gateway);
   void start_step(EngineContext& context, GatewayOperator& gateway);
+  void check_step(EngineContext& context, GatewayOperator& gateway);
   Result<boost::json::object> restore_now(EngineContext& context, RollbackRecord const& record, GatewayOperator& gateway);
   // Changes the plan and writes its record; false: nothing changed.
   bool change(std::function<bool(RollbackPlan&)> const& event);

@@ -9,10 +9,11 @@ namespace {
 
 using Running = GatewayState::Running;
 
-constexpr std::array<std::pair<RollbackState, std::string_view>, 8> names{{{RollbackState::queued, "queued"},
+constexpr std::array<std::pair<RollbackState, std::string_view>, 9> names{{{RollbackState::queued, "queued"},
                                                                           {RollbackState::stopping_gateway, "stopping-gateway"},
                                                                           {RollbackState::restoring, "restoring"},
                                                                           {RollbackState::starting_gateway, "starting-gateway"},
+                                                                          {RollbackState::checking, "checking"},
                                                                           {RollbackState::done, "done"},
                                                                           {RollbackState::failed, "failed"},
                                                                           {RollbackState::cancelled, "cancelled"},
@@ -40,19 +41,22 @@ RollbackPlan::Step RollbackPlan::step() const {
     case RollbackState::stopping_gateway:
     case RollbackState::restoring: return Step::restore;
     case RollbackState::starting_gateway: return Step::start_gateway;
+    case RollbackState::checking: return Step::check;
     default: return Step::none;
   }
 }
 
-// The gateway is started first, if it is to run.
+// The gateway is started first, if it is to run; what was restored is looked at.
 void RollbackPlan::end(RollbackState outcome, Error const* error) {
   record_.outcome = outcome;
   if (error != nullptr) {
     record_.problem = error->text();
     record_.condition = error->condition;
   }
-  go(record_.gateway_ran ? RollbackState::starting_gateway : outcome);
+  go(record_.gateway_ran ? RollbackState::starting_gateway : after_start());
 }
+
+RollbackState RollbackPlan::after_start() const { return record_.restored ? RollbackState::checking : record_.outcome; }
 
 bool RollbackPlan::looked(Running gateway, TimePoint now, bool can_stop) {
   if (record_.state != RollbackState::queued) return false;
@@ -137,6 +141,14 @@ bool RollbackPlan::gateway_wanted() { return !std::exchange(record_.gateway_ran,
 bool RollbackPlan::started(boost::json::object gateway) {
   if (record_.state != RollbackState::starting_gateway) return false;
   record_.report["gateway"] = std::move(gateway);
+  go(after_start());
+  return true;
+}
+
+bool RollbackPlan::checked(boost::json::object doctor, std::optional<boost::json::object> gateway) {
+  if (record_.state != RollbackState::checking) return false;
+  record_.report["doctor"] = std::move(doctor);
+  if (gateway) record_.report["gateway"] = std::move(*gateway);
   go(record_.outcome);
   return true;
 }
@@ -159,6 +171,11 @@ bool RollbackPlan::resumed(std::uint64_t job) {
   if (record_.state == RollbackState::queued) return true;
   ++record_.tries;
   if (record_.state == RollbackState::starting_gateway) return true;
+  if (record_.state == RollbackState::checking) {
+    if (record_.tries > tries_max)
+      checked({{"ran", false}, {"good", false}, {"text", "the daemon ended " + std::to_string(record_.tries) + " times on the way"}}, std::nullopt);
+    return true;
+  }
   go(RollbackState::restoring);
   if (record_.tries > tries_max) {
     Error const error = make_error(Condition::internal, "the daemon ended " + std::to_string(record_.tries) + " times on the way");
@@ -168,7 +185,7 @@ bool RollbackPlan::resumed(std::uint64_t job) {
 }
 
 bool RollbackPlan::failed(Error const& error) {
-  if (has_ended(record_.state) || record_.state == RollbackState::starting_gateway) return false;
+  if (has_ended(record_.state) || record_.state == RollbackState::starting_gateway || record_.state == RollbackState::checking) return false;
   end(RollbackState::failed, &error);
   return true;
 }

@@ -2,12 +2,13 @@
 // clock, no thread, no file. rollback.h carries the steps out and keeps the record, so that a daemon that was killed anywhere
 // goes on where this one was (rollback_record.h).
 //
-//   queued → restoring → starting-gateway → done, failed or cancelled
+//   queued → restoring → starting-gateway → checking → done
 //   restoring → stopping-gateway → restoring, when everything is fetched and the gateway runs
+//   starting-gateway → failed or cancelled, when nothing was restored
 //   queued → expired or cancelled
 //
 // From the moment the gateway is told to stop, every way out leads through starting-gateway; a restore that never told it so
-// ends where it is.
+// ends where it is. OpenClaw's doctor comes last: it asks the gateway how it is, and waits a minute for one that is not there.
 #pragma once
 
 #include <boost/json/object.hpp>
@@ -24,7 +25,7 @@
 
 namespace b2b::service {
 
-enum class RollbackState { queued, stopping_gateway, restoring, starting_gateway, done, failed, cancelled, expired };
+enum class RollbackState { queued, stopping_gateway, restoring, starting_gateway, checking, done, failed, cancelled, expired };
 std::string_view state_name(RollbackState state);               // "stopping-gateway"
 std::optional<RollbackState> rollback_state_from(std::string_view name);
 constexpr bool has_ended(RollbackState state) { return state >= RollbackState::done; }
@@ -65,7 +66,7 @@ class RollbackPlan {
   explicit RollbackPlan(RollbackRecord record) : record_(std::move(record)) {}
   RollbackRecord const& record() const { return record_; }
 
-  enum class Step { wait, restore, start_gateway, none };
+  enum class Step { wait, restore, start_gateway, check, none };
   Step step() const;
 
   // Events. True: the record is another one now, and must be kept before the next step is begun. An event that does not
@@ -76,14 +77,15 @@ class RollbackPlan {
   // The restore has fetched everything and needs the gateway stopped.
   bool stop_wanted(GatewayState::Running gateway);
   bool stopped(Result<void> const& result);
-  // The answer has what doctor said of it. `gateway`: what is there after the attempt; a restore that was refused because one
-  // was started meanwhile is queued again.
+  // `gateway`: what is there after the attempt; a restore that was refused because one was started meanwhile is queued again.
   bool restored(Result<boost::json::object> const& answer, GatewayState::Running gateway, TimePoint now);
-  // The swap is done; what follows (doctor, the gateway) is still to do, by the next daemon if need be.
+  // The swap is done; what follows (the gateway, doctor) is still to do, by the next daemon if need be.
   bool swapped(boost::json::object const& answer);
   // A gateway tried to start while it was kept from it.
   bool gateway_wanted();
   bool started(boost::json::object gateway);
+  // What doctor said. `gateway`: when it was started once more after that.
+  bool checked(boost::json::object doctor, std::optional<boost::json::object> gateway);
   // Does it stop? Queued: at once. Later: the step that is under way is to be interrupted, and the gateway started. False: too
   // late, or over.
   bool cancel();
@@ -96,6 +98,7 @@ class RollbackPlan {
  private:
   void go(RollbackState state) { record_.state = state; }
   void end(RollbackState outcome, Error const* error);
+  RollbackState after_start() const;
   RollbackRecord record_;
   bool cancel_wanted_ = false;
 };

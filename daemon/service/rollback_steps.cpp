@@ -33,6 +33,15 @@ Result<std::string> check_staged(GatewayOperator& gateway, std::string const& co
   return "OpenClaw could not tell whether it can use " + printable(name) + " of this snapshot (" + said + ")";
 }
 
+json::object as_json(GatewayUp const& up) { return {{"up", up.ready}, {"detail", printable(up.detail)}}; }
+
+// It was to be started, and is not up.
+bool is_down(json::object const& report) {
+  auto const* const gateway = report.if_contains("gateway");
+  auto const* const up = gateway != nullptr && gateway->is_object() ? gateway->get_object().if_contains("up") : nullptr;
+  return up != nullptr && up->is_bool() && !up->get_bool();
+}
+
 }  // namespace
 
 // Everything that can go wrong before the gateway is touched: is the snapshot there, can what is there now be kept?
@@ -71,6 +80,8 @@ Result<json::object> Rollback::work(EngineContext& context, std::shared_ptr<Gate
       restore_step(context, *gateway);
     } else if (step == RollbackPlan::Step::start_gateway) {
       start_step(context, *gateway);
+    } else if (step == RollbackPlan::Step::check) {
+      check_step(context, *gateway);
     }
     if (record().state == before) return json::object{};  // nothing to do, or the daemon ends
     boost::asio::post(*around_.loop, [this] { announce(); });
@@ -91,16 +102,10 @@ Result<void> Rollback::stop_gateway(EngineContext& context, GatewayOperator& gat
 }
 
 void Rollback::restore_step(EngineContext& context, GatewayOperator& gateway) {
-  // Once only: what was done to the databases since (doctor, the gateway) is not to be rolled back again after a restart.
+  // Once only: what was done to the databases since (the gateway, doctor) is not to be rolled back again after a restart.
   RollbackRecord const now = record();
   auto answer = now.restored ? Result<json::object>(now.report) : restore_now(context, now, gateway);
-  if (answer) {
-    change([&](RollbackPlan& plan) { return plan.swapped(*answer); });
-    context.progress->phase = "running openclaw doctor";
-    auto const doctor = gateway.doctor(ending_.get_token());
-    if (!doctor) return;  // the next daemon finds everything as it should be, and asks again
-    (*answer)["doctor"] = json::object{{"ran", doctor->ran}, {"good", doctor->good}, {"text", printable(doctor->text)}};
-  }
+  if (answer) change([&](RollbackPlan& plan) { return plan.swapped(*answer); });
   if (!record().gateway_ran) {
     // Also when the restore failed: the fence was up for a while.
     auto const failed = gateway.service_failed(ending_.get_token());
@@ -141,8 +146,25 @@ void Rollback::start_step(EngineContext& context, GatewayOperator& gateway) {
   // Cancelling the restore must not keep the gateway down: only the daemon's end interrupts this.
   auto const up = gateway.start(ending_.get_token());
   if (!up) return;
-  json::object answer{{"up", up->ready}, {"detail", printable(up->detail)}};
-  change([&](RollbackPlan& plan) { return plan.started(std::move(answer)); });
+  change([&](RollbackPlan& plan) { return plan.started(as_json(*up)); });
+}
+
+// A start migrates and repairs what it needs by itself, so doctor is for what is left. One that does not come up is looked at while it
+// is down, and started once more: what kept it down may be among what doctor puts right.
+void Rollback::check_step(EngineContext& context, GatewayOperator& gateway) {
+  context.progress->phase = "running openclaw doctor";
+  bool const down = is_down(record().report);
+  auto const doctor = down ? gateway.doctor_before_start(ending_.get_token()) : gateway.doctor(ending_.get_token());
+  if (!doctor) return;  // the daemon ends; the next one asks again
+  std::optional<json::object> again;
+  if (down && doctor->ran) {
+    context.progress->phase = "starting the gateway";
+    auto const up = gateway.start(ending_.get_token());
+    if (!up) return;
+    again = as_json(*up);
+  }
+  json::object said{{"ran", doctor->ran}, {"good", doctor->good}, {"text", printable(doctor->text)}};
+  change([&](RollbackPlan& plan) { return plan.checked(std::move(said), std::move(again)); });
 }
 
 }  // namespace b2b::service

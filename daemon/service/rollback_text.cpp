@@ -63,6 +63,8 @@ std::string rollback_text(RollbackRecord const& record, std::string const& missi
     case RollbackState::restoring: return "Snapshot " + snapshot + " is being restored.";
     case RollbackState::starting_gateway:
       return std::string(record.restored ? "Snapshot " + snapshot + " was restored" : "Nothing was restored") + "; the gateway is being started.";
+    case RollbackState::checking:
+      return "Snapshot " + snapshot + " was restored; openclaw doctor looks at it." + gateway_sentence(record);
     case RollbackState::done:
       return "Snapshot " + snapshot + " was restored: " + number_of(record.report, "restored") + " files came back, " +
              number_of(record.report, "removed") + " were set aside." + gateway_sentence(record);

@@ -3,7 +3,8 @@
 has its database open and answers on its port. What it is told is appended to calls.log; files in its folder change how it behaves:
 
 refuse-stop   the gateway ignores SIGTERM           stop-delay   seconds that it drains
-no-start      starting it does nothing              doctor-code  what doctor ends with
+no-start      starting it does nothing; with "until doctor" in it, doctor removes it
+doctor-code   what doctor ends with                 doctor-delay seconds that it takes
 """
 import fcntl
 import http.server
@@ -114,6 +115,9 @@ def main(words):
                              stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     elif words[:1] == ["doctor"]:
         print("doctor looks at", STATE)
+        time.sleep(float(setting("doctor-delay", "0")))
+        if setting("no-start") == "until doctor":
+            (FOLDER / "no-start").unlink()
         sys.exit(int(setting("doctor-code", "0")))
     elif words[:1] == ["database"]:
         print(json.dumps({"schema": "fake-schema-preflight.v1", "status": setting("preflight", "exact"), "reason": "as configured"}))

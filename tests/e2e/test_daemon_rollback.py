@@ -134,7 +134,7 @@ class StopGateway(Gateway):
         self.assertTrue(self.gateway_up())
         self.assertNotEqual(self.gateway_pid(), first)
         order = [call for call in self.calls() if not call.startswith("database")]
-        self.assertEqual(order[-5:], ["gateway stop --force", "down", "doctor --non-interactive", "gateway start", "up"])
+        self.assertEqual(order[-5:], ["gateway stop --force", "down", "gateway start", "up", "doctor --non-interactive"])
         status = self.daemon.status()["restore"]
         self.assertEqual(status["state"], "done")
         self.assertTrue(status["safety"])
@@ -197,6 +197,41 @@ class StopGateway(Gateway):
         self.assertIn("openclaw doctor is not content", done.err)
         self.assertIn("doctor looks at", done.err)
         self.assertTrue(self.gateway_up())
+
+    def test_doctor_does_not_keep_the_gateway_down(self):
+        self.start_gateway()
+        self.set("doctor-delay", 5)
+        answer = self.restore(gateway="stop", wait=False)
+        self.daemon.until(lambda s: s["restore"]["state"] == "checking", "the check")
+        self.assertTrue(self.gateway_up())
+        text = self.daemon.status()["restore"]["text"]
+        self.assertIn("The gateway is up again", text)
+        self.assertNotIn("daemonctl cancel", self.daemonctl("status").out)
+        with self.assertRaises(Refusal) as late:
+            self.daemon.post("/v1/cancel", {"job": answer["job"]})
+        self.assertEqual(late.exception.code, "refused")
+        # The next daemon asks again, and does not touch the gateway.
+        harness.wait_for(lambda: "doctor --non-interactive" in self.calls(), "doctor")
+        self.daemon.kill()
+        self.set("doctor-delay", None)
+        self.start_daemon()
+        ended = self.until_ended()
+        self.assertEqual(ended["state"], "done", ended)
+        self.assertTrue(ended["report"]["doctor"]["good"] and ended["report"]["gateway"]["up"], ended)
+        self.assertEqual(self.calls().count("gateway start"), 2, "by us, and after the restore")
+        self.assertEqual(self.calls().count("doctor --non-interactive"), 2)
+
+    def test_doctor_may_bring_up_a_gateway_that_does_not_start(self):
+        self.start_gateway()
+        self.set("no-start", "until doctor")
+        self.daemon.kill()
+        self.machine.configure(gateway={"stopTimeout": "3s", "start": ["/bin/sh", "-c", "openclaw gateway start; test ! -e ~/fake-openclaw/no-start"]})
+        self.start_daemon()
+        answer = self.restore(gateway="stop")
+        self.assertTrue(answer["gateway"]["up"], answer)
+        self.assertTrue(self.gateway_up())
+        order = [call for call in self.calls() if not call.startswith("database")]
+        self.assertEqual(order[-4:], ["gateway start", "doctor --non-interactive", "gateway start", "up"])
 
     def test_a_database_that_openclaw_cannot_use_refuses_it_before_the_gateway_is_touched(self):
         self.start_gateway()

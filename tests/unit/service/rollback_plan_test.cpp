@@ -107,6 +107,13 @@ TEST_CASE("rollback plan: from the stop of the gateway on every way out leads th
     CHECK(plan.step() == RollbackPlan::Step::start_gateway);
     CHECK_FALSE(plan.cancel());
     REQUIRE(plan.started({{"up", true}}));
+    if (outcome == State::done) {
+      CHECK(plan.record().state == State::checking);
+      CHECK(plan.step() == RollbackPlan::Step::check);
+      CHECK_FALSE(plan.cancel());
+      REQUIRE(plan.checked({{"good", true}}, std::nullopt));
+      CHECK(plan.record().report.at("doctor").at("good").as_bool());
+    }
     CHECK(plan.record().state == outcome);
     CHECK(plan.step() == RollbackPlan::Step::none);
     CHECK(plan.record().report.at("gateway").at("up").as_bool());
@@ -117,7 +124,7 @@ TEST_CASE("rollback plan: a gateway that did not run is not started, unless one 
   RollbackPlan plan = at(State::restoring, RollbackMode::stop, false);
   SECTION("it did not") {
     REQUIRE(plan.restored(answer, Running::stopped, asked));
-    CHECK(plan.record().state == State::done);
+    CHECK(plan.record().state == State::checking);
   }
   SECTION("it tried to") {
     CHECK(plan.gateway_wanted());
@@ -165,12 +172,41 @@ TEST_CASE("rollback plan: the gateway is told to stop when everything is fetched
     REQUIRE(plan.stopped({}));
     CHECK(plan.record().state == State::restoring);
     REQUIRE(plan.restored(answer, Running::stopped, asked));
-    CHECK(plan.record().state == (gateway == Running::stopped ? State::done : State::starting_gateway));
+    CHECK(plan.record().state == (gateway == Running::stopped ? State::checking : State::starting_gateway));
   }
   // Plain files only: it was never told to stop.
   RollbackPlan plan = at(State::restoring, RollbackMode::stop, false);
   REQUIRE(plan.restored(answer, Running::running, asked));
+  CHECK(plan.record().state == State::checking);
+}
+
+TEST_CASE("rollback plan: doctor comes after the start of the gateway, whoever carries it out") {
+  RollbackPlan plan = at(State::restoring);
+  CHECK_FALSE(plan.checked({}, std::nullopt));
+  REQUIRE(plan.swapped(answer));
+  REQUIRE(plan.restored(plan.record().report, Running::stopped, asked));
+  REQUIRE(plan.started({{"up", false}, {"detail", "no"}}));
+  CHECK(plan.record().state == State::checking);
+  RollbackPlan next(*rollback_record_from(rollback_record_text(plan.record())));
+  REQUIRE(next.resumed(11));
+  CHECK(next.step() == RollbackPlan::Step::check);
+  REQUIRE(next.checked({{"good", true}}, json::object{{"up", true}, {"detail", "at the second try"}}));
+  CHECK(next.record().state == State::done);
+  CHECK(next.record().report.at("gateway").at("up").as_bool());
+  CHECK_FALSE(next.checked({}, std::nullopt));
+}
+
+TEST_CASE("rollback plan: daemons that end while doctor runs do not run it for ever") {
+  RollbackPlan plan = at(State::restoring);
+  REQUIRE(plan.restored(answer, Running::stopped, asked));
+  REQUIRE(plan.started({{"up", true}}));
+  for (unsigned i = 0; i < RollbackPlan::tries_max; ++i) {
+    REQUIRE(plan.resumed(i + 1));
+    CHECK(plan.record().state == State::checking);
+  }
+  REQUIRE(plan.resumed(9));
   CHECK(plan.record().state == State::done);
+  CHECK_FALSE(plan.record().report.at("doctor").at("ran").as_bool());
 }
 
 TEST_CASE("rollback plan: what was swapped in is not restored a second time by the next daemon") {
@@ -194,7 +230,7 @@ TEST_CASE("rollback plan: what the next daemon makes of it") {
     State then;
   };
   for (auto const& [state, then] : {Case{State::queued, State::queued}, Case{State::stopping_gateway, State::restoring},
-                                    Case{State::restoring, State::restoring}, Case{State::starting_gateway, State::starting_gateway}}) {
+                                    Case{State::restoring, State::restoring}, Case{State::starting_gateway, State::starting_gateway}, Case{State::checking, State::checking}}) {
     RollbackPlan plan = at(state);
     CHECK(plan.resumed(11));
     CHECK(plan.record().state == then);
@@ -238,7 +274,7 @@ TEST_CASE("rollback plan: events that do not belong to the state change nothing"
 }
 
 TEST_CASE("rollback plan: the words for a person name the snapshot, and loudly a gateway that is down") {
-  for (State const state : {State::queued, State::stopping_gateway, State::restoring, State::starting_gateway, State::done, State::failed,
+  for (State const state : {State::queued, State::stopping_gateway, State::restoring, State::starting_gateway, State::checking, State::done, State::failed,
                             State::cancelled, State::expired}) {
     auto const text = rollback_text(at(state).record(), "", asked);
     CHECK(text.ends_with("."));
@@ -251,6 +287,9 @@ TEST_CASE("rollback plan: the words for a person name the snapshot, and loudly a
   RollbackPlan plan = at(State::restoring);
   REQUIRE(plan.restored(answer, Running::stopped, asked));
   REQUIRE(plan.started({{"up", false}, {"detail", "port 1"}}));
+  CHECK(rollback_text(plan.record(), "", asked).find("THE GATEWAY IS NOT UP: port 1") != std::string::npos);
+  CHECK(rollback_text(plan.record(), "", asked).find("openclaw doctor looks at it") != std::string::npos);
+  REQUIRE(plan.checked({{"good", true}}, std::nullopt));
   CHECK(rollback_text(plan.record(), "", asked).find("THE GATEWAY IS NOT UP: port 1") != std::string::npos);
   auto const shown = rollback_answer(plan.record(), "", asked);
   CHECK(shown.at("state") == "done");
