@@ -214,7 +214,10 @@ bool Rollback::change(std::function<bool(RollbackPlan&)> const& event) {
     plan_->failed(kept.error());
     return true;
   }
+  // One that is over must not be found as one that waits.
+  auto const settled = kept || !has_ended(next.record().state) ? Result<void>() : forget_rollback_record(around_.data_dir);
   if (!kept) log_error("the record of the restore could not be kept, it goes on all the same: " + kept.error().text());
+  if (!settled) log_error(settled.error().text());
   plan_ = std::move(next);
   return true;
 }

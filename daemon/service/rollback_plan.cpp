@@ -91,14 +91,14 @@ bool RollbackPlan::stop_wanted(Running gateway) {
 
 bool RollbackPlan::stopped(Result<void> const& result) {
   if (record_.state != RollbackState::stopping_gateway) return false;
-  if (result && !cancel_wanted_) {
+  if (result && !record_.cancel_wanted) {
     go(RollbackState::restoring);
     return true;
   }
   Error const error =
       result ? make_error(Condition::cancelled, "it was cancelled before anything was changed") : result.error();
-  if (error.condition == Condition::cancelled && !cancel_wanted_) return false;  // the daemon ends; the next one goes on
-  end(cancel_wanted_ ? RollbackState::cancelled : RollbackState::failed, &error);
+  if (error.condition == Condition::cancelled && !record_.cancel_wanted) return false;  // the daemon ends; the next one goes on
+  end(record_.cancel_wanted ? RollbackState::cancelled : RollbackState::failed, &error);
   return true;
 }
 
@@ -115,7 +115,7 @@ bool RollbackPlan::restored(Result<boost::json::object> const& answer, Running g
   }
   Error const& error = answer.error();
   if (error.condition == Condition::cancelled) {
-    if (!cancel_wanted_) return false;  // the daemon ends; the next one goes on
+    if (!record_.cancel_wanted) return false;  // the daemon ends; the next one goes on
     end(RollbackState::cancelled, &error);
     return true;
   }
@@ -161,7 +161,7 @@ bool RollbackPlan::cancel() {
     return true;
   }
   if (record_.state != RollbackState::stopping_gateway && record_.state != RollbackState::restoring) return false;
-  cancel_wanted_ = true;
+  record_.cancel_wanted = true;
   return true;
 }
 
@@ -177,7 +177,10 @@ bool RollbackPlan::resumed(std::uint64_t job) {
     return true;
   }
   go(RollbackState::restoring);
-  if (record_.tries > tries_max) {
+  if (record_.cancel_wanted && !record_.restored) {
+    Error const error = make_error(Condition::cancelled, "it was cancelled");
+    end(RollbackState::cancelled, &error);
+  } else if (record_.tries > tries_max) {
     Error const error = make_error(Condition::internal, "the daemon ended " + std::to_string(record_.tries) + " times on the way");
     end(RollbackState::failed, &error);
   }

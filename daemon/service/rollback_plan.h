@@ -50,6 +50,7 @@ struct RollbackRecord {
   TimePoint not_before;              // the gateway is not told to stop before
   TimePoint expires;
   bool gateway_ran = false;          // it is to be started again
+  bool cancel_wanted = false;        // somebody gave it up on the way
   bool restored = false;             // the swap is done
   unsigned tries = 0;                // how often a daemon went on with it
   std::string safety;                // the first safety snapshot; empty: none
@@ -89,8 +90,7 @@ class RollbackPlan {
   // Does it stop? Queued: at once. Later: the step that is under way is to be interrupted, and the gateway started. False: too
   // late, or over.
   bool cancel();
-  bool cancel_wanted() const { return cancel_wanted_; }
-  // Another daemon takes it up. `job`: its number there.
+  // Another daemon takes it up. `job`: its number there. What was given up is not begun again.
   bool resumed(std::uint64_t job);
   // It cannot be gone on with (the engine cannot be opened, the record cannot be kept).
   bool failed(Error const& error);
@@ -100,7 +100,6 @@ class RollbackPlan {
   void end(RollbackState outcome, Error const* error);
   RollbackState after_start() const;
   RollbackRecord record_;
-  bool cancel_wanted_ = false;
 };
 
 // What it is about to do, or what became of it, in a sentence or two for a person. `missing`: why the gateway cannot be

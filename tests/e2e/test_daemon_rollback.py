@@ -277,6 +277,18 @@ class StopGateway(Gateway):
         self.assertEqual(self.state(), self.new_state)
         harness.wait_for(self.gateway_up, "the gateway")
 
+    def test_what_was_cancelled_stays_so_when_the_daemon_dies_right_after(self):
+        self.start_gateway()
+        self.set("stop-delay", 4)
+        answer = self.restore(gateway="stop", wait=False)
+        self.daemon.until(lambda s: s["restore"]["state"] == "stopping-gateway", "the stop")
+        self.daemon.post("/v1/cancel", {"job": answer["job"]})
+        self.daemon.kill()
+        self.start_daemon()
+        self.assertEqual(self.until_ended()["state"], "cancelled")
+        self.assertEqual(self.state(), self.new_state)
+        harness.wait_for(self.gateway_up, "the gateway", 30)
+
     def test_what_cannot_be_asked_for(self):
         for body, code in (({"gateway": "now"}, "usage"), ({"gateway": "stop", "target": "/tmp/x"}, "usage"), ({"wait": False}, "usage"),
                            ({"gateway": "stop", "delaySeconds": 61}, "usage"), ({"gateway": "stop", "expiresSeconds": 0}, "usage"),

@@ -297,13 +297,40 @@ TEST_CASE("rollback plan: the words for a person name the snapshot, and loudly a
   CHECK(shown.at("report").at("advice").as_array().size() >= 4);
 }
 
+TEST_CASE("rollback plan: what was cancelled on the way is not begun again by the next daemon") {
+  for (State const state : {State::stopping_gateway, State::restoring}) {
+    for (bool const gateway_ran : {true, false}) {
+      RollbackPlan plan = at(state, RollbackMode::stop, gateway_ran);
+      REQUIRE(plan.cancel());
+      auto const read = rollback_record_from(rollback_record_text(plan.record()));
+      REQUIRE(read);
+      CHECK(read->cancel_wanted);
+      RollbackPlan next(*read);
+      REQUIRE(next.resumed(11));
+      CHECK(next.record().state == (gateway_ran ? State::starting_gateway : State::cancelled));
+      CHECK(next.record().outcome == State::cancelled);
+      if (!gateway_ran) continue;
+      REQUIRE(next.started({{"up", true}}));
+      CHECK(next.record().state == State::cancelled);
+    }
+  }
+  // The swap was faster.
+  RollbackPlan plan = at(State::restoring);
+  REQUIRE(plan.cancel());
+  REQUIRE(plan.swapped(answer));
+  REQUIRE(plan.resumed(11));
+  CHECK(plan.record().state == State::restoring);
+  REQUIRE(plan.restored(plan.record().report, Running::stopped, asked));
+  CHECK(plan.record().outcome == State::done);
+}
+
 TEST_CASE("rollback record: comes back as it was, and only whole") {
   RollbackRecord record = queued(RollbackMode::stop);
   record.request.paths = {"workspace/**", std::string("caf\xe9\n", 5)};
   record.request.safety = false;
   record.state = State::starting_gateway;
   record.outcome = State::failed;
-  record.gateway_ran = record.restored = true;
+  record.gateway_ran = record.restored = record.cancel_wanted = true;
   record.tries = 2;
   record.safety = "safety-1/2";
   record.problem = "it broke";
@@ -326,7 +353,7 @@ TEST_CASE("rollback record: comes back as it was, and only whole") {
   for (auto const& member : whole) {
     json::object changed = whole;
     changed.erase(member.key());
-    CHECK_FALSE(rollback_record_from(json::serialize(changed)));
+    if (member.key() != "cancelWanted") CHECK_FALSE(rollback_record_from(json::serialize(changed)));
     changed[member.key()] = json::array{1};
     CHECK_FALSE(rollback_record_from(json::serialize(changed)));
   }
