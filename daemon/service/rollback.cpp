@@ -18,6 +18,7 @@ namespace json = boost::json;
 
 constexpr std::chrono::seconds look_interval{2};
 constexpr std::chrono::seconds retry_interval{15};
+constexpr unsigned engine_tries = 3;   // the coordinator's, which are 15 s and 30 s apart
 
 Error daemon_ends() {
   return make_error(Condition::cancelled, "the daemon is stopping; the restore goes on when it runs again",
@@ -42,8 +43,28 @@ Result<void> Rollback::load() {
   return hold_snapshot(snapshot);
 }
 
+void Rollback::settled() {
+  settled_ = true;
+  if (!plan_ || taken_up_ || has_ended(record().state) || record().state == RollbackState::queued || needs_engine()) return;
+  take_up();
+}
+
 void Rollback::recovered() {
-  if (!plan_ || running_ || has_ended(record().state)) return;
+  settled_ = true;
+  if (!plan_ || taken_up_ || running_ || has_ended(record().state)) return;
+  take_up();
+}
+
+void Rollback::engine_failed(Error const& error) {
+  if (!plan_ || taken_up_ || !settled_ || has_ended(record().state) || record().state == RollbackState::queued) return;
+  bool const passing = error.condition == Condition::unreachable || error.condition == Condition::throttled || error.condition == Condition::busy;
+  if (passing && ++engine_failures_ < engine_tries) return;
+  change([&](RollbackPlan& plan) { return plan.failed(error); });
+  take_up();
+}
+
+void Rollback::take_up() {
+  taken_up_ = true;
   JobId const job = around_.coordinator().reserve();
   change([&](RollbackPlan& plan) { return plan.resumed(job); });
   log_warning("an earlier daemon left a restore: " + rollback_text(record(), missing(), around_.clock->now()));
@@ -161,12 +182,22 @@ void Rollback::advance() {
   });
 }
 
+bool Rollback::needs_engine() const {
+  std::scoped_lock lock(mutex_);
+  return plan_->step() == RollbackPlan::Step::restore && !plan_->record().restored;
+}
+
 void Rollback::run_steps() {
   running_ = true;
   place_.reset();  // the restore takes it itself
-  around_.coordinator().run(
-      Lane::reading, "restore", [this, gateway = make_operator()](EngineContext& context) { return work(context, gateway); },
-      [this](Result<json::object> const& result) { boost::asio::post(*around_.loop, [this, result] { steps_ended(result); }); }, record().job);
+  bool const engine = needs_engine();
+  auto steps = [this, engine, gateway = make_operator()](EngineContext& context) { return work(context, gateway, engine); };
+  auto ended = [this](Result<json::object> const& result) { boost::asio::post(*around_.loop, [this, result] { steps_ended(result); }); };
+  if (engine) {
+    around_.coordinator().run(Lane::reading, "restore", std::move(steps), std::move(ended), record().job);
+  } else {
+    around_.coordinator().run_bare("restore", std::move(steps), std::move(ended), record().job);
+  }
 }
 
 void Rollback::steps_ended(Result<json::object> const& result) {

@@ -43,8 +43,14 @@ class Rollback {
 
   // Before the coordinator runs: reads what an earlier daemon left. An error is one to warn of.
   Result<void> load();
-  // What an earlier process left of a swap is finished or undone: goes on with what load() found.
+  // What an earlier process left of a swap is finished or undone: the steps that are left are gone on with where they need no
+  // engine, so that a gateway is not down for as long as the store is away or refuses us.
+  void settled();
+  // The engine is open, too: goes on with what load() found.
   void recovered();
+  // It cannot be opened. After some tries, or at once where trying again does not help, the restore is given up and the gateway
+  // started.
+  void engine_failed(Error const& error);
 
   // `parameters.gateway` is not refuse. Answers when it is queued or when it has ended, as `parameters.wait` says.
   void ask(jobs::RestoreParameters const& parameters, control::Responder responder);
@@ -62,10 +68,13 @@ class Rollback {
   };
   Result<Prepared> prepare(EngineContext& context, jobs::RestoreParameters const& parameters) const;
   void prepared(jobs::RestoreParameters const& parameters, JobId job, Result<Prepared> const& result, control::Responder responder);
+  void take_up();                            // what another daemon left
+  bool needs_engine() const;                 // the record's step
   void advance();                            // whatever the record's step is
   void run_steps();
   void steps_ended(Result<boost::json::object> const& result);
-  Result<boost::json::object> work(EngineContext& context, std::shared_ptr<GatewayOperator> const& gateway);
+  // Until nothing is left to do, or something that needs an engine and there is none.
+  Result<boost::json::object> work(EngineContext& context, std::shared_ptr<GatewayOperator> const& gateway, bool engine);
   Result<void> stop_gateway(EngineContext& context, GatewayOperator& gateway);   // in the middle of the restore
   void restore_step(EngineContext& context, GatewayOperator& gateway);
   void start_step(EngineContext& context, GatewayOperator& gateway);
@@ -92,6 +101,9 @@ class Rollback {
   std::stop_source ending_;                  // the daemon ends
   JobId preparing_ = 0;
   bool running_ = false;                     // a job carries steps out
+  bool settled_ = false;                     // no swap is half done
+  bool taken_up_ = false;                    // what load() found
+  unsigned engine_failures_ = 0;
   std::optional<RollbackState> told_;
 };
 

@@ -113,6 +113,7 @@ bool RollbackPlan::restored(Result<boost::json::object> const& answer, Running g
     end(RollbackState::done, nullptr);
     return true;
   }
+  if (record_.restored) return restored(boost::json::object(record_.report), gateway, now);  // too late for it
   Error const& error = answer.error();
   if (error.condition == Condition::cancelled) {
     if (!record_.cancel_wanted) return false;  // the daemon ends; the next one goes on

@@ -68,9 +68,10 @@ Result<Rollback::Prepared> Rollback::prepare(EngineContext& context, jobs::Resto
   return out;
 }
 
-Result<json::object> Rollback::work(EngineContext& context, std::shared_ptr<GatewayOperator> const& gateway) {
+Result<json::object> Rollback::work(EngineContext& context, std::shared_ptr<GatewayOperator> const& gateway, bool engine) {
   for (;;) {
     RollbackState const before = record().state;
+    if (!engine && needs_engine()) return json::object{};
     RollbackPlan::Step step = RollbackPlan::Step::none;
     {
       std::scoped_lock lock(mutex_);
@@ -90,7 +91,7 @@ Result<json::object> Rollback::work(EngineContext& context, std::shared_ptr<Gate
 
 // Everything is fetched by now, so that the gateway is down for no longer than it has to be.
 Result<void> Rollback::stop_gateway(EngineContext& context, GatewayOperator& gateway) {
-  auto const running = probe_gateway(context.config.state_dir, context.config.service.gateway.port).running;
+  auto const running = gateway.probe().running;
   if (running == GatewayState::Running::stopped) return {};
   change([&](RollbackPlan& plan) { return plan.stop_wanted(running); });
   boost::asio::post(*around_.loop, [this] { announce(); });
@@ -112,8 +113,8 @@ void Rollback::restore_step(EngineContext& context, GatewayOperator& gateway) {
     if (!failed) return;
     if (*failed) change([](RollbackPlan& plan) { return plan.gateway_wanted(); });
   }
-  GatewayState const state = probe_gateway(context.config.state_dir, context.config.service.gateway.port);
-  change([&](RollbackPlan& plan) { return plan.restored(answer, state.running, context.clock->now()); });
+  auto const running = gateway.probe().running;
+  change([&](RollbackPlan& plan) { return plan.restored(answer, running, context.clock->now()); });
 }
 
 Result<json::object> Rollback::restore_now(EngineContext& context, RollbackRecord const& record, GatewayOperator& gateway) {

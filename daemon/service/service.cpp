@@ -101,22 +101,26 @@ Result<void> Service::open() {
       [this] { return probe_gateway(loaded_.config.state_dir, loaded_.config.service.gateway.port); },
       [this](GatewayStop::End end) { on_gateway_gone(end); });
   open_rollback();
-  finish_restores();
+  swaps_settled_ = finish_restores();
   return {};
 }
 
 // At once, and without the store, which may be away or refuse us: a state that is half swapped has no use for anybody.
-void Service::finish_restores() {
+bool Service::finish_restores() {
   EngineContext context;
   context.config = loaded_.config;
   context.clock = &clock_;
   context.instance = instance_;
   context.index = index_;
   auto const lock = DataLock::acquire(loaded_.config.state_dir, "finishing a restore");
-  if (!lock) return;  // who has it does the same; the coordinator asks again
+  if (!lock) return false;  // who has it does the same; the coordinator asks again
   auto const told = recover_restores(context);
-  if (!told) return log_error(told.error().text());
+  if (!told) {
+    log_error(told.error().text());
+    return false;
+  }
   for (std::string const& sentence : *told) log_warning(sentence);
+  return true;
 }
 
 Result<void> Service::run() {
@@ -166,6 +170,7 @@ void Service::watchdog() {
 // Start.
 
 void Service::begin() {
+  if (swaps_settled_) rollback_->settled();
   auto const wish = wants_auto_restore(loaded_.config, *index_, {});
   if (!wish) {
     log_warning("whether this machine is new could not be told: " + wish.error().text());
@@ -362,6 +367,7 @@ void Service::arm_coordinator() {
 void Service::on_event(std::string const& name, json::object const& data) {
   events_.publish(name, data);
   if (name == "recovered") {
+    recovered_ = true;
     take_new_roots();  // openclaw.json may have been away until now
     rollback_->recovered();
   }
@@ -375,6 +381,10 @@ void Service::on_event(std::string const& name, json::object const& data) {
     follow_up_->succeeded(text("snapshot"), json::serialize(data));
   } else if (name == "failed") {
     log_warning("a backup failed: " + text("error"));
+    if (!recovered_) {
+      if (!swaps_settled_ && (swaps_settled_ = finish_restores())) rollback_->settled();
+      rollback_->engine_failed(make_error(condition_from_name(text("code")).value_or(Condition::internal), text("error")));
+    }
     follow_up_->failed(text("error"), text("code"));
   }
   if (!stopping_) {

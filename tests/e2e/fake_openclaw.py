@@ -3,6 +3,7 @@
 has its database open and answers on its port. What it is told is appended to calls.log; files in its folder change how it behaves:
 
 refuse-stop   the gateway ignores SIGTERM           stop-delay   seconds that it drains
+start-delay   seconds until it is up
 no-start      starting it does nothing; with "until doctor" in it, doctor removes it
 doctor-code   what doctor ends with                 doctor-delay seconds that it takes
 """
@@ -51,6 +52,7 @@ def run():
     if not (STATE / "openclaw.json").exists():
         note("missing config")
         sys.exit(78)
+    time.sleep(float(setting("start-delay", "0")))
     LOCKS.mkdir(parents=True, exist_ok=True, mode=0o700)
     lock = os.open(LOCKS / "gateway.state.lock.sqlite", os.O_RDWR | os.O_CREAT, 0o600)
     end = time.monotonic() + 5

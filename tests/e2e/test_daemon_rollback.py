@@ -289,6 +289,30 @@ class StopGateway(Gateway):
         self.assertEqual(self.state(), self.new_state)
         harness.wait_for(self.gateway_up, "the gateway", 30)
 
+    def test_the_gateway_comes_back_without_a_store(self):
+        """The daemon dies while the gateway is down, and the next one is refused its bucket: whatever it cannot do, it starts the gateway."""
+        store, aside = self.machine.root / "store", self.machine.root / "store-aside"
+        for reached in ("stopping-gateway", "starting-gateway"):
+            with self.subTest(reached):
+                self.start_gateway()
+                self.set("stop-delay", 3)
+                self.set("start-delay", 4 if reached == "starting-gateway" else None)
+                self.restore(gateway="stop", wait=False)
+                self.daemon.until(lambda s: s["restore"]["state"] == reached, reached)
+                self.daemon.kill()
+                store.rename(aside)
+                store.write_text("no directory")
+                self.start_daemon()
+                ended = self.until_ended(90)
+                self.assertEqual(ended["state"], "failed" if reached == "stopping-gateway" else "done", ended)
+                self.assertTrue(ended["report"]["gateway"]["up"], ended)
+                self.assertTrue(self.gateway_up())
+                self.assertEqual(self.state(), self.new_state if reached == "stopping-gateway" else self.old_state)
+                self.daemon.kill()
+                store.unlink()
+                aside.rename(store)
+                self.start_daemon()
+
     def test_what_cannot_be_asked_for(self):
         for body, code in (({"gateway": "now"}, "usage"), ({"gateway": "stop", "target": "/tmp/x"}, "usage"), ({"wait": False}, "usage"),
                            ({"gateway": "stop", "delaySeconds": 61}, "usage"), ({"gateway": "stop", "expiresSeconds": 0}, "usage"),
