@@ -67,7 +67,7 @@ void Rollback::take_up() {
   taken_up_ = true;
   JobId const job = around_.coordinator().reserve();
   change([&](RollbackPlan& plan) { return plan.resumed(job); });
-  log_warning("an earlier daemon left a restore: " + rollback_text(record(), missing(), around_.clock->now()));
+  log_warning("an earlier daemon left a restore: " + rollback_text(record(), obstacle(), around_.clock->now()));
   announce();
   advance();
 }
@@ -131,7 +131,7 @@ void Rollback::prepared(jobs::RestoreParameters const& parameters, JobId job, Re
   if (parameters.wait) {
     waiting_.push_back(std::move(responder));
   } else {
-    json::object answer = rollback_answer(fresh, missing(), now);
+    json::object answer = rollback_answer(fresh, obstacle(), now);
     for (std::string_view const name : {"state", "report"}) answer.erase(name);
     answer["queued"] = true;
     responder.ok(std::move(answer));
@@ -153,8 +153,8 @@ std::optional<Result<void>> Rollback::cancel(JobId job) {
 
 void Rollback::look() {
   if (!plan_ || running_ || record().state != RollbackState::queued) return;
-  bool const can_stop = missing().empty();
-  auto const gateway = probe().running;
+  bool const can_stop = obstacle().missing.empty();
+  GatewayState const gateway = probe();
   TimePoint const now = around_.clock->now();
   change([&](RollbackPlan& plan) { return plan.looked(gateway, now, can_stop); });
   announce();
@@ -208,7 +208,7 @@ void Rollback::steps_ended(Result<json::object> const& result) {
     return advance();
   }
   // Not even begun: it was cancelled, or the engine could not be opened.
-  auto const gateway = probe().running;
+  GatewayState const gateway = probe();
   TimePoint const now = around_.clock->now();
   bool const changed = change([&](RollbackPlan& plan) { return plan.stopped(result.error()) || plan.restored(result.error(), gateway, now); });
   announce();
@@ -223,7 +223,7 @@ void Rollback::steps_ended(Result<json::object> const& result) {
 json::value Rollback::status() const {
   if (!plan_) return nullptr;
   RollbackRecord const now = record();
-  return rollback_answer(now, has_ended(now.state) ? std::string() : missing(), around_.clock->now());
+  return rollback_answer(now, obstacle(), around_.clock->now());
 }
 
 void Rollback::stop() {
@@ -279,7 +279,7 @@ void Rollback::announce() {
   RollbackRecord const now = record();
   if (told_ == now.state) return;
   told_ = now.state;
-  std::string const text = rollback_text(now, has_ended(now.state) ? std::string() : missing(), around_.clock->now());
+  std::string const text = rollback_text(now, obstacle(), around_.clock->now());
   bool const bad = now.state == RollbackState::failed || text.find("NOT UP") != std::string::npos;
   bad ? log_error(text) : log_warning(text);
   around_.publish("restore", {{"job", now.job}, {"snapshot", now.request.snapshot}, {"state", state_name(now.state)}, {"text", text}});
@@ -316,6 +316,11 @@ GatewayState Rollback::probe() const {
   return probe_gateway(config.state_dir, config.service.gateway.port);
 }
 
-std::string Rollback::missing() const { return make_operator()->commands().missing; }
+RollbackObstacle Rollback::obstacle() const {
+  if (has_ended(record().state)) return {};
+  RollbackObstacle out{make_operator()->commands().missing, {}};
+  if (GatewayState const gateway = probe(); is_held_by_command(gateway)) out.command = gateway.detail;
+  return out;
+}
 
 }  // namespace b2b::service

@@ -88,7 +88,7 @@ class Rollback {
   void announce();                           // what changed: log, events, and the answers when it has ended
   std::shared_ptr<GatewayOperator> make_operator() const;
   GatewayState probe() const;
-  std::string missing() const;
+  RollbackObstacle obstacle() const;         // none for one that has ended
 
   RollbackSurroundings around_;
   boost::asio::steady_timer timer_;

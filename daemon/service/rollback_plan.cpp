@@ -58,7 +58,7 @@ void RollbackPlan::end(RollbackState outcome, Error const* error) {
 
 RollbackState RollbackPlan::after_start() const { return record_.restored ? RollbackState::checking : record_.outcome; }
 
-bool RollbackPlan::looked(Running gateway, TimePoint now, bool can_stop) {
+bool RollbackPlan::looked(GatewayState const& gateway, TimePoint now, bool can_stop) {
   if (record_.state != RollbackState::queued) return false;
   if (now < record_.asked) {  // somebody set the clock back: it would wait for as much longer
     auto const back = record_.asked - now;
@@ -66,25 +66,26 @@ bool RollbackPlan::looked(Running gateway, TimePoint now, bool can_stop) {
     record_.not_before -= back;
     record_.expires -= back;
   }
-  if (gateway == Running::stopped) {
+  if (gateway.running == Running::stopped) {
     go(RollbackState::restoring);
     return true;
   }
-  if (record_.request.mode == RollbackMode::stop && can_stop) {
+  if (record_.request.mode == RollbackMode::stop && can_stop && !is_held_by_command(gateway)) {
     if (now < record_.not_before) return false;
     go(RollbackState::restoring);
     return true;
   }
   if (now < record_.expires) return false;
   go(RollbackState::expired);
-  record_.problem = "the gateway was not stopped in time, so nothing was restored";
+  record_.problem = is_held_by_command(gateway) ? gateway.detail + ", and did not end in time, so nothing was restored"
+                                                : std::string("the gateway was not stopped in time, so nothing was restored");
   record_.condition = Condition::refused;
   return true;
 }
 
-bool RollbackPlan::stop_wanted(Running gateway) {
+bool RollbackPlan::stop_wanted(GatewayState const& gateway) {
   if (record_.state != RollbackState::restoring) return false;
-  record_.gateway_ran = record_.gateway_ran || gateway != Running::stopped;
+  record_.gateway_ran = record_.gateway_ran || (gateway.running != Running::stopped && !is_held_by_command(gateway));
   go(RollbackState::stopping_gateway);
   return true;
 }
@@ -102,7 +103,7 @@ bool RollbackPlan::stopped(Result<void> const& result) {
   return true;
 }
 
-bool RollbackPlan::restored(Result<boost::json::object> const& answer, Running gateway, TimePoint now) {
+bool RollbackPlan::restored(Result<boost::json::object> const& answer, GatewayState const& gateway, TimePoint now) {
   if (record_.state != RollbackState::restoring) return false;
   if (answer) {
     record_.report = *answer;
@@ -120,8 +121,9 @@ bool RollbackPlan::restored(Result<boost::json::object> const& answer, Running g
     end(RollbackState::cancelled, &error);
     return true;
   }
-  bool const waits = record_.request.mode == RollbackMode::when_stopped && !record_.gateway_ran && now < record_.expires;
-  bool const in_the_way = error.condition == Condition::refused && gateway != Running::stopped;
+  bool const others = record_.request.mode == RollbackMode::when_stopped || is_held_by_command(gateway);
+  bool const waits = others && !record_.gateway_ran && now < record_.expires;
+  bool const in_the_way = error.condition == Condition::refused && gateway.running != Running::stopped;
   if (waits && in_the_way) {
     go(RollbackState::queued);
     return true;

@@ -73,13 +73,15 @@ class RollbackPlan {
   // Events. True: the record is another one now, and must be kept before the next step is begun. An event that does not
   // belong to the state changes nothing.
 
-  // While it is queued. `can_stop`: it is known how this gateway is stopped and started.
-  bool looked(GatewayState::Running gateway, TimePoint now, bool can_stop);
+  // While it is queued. `can_stop`: it is known how this gateway is stopped and started. (Another program of OpenClaw's that has the
+  // lock is not stopped: it ends by itself.)
+  bool looked(GatewayState const& gateway, TimePoint now, bool can_stop);
   // The restore has fetched everything and needs the gateway stopped.
-  bool stop_wanted(GatewayState::Running gateway);
+  bool stop_wanted(GatewayState const& gateway);
   bool stopped(Result<void> const& result);
-  // `gateway`: what is there after the attempt; a restore that was refused because one was started meanwhile is queued again.
-  bool restored(Result<boost::json::object> const& answer, GatewayState::Running gateway, TimePoint now);
+  // `gateway`: what is there after the attempt; a restore that was refused because one was started meanwhile is queued again when
+  // it waits for somebody else to end it.
+  bool restored(Result<boost::json::object> const& answer, GatewayState const& gateway, TimePoint now);
   // The swap is done; what follows (the gateway, doctor) is still to do, by the next daemon if need be.
   bool swapped(boost::json::object const& answer);
   // A gateway tried to start while it was kept from it.
@@ -102,12 +104,17 @@ class RollbackPlan {
   RollbackRecord record_;
 };
 
-// What it is about to do, or what became of it, in a sentence or two for a person. `missing`: why the gateway cannot be
-// stopped; empty: it can.
-std::string rollback_text(RollbackRecord const& record, std::string const& missing, TimePoint now);
+// What keeps one that is queued from stopping the gateway itself; both empty: nothing.
+struct RollbackObstacle {
+  std::string missing;   // why it cannot be done
+  std::string command;   // another program of OpenClaw's is at work: "an agent in a terminal (…) works on this state"
+};
+
+// What it is about to do, or what became of it, in a sentence or two for a person.
+std::string rollback_text(RollbackRecord const& record, RollbackObstacle const& obstacle, TimePoint now);
 
 // The member `restore` of the status.
-boost::json::object rollback_answer(RollbackRecord const& record, std::string const& missing, TimePoint now);
+boost::json::object rollback_answer(RollbackRecord const& record, RollbackObstacle const& obstacle, TimePoint now);
 
 // What a person should look at after such a restore.
 std::vector<std::string> rollback_advice(RollbackRecord const& record);

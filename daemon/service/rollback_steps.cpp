@@ -91,9 +91,11 @@ Result<json::object> Rollback::work(EngineContext& context, std::shared_ptr<Gate
 
 // Everything is fetched by now, so that the gateway is down for no longer than it has to be.
 Result<void> Rollback::stop_gateway(EngineContext& context, GatewayOperator& gateway) {
-  auto const running = gateway.probe().running;
-  if (running == GatewayState::Running::stopped) return {};
-  change([&](RollbackPlan& plan) { return plan.stop_wanted(running); });
+  GatewayState const there = gateway.probe();
+  if (there.running == GatewayState::Running::stopped) return {};
+  if (is_held_by_command(there))
+    return make_error(Condition::refused, there.detail + ", and the restore would change databases under it", "Nothing was changed");
+  change([&](RollbackPlan& plan) { return plan.stop_wanted(there); });
   boost::asio::post(*around_.loop, [this] { announce(); });
   auto const result = gateway.stop(context.stop);
   change([&](RollbackPlan& plan) { return plan.stopped(result); });
@@ -113,8 +115,8 @@ void Rollback::restore_step(EngineContext& context, GatewayOperator& gateway) {
     if (!failed) return;
     if (*failed) change([](RollbackPlan& plan) { return plan.gateway_wanted(); });
   }
-  auto const running = gateway.probe().running;
-  change([&](RollbackPlan& plan) { return plan.restored(answer, running, context.clock->now()); });
+  GatewayState const there = gateway.probe();
+  change([&](RollbackPlan& plan) { return plan.restored(answer, there, context.clock->now()); });
 }
 
 Result<json::object> Rollback::restore_now(EngineContext& context, RollbackRecord const& record, GatewayOperator& gateway) {

@@ -48,7 +48,7 @@ class Health(http.server.BaseHTTPRequestHandler):
         pass
 
 
-def run():
+def run(role="gateway"):
     if not (STATE / "openclaw.json").exists():
         note("missing config")
         sys.exit(78)
@@ -76,8 +76,9 @@ def run():
     connection = sqlite3.connect(database) if database.exists() else None
     if connection:
         connection.execute("SELECT count(*) FROM cron_jobs").fetchone()
-    (LOCKS / "gateway.state.lock").write_text(json.dumps({"pid": os.getpid(), "port": server.server_port, "startTime": started_ticks()}))
-    (FOLDER / "pid").write_text(str(os.getpid()))
+    record = {"pid": os.getpid(), "startTime": started_ticks(), "role": role}
+    (LOCKS / "gateway.state.lock").write_text(json.dumps({**record, "port": server.server_port} if role == "gateway" else record))
+    (FOLDER / ("pid" if role == "gateway" else "agent-pid")).write_text(str(os.getpid()))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     note("up")
     while not stop.wait(0.05) or setting("refuse-stop"):
@@ -104,6 +105,8 @@ def running():
 def main(words):
     if words == ["gateway", "run"]:
         return run()
+    if words == ["agent", "--local"]:
+        return run("agent-embedded")
     note(" ".join(words))
     if words[:2] == ["gateway", "stop"]:
         if "--force" not in words:

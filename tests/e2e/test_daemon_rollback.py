@@ -313,6 +313,29 @@ class StopGateway(Gateway):
                 aside.rename(store)
                 self.start_daemon()
 
+    def test_an_agent_in_a_terminal_is_waited_for_and_no_gateway_is_started_after_it(self):
+        agent = subprocess.Popen([self.machine.home / "programs" / "openclaw", "agent", "--local"], env={**self.machine.environment, **self.env})
+        self.addCleanup(agent.kill)
+        harness.wait_for(lambda: "up" in self.calls(), "the agent")
+        named = f"an agent in a terminal (`openclaw agent --local`, pid {agent.pid})"
+        done = self.daemonctl("restore", self.old, "--yes")
+        self.assertEqual(done.code, 77, done)
+        self.assertIn(named, done.err)
+        self.assertIn("Wait until it ends", done.err)
+        answer = self.restore(gateway="stop", wait=False)
+        self.assertIn(f"as soon as this ends, within 15 minutes: {named}", answer["text"])
+        time.sleep(3)
+        self.assertEqual(self.daemon.status()["restore"]["state"], "queued")
+        self.assertIn(named, self.daemonctl("status").out)
+        self.assertEqual(self.state(), self.new_state)
+        agent.terminate()
+        agent.wait()
+        ended = self.until_ended()
+        self.assertEqual(ended["state"], "done", ended)
+        self.assertNotIn("gateway", ended["report"])
+        self.assertEqual(self.state(), self.old_state)
+        self.assertEqual([call for call in self.calls() if call.startswith("gateway")], [])
+
     def test_what_cannot_be_asked_for(self):
         for body, code in (({"gateway": "now"}, "usage"), ({"gateway": "stop", "target": "/tmp/x"}, "usage"), ({"wait": False}, "usage"),
                            ({"gateway": "stop", "delaySeconds": 61}, "usage"), ({"gateway": "stop", "expiresSeconds": 0}, "usage"),

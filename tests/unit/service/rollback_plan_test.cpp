@@ -36,6 +36,10 @@ RollbackPlan at(State state, RollbackMode mode = RollbackMode::stop, bool gatewa
   return RollbackPlan(std::move(record));
 }
 
+GatewayState seen(Running running, GatewayState::Holder holder = GatewayState::Holder::gateway) {
+  return {running, "an agent in a terminal", {}, {}, holder};
+}
+
 json::object const answer{{"snapshot", "x"}, {"restored", 3}, {"removed", 1}, {"quarantine", "/q"}};
 Error error(Condition condition) { return make_error(condition, "no"); }
 Result<json::object> failure(Condition condition) { return error(condition); }
@@ -68,17 +72,45 @@ TEST_CASE("rollback plan: what a look at the gateway does to one that is queued"
        }) {
     CAPTURE(mode_name(mode), static_cast<int>(gateway), after.count(), can_stop);
     RollbackPlan plan(queued(mode));
-    CHECK(plan.looked(gateway, asked + after, can_stop) == (then != State::queued));
+    CHECK(plan.looked(seen(gateway), asked + after, can_stop) == (then != State::queued));
     CHECK(plan.record().state == then);
     CHECK_FALSE(plan.record().gateway_ran);
   }
 }
 
+TEST_CASE("rollback plan: an agent in a terminal is waited for, and no gateway is started after it") {
+  auto const agent = seen(Running::running, GatewayState::Holder::command);
+  RollbackPlan plan(queued(RollbackMode::stop));
+  CHECK_FALSE(plan.looked(agent, asked + 60s, true));
+  CHECK(plan.record().state == State::queued);
+  CHECK(rollback_text(plan.record(), {{}, agent.detail}, asked).find("as soon as this ends, within 15 minutes: an agent in a terminal.") !=
+        std::string::npos);
+  SECTION("it ends") {
+    REQUIRE(plan.looked(seen(Running::stopped), asked + 61s, true));
+    CHECK(plan.record().state == State::restoring);
+    // One is begun right then: it waits again.
+    REQUIRE(plan.restored(failure(Condition::refused), agent, asked + 62s));
+    CHECK(plan.record().state == State::queued);
+    REQUIRE(plan.looked(seen(Running::stopped), asked + 70s, true));
+    REQUIRE(plan.restored(answer, seen(Running::stopped), asked + 71s));
+    CHECK_FALSE(plan.record().gateway_ran);
+    CHECK(plan.record().state == State::checking);
+  }
+  SECTION("it does not") {
+    REQUIRE(plan.looked(agent, asked + 900s, true));
+    CHECK(plan.record().state == State::expired);
+    CHECK(plan.record().problem.find("an agent in a terminal, and did not end in time") != std::string::npos);
+  }
+  RollbackPlan begun = at(State::restoring, RollbackMode::stop, false);
+  REQUIRE(begun.stop_wanted(agent));
+  CHECK_FALSE(begun.record().gateway_ran);
+}
+
 TEST_CASE("rollback plan: a clock that is set back does not make it wait for longer") {
   RollbackPlan plan(queued(RollbackMode::when_stopped));
-  CHECK_FALSE(plan.looked(Running::running, asked - 10h, true));
-  CHECK_FALSE(plan.looked(Running::running, asked - 10h + 899s, true));
-  CHECK(plan.looked(Running::running, asked - 10h + 900s, true));
+  CHECK_FALSE(plan.looked(seen(Running::running), asked - 10h, true));
+  CHECK_FALSE(plan.looked(seen(Running::running), asked - 10h + 899s, true));
+  CHECK(plan.looked(seen(Running::running), asked - 10h + 900s, true));
   CHECK(plan.record().state == State::expired);
 }
 
@@ -93,13 +125,13 @@ TEST_CASE("rollback plan: from the stop of the gateway on every way out leads th
            Case{State::stopping_gateway, [](RollbackPlan& p) { return p.cancel() && p.stopped({}); }, State::cancelled},
            Case{State::stopping_gateway, [](RollbackPlan& p) { return p.cancel() && p.stopped(error(Condition::cancelled)); }, State::cancelled},
            Case{State::stopping_gateway, [](RollbackPlan& p) { return p.failed(error(Condition::io)); }, State::failed},
-           Case{State::restoring, [](RollbackPlan& p) { return p.restored(answer, Running::stopped, asked); }, State::done},
-           Case{State::restoring, [](RollbackPlan& p) { return p.restored(failure(Condition::corrupt), Running::stopped, asked); }, State::failed},
-           Case{State::restoring, [](RollbackPlan& p) { return p.restored(failure(Condition::refused), Running::running, asked); }, State::failed},
-           Case{State::restoring, [](RollbackPlan& p) { return p.cancel() && p.restored(failure(Condition::cancelled), Running::stopped, asked); },
+           Case{State::restoring, [](RollbackPlan& p) { return p.restored(answer, seen(Running::stopped), asked); }, State::done},
+           Case{State::restoring, [](RollbackPlan& p) { return p.restored(failure(Condition::corrupt), seen(Running::stopped), asked); }, State::failed},
+           Case{State::restoring, [](RollbackPlan& p) { return p.restored(failure(Condition::refused), seen(Running::running), asked); }, State::failed},
+           Case{State::restoring, [](RollbackPlan& p) { return p.cancel() && p.restored(failure(Condition::cancelled), seen(Running::stopped), asked); },
                 State::cancelled},
            // The swap was done before the cancellation came to it.
-           Case{State::restoring, [](RollbackPlan& p) { return p.cancel() && p.restored(answer, Running::stopped, asked); }, State::done},
+           Case{State::restoring, [](RollbackPlan& p) { return p.cancel() && p.restored(answer, seen(Running::stopped), asked); }, State::done},
        }) {
     RollbackPlan plan = at(from);
     REQUIRE(event(plan));
@@ -123,13 +155,13 @@ TEST_CASE("rollback plan: from the stop of the gateway on every way out leads th
 TEST_CASE("rollback plan: a gateway that did not run is not started, unless one tried to") {
   RollbackPlan plan = at(State::restoring, RollbackMode::stop, false);
   SECTION("it did not") {
-    REQUIRE(plan.restored(answer, Running::stopped, asked));
+    REQUIRE(plan.restored(answer, seen(Running::stopped), asked));
     CHECK(plan.record().state == State::checking);
   }
   SECTION("it tried to") {
     CHECK(plan.gateway_wanted());
     CHECK_FALSE(plan.gateway_wanted());
-    REQUIRE(plan.restored(answer, Running::stopped, asked));
+    REQUIRE(plan.restored(answer, seen(Running::stopped), asked));
     CHECK(plan.record().state == State::starting_gateway);
   }
 }
@@ -138,7 +170,7 @@ TEST_CASE("rollback plan: the end of the daemon changes nothing, so that the nex
   for (State const state : {State::stopping_gateway, State::restoring}) {
     RollbackPlan plan = at(state);
     CHECK_FALSE(plan.stopped(error(Condition::cancelled)));
-    CHECK_FALSE(plan.restored(failure(Condition::cancelled), Running::stopped, asked));
+    CHECK_FALSE(plan.restored(failure(Condition::cancelled), seen(Running::stopped), asked));
     CHECK(plan.record().state == state);
   }
 }
@@ -146,19 +178,19 @@ TEST_CASE("rollback plan: the end of the daemon changes nothing, so that the nex
 TEST_CASE("rollback plan: a gateway that was started in between makes a restore that waited wait again") {
   RollbackPlan plan = at(State::restoring, RollbackMode::when_stopped, false);
   SECTION("in time") {
-    REQUIRE(plan.restored(failure(Condition::refused), Running::running, asked + 899s));
+    REQUIRE(plan.restored(failure(Condition::refused), seen(Running::running), asked + 899s));
     CHECK(plan.record().state == State::queued);
   }
   SECTION("too late") {
-    REQUIRE(plan.restored(failure(Condition::refused), Running::running, asked + 900s));
+    REQUIRE(plan.restored(failure(Condition::refused), seen(Running::running), asked + 900s));
     CHECK(plan.record().state == State::failed);
   }
   SECTION("it was refused for another reason") {
-    REQUIRE(plan.restored(failure(Condition::refused), Running::stopped, asked));
+    REQUIRE(plan.restored(failure(Condition::refused), seen(Running::stopped), asked));
     CHECK(plan.record().state == State::failed);
   }
   SECTION("it failed for another reason") {
-    REQUIRE(plan.restored(failure(Condition::no_space), Running::running, asked));
+    REQUIRE(plan.restored(failure(Condition::no_space), seen(Running::running), asked));
     CHECK(plan.record().state == State::failed);
   }
 }
@@ -166,17 +198,17 @@ TEST_CASE("rollback plan: a gateway that was started in between makes a restore 
 TEST_CASE("rollback plan: the gateway is told to stop when everything is fetched, and is started again if it ran") {
   for (Running const gateway : {Running::running, Running::unknown, Running::stopped}) {
     RollbackPlan plan = at(State::restoring, RollbackMode::stop, false);
-    REQUIRE(plan.stop_wanted(gateway));
+    REQUIRE(plan.stop_wanted(seen(gateway)));
     CHECK(plan.record().state == State::stopping_gateway);
     CHECK(plan.record().gateway_ran == (gateway != Running::stopped));
     REQUIRE(plan.stopped({}));
     CHECK(plan.record().state == State::restoring);
-    REQUIRE(plan.restored(answer, Running::stopped, asked));
+    REQUIRE(plan.restored(answer, seen(Running::stopped), asked));
     CHECK(plan.record().state == (gateway == Running::stopped ? State::checking : State::starting_gateway));
   }
   // Plain files only: it was never told to stop.
   RollbackPlan plan = at(State::restoring, RollbackMode::stop, false);
-  REQUIRE(plan.restored(answer, Running::running, asked));
+  REQUIRE(plan.restored(answer, seen(Running::running), asked));
   CHECK(plan.record().state == State::checking);
 }
 
@@ -184,7 +216,7 @@ TEST_CASE("rollback plan: doctor comes after the start of the gateway, whoever c
   RollbackPlan plan = at(State::restoring);
   CHECK_FALSE(plan.checked({}, std::nullopt));
   REQUIRE(plan.swapped(answer));
-  REQUIRE(plan.restored(plan.record().report, Running::stopped, asked));
+  REQUIRE(plan.restored(plan.record().report, seen(Running::stopped), asked));
   REQUIRE(plan.started({{"up", false}, {"detail", "no"}}));
   CHECK(plan.record().state == State::checking);
   RollbackPlan next(*rollback_record_from(rollback_record_text(plan.record())));
@@ -198,7 +230,7 @@ TEST_CASE("rollback plan: doctor comes after the start of the gateway, whoever c
 
 TEST_CASE("rollback plan: daemons that end while doctor runs do not run it for ever") {
   RollbackPlan plan = at(State::restoring);
-  REQUIRE(plan.restored(answer, Running::stopped, asked));
+  REQUIRE(plan.restored(answer, seen(Running::stopped), asked));
   REQUIRE(plan.started({{"up", true}}));
   for (unsigned i = 0; i < RollbackPlan::tries_max; ++i) {
     REQUIRE(plan.resumed(i + 1));
@@ -219,7 +251,7 @@ TEST_CASE("rollback plan: what was swapped in is not restored a second time by t
   CHECK(next.resumed(11));
   CHECK(next.record().restored);
   CHECK(next.record().report.at("restored") == 3);
-  CHECK(next.restored(next.record().report, Running::stopped, asked));
+  CHECK(next.restored(next.record().report, seen(Running::stopped), asked));
   CHECK(next.record().state == State::starting_gateway);
   CHECK_FALSE(at(State::starting_gateway).swapped(answer));
 }
@@ -260,38 +292,38 @@ TEST_CASE("rollback plan: daemons that end on the way again and again give up, a
 TEST_CASE("rollback plan: events that do not belong to the state change nothing") {
   for (State const state : {State::done, State::failed, State::cancelled, State::expired}) {
     RollbackPlan plan = at(state);
-    CHECK_FALSE(plan.looked(Running::stopped, asked, true));
+    CHECK_FALSE(plan.looked(seen(Running::stopped), asked, true));
     CHECK_FALSE(plan.stopped({}));
-    CHECK_FALSE(plan.restored(answer, Running::stopped, asked));
+    CHECK_FALSE(plan.restored(answer, seen(Running::stopped), asked));
     CHECK_FALSE(plan.started({}));
     CHECK_FALSE(plan.cancel());
     CHECK_FALSE(plan.failed(error(Condition::io)));
     CHECK(plan.record().state == state);
   }
   CHECK_FALSE(at(State::queued).stopped({}));
-  CHECK_FALSE(at(State::queued).stop_wanted(Running::running));
+  CHECK_FALSE(at(State::queued).stop_wanted(seen(Running::running)));
   CHECK_FALSE(at(State::starting_gateway).failed(error(Condition::io)));
 }
 
 TEST_CASE("rollback plan: the words for a person name the snapshot, and loudly a gateway that is down") {
   for (State const state : {State::queued, State::stopping_gateway, State::restoring, State::starting_gateway, State::checking, State::done, State::failed,
                             State::cancelled, State::expired}) {
-    auto const text = rollback_text(at(state).record(), "", asked);
+    auto const text = rollback_text(at(state).record(), {}, asked);
     CHECK(text.ends_with("."));
     if (state != State::starting_gateway) CHECK(text.find("2026-11-25T00-00-00-000Z-1a2b3c4d") != std::string::npos);
     CHECK(rollback_state_from(state_name(state)) == state);
   }
-  CHECK(rollback_text(queued(RollbackMode::when_stopped), "", asked).find("within 15 minutes") != std::string::npos);
-  CHECK(rollback_text(queued(RollbackMode::stop), "no way", asked).find("It cannot be stopped from here: no way.") != std::string::npos);
-  CHECK(rollback_text(queued(RollbackMode::stop), "", asked).find("In 5 s snapshot ") != std::string::npos);
+  CHECK(rollback_text(queued(RollbackMode::when_stopped), {}, asked).find("within 15 minutes") != std::string::npos);
+  CHECK(rollback_text(queued(RollbackMode::stop), {"no way", {}}, asked).find("It cannot be stopped from here: no way.") != std::string::npos);
+  CHECK(rollback_text(queued(RollbackMode::stop), {}, asked).find("In 5 s snapshot ") != std::string::npos);
   RollbackPlan plan = at(State::restoring);
-  REQUIRE(plan.restored(answer, Running::stopped, asked));
+  REQUIRE(plan.restored(answer, seen(Running::stopped), asked));
   REQUIRE(plan.started({{"up", false}, {"detail", "port 1"}}));
-  CHECK(rollback_text(plan.record(), "", asked).find("THE GATEWAY IS NOT UP: port 1") != std::string::npos);
-  CHECK(rollback_text(plan.record(), "", asked).find("openclaw doctor looks at it") != std::string::npos);
+  CHECK(rollback_text(plan.record(), {}, asked).find("THE GATEWAY IS NOT UP: port 1") != std::string::npos);
+  CHECK(rollback_text(plan.record(), {}, asked).find("openclaw doctor looks at it") != std::string::npos);
   REQUIRE(plan.checked({{"good", true}}, std::nullopt));
-  CHECK(rollback_text(plan.record(), "", asked).find("THE GATEWAY IS NOT UP: port 1") != std::string::npos);
-  auto const shown = rollback_answer(plan.record(), "", asked);
+  CHECK(rollback_text(plan.record(), {}, asked).find("THE GATEWAY IS NOT UP: port 1") != std::string::npos);
+  auto const shown = rollback_answer(plan.record(), {}, asked);
   CHECK(shown.at("state") == "done");
   CHECK(shown.at("report").at("restored") == 3);
   CHECK(shown.at("report").at("advice").as_array().size() >= 4);
@@ -320,7 +352,7 @@ TEST_CASE("rollback plan: what was cancelled on the way is not begun again by th
   REQUIRE(plan.swapped(answer));
   REQUIRE(plan.resumed(11));
   CHECK(plan.record().state == State::restoring);
-  REQUIRE(plan.restored(plan.record().report, Running::stopped, asked));
+  REQUIRE(plan.restored(plan.record().report, seen(Running::stopped), asked));
   CHECK(plan.record().outcome == State::done);
 }
 
