@@ -268,8 +268,8 @@ class RestoreJob {
     return {};
   }
 
-  // Fetching holds no lock, so the target may change meanwhile. In place the lock is taken then, and the plan
-  // made again; what it wants in addition is fetched after, without the lock. Ends with the lock held.
+  // Fetching holds no lock, so the target may change meanwhile. In place the lock is taken then, and the plan made again; what it
+  // wants in addition is fetched after, without the lock while the gateway runs. Ends with the lock held.
   Result<void> stage_until_it_fits(BodyFetcher& fetcher) {
     for (RestorePart& part : parts_)
       B2B_TRY(part.refuse_names());
@@ -279,11 +279,14 @@ class RestoreJob {
       if (!in_place()) return {};
       bool const databases = changes_databases();
       if (databases) B2B_TRY(check_staged());
+      // Before the gateway is stopped: a push that its stop sets off would otherwise come first, and upload while the agent is down.
+      if (!data_lock_) {
+        phase("waiting for another job");
+        auto held = DataLock::wait(target_, "restore", *context_.clock, lock_patience, context_.stop);
+        if (!held) return held.error();
+        data_lock_.emplace(std::move(*held));
+      }
       if (databases) B2B_TRY(stop_gateway());
-      phase("waiting for another job");
-      auto held = DataLock::wait(target_, "restore", *context_.clock, lock_patience, context_.stop);
-      if (!held) return held.error();
-      data_lock_.emplace(std::move(*held));
       if (databases && !fence_) {
         auto raised = raise_fence(context_);
         if (!raised) return raised.error();
@@ -298,7 +301,7 @@ class RestoreJob {
       // A database that changed meanwhile needs the fence up before it is looked at.
       bool const unfenced = changes_databases() && !fence_;
       if (missing == 0 && !unfenced) return confirm();
-      data_lock_.reset();
+      if (!stopped_gateway_) data_lock_.reset();
       if (round == rounds_at_most)
         return make_error(
             Condition::changed,
@@ -397,7 +400,7 @@ class RestoreJob {
   std::optional<LoadedSnapshot> snapshot_;
   RestoreReport report_;
   std::list<RestorePart> parts_;       // staging folders know where their part is, so none moves
-  std::optional<DataLock> data_lock_;  // from the last comparison to the end of the swap
+  std::optional<DataLock> data_lock_;  // from the last comparison, or the stop of the gateway, to the end of the swap
   std::optional<GatewayFence> fence_;  // the same, when databases change
   bool checked_staged_ = false;
   bool stopped_gateway_ = false;

@@ -21,8 +21,8 @@ struct RestoreOptions {
   bool safety = true;      // false only by --no-safety
   bool confirmed = false;  // --yes, or yes at the terminal
   bool with_secrets = false;  // in place: the snapshot's own credentials where it holds some, instead of this machine's
-  // In place, when databases would change: called once, when everything is fetched and no lock is held, to have the gateway
-  // stopped. Empty: a gateway that runs is a reason to refuse at once.
+  // In place, when databases would change: called once, when everything is fetched, to have the gateway stopped. The data lock is
+  // held from before it to the end of the swap, so that nothing else begins meanwhile. Empty: a gateway that runs is a reason to refuse at once.
   std::function<Result<void>()> stop_gateway;
   // In place: asked about each staged database (where its copy lies, its name in the state directory) when everything is fetched
   // and nothing was touched yet. An error refuses the restore; a text is a note in the report, empty: all is well.

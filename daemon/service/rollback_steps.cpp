@@ -18,7 +18,7 @@ namespace {
 
 namespace json = boost::json;
 
-// A capture that begins as the gateway stops holds the data lock; so may a first push, for as long as it uploads.
+// A capture may hold the data lock, or a first push, for as long as it uploads.
 constexpr std::chrono::minutes lock_patience{60};
 constexpr std::chrono::seconds look_again_after{1};
 

@@ -147,7 +147,7 @@ class StopGateway(Gateway):
         self.assertIn("daemonctl restore", done.out)
         self.assertEqual(self.state(), self.new_state)
 
-    def test_the_answer_comes_before_the_stop_and_pushes_go_on(self):
+    def test_the_answer_comes_before_the_stop_and_a_push_meanwhile_comes_after_the_swap(self):
         self.start_gateway()
         self.set("stop-delay", 1)
         answer = self.restore(gateway="stop", wait=False, delaySeconds=2)
@@ -159,9 +159,14 @@ class StopGateway(Gateway):
         self.assertEqual(busy.exception.code, "busy")
         self.machine.write("workspace/while.md", "it waits\n")
         self.daemon.until(lambda s: s["restore"]["state"] == "stopping-gateway", "the stop")
-        self.assertTrue(self.daemon.push()["snapshot"])
+        self.daemon.notify("gateway_stop", data={"reason": "gateway stopping"})
+        pushed = self.daemon.push()["snapshot"]
         self.assertEqual(self.until_ended()["state"], "done")
         self.assertTrue(self.gateway_up())
+        self.assertTrue(pushed)
+        listed = self.daemonctl("ls", pushed, "workspace").out
+        self.assertIn("files", listed)
+        self.assertNotIn("while.md", listed, "it was pushed after the swap")
 
     def test_a_gateway_that_does_not_stop_runs_on_and_nothing_is_changed(self):
         self.start_gateway()
