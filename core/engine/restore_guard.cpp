@@ -148,6 +148,11 @@ Result<void> guard_version(EngineContext const& context, RestoreSite const& site
                     site.target);
 }
 
+bool gateway_of_ours_runs(EngineContext const& context) {
+  GatewayState const gateway = our_gateway(context);
+  return gateway.running != GatewayState::Running::stopped && !is_held_by_command(gateway);
+}
+
 Result<GatewayFence> raise_fence(EngineContext& context) {
   B2B_TRY(our_gateway_is_stopped(context));
   return GatewayFence::raise(context.config.state_dir);
