@@ -3,6 +3,7 @@
 
 #include <boost/asio/post.hpp>
 #include <boost/json.hpp>
+#include <utility>
 
 #include "core/config/openclaw_config.h"
 #include "core/gateway/probe.h"
@@ -43,8 +44,19 @@ Result<void> Rollback::load() {
   return hold_snapshot(snapshot);
 }
 
-void Rollback::settled() {
-  settled_ = true;
+void Rollback::settled(RecoveredRestores const& found) {
+  if (std::exchange(settled_, true)) return;
+  bool const ours = plan_ && !has_ended(record().state) && record().state != RollbackState::queued;
+  if (found.databases && ours && !found.undone && !record().report.empty()) {
+    change([&](RollbackPlan& plan) { return plan.swapped(plan.record().report); });
+  } else if (found.databases && !ours && (!plan_ || has_ended(record().state))) {
+    auto left = record_of_interrupted(found.databases->snapshot, found.databases->gateway_ran, found.undone, around_.clock->now());
+    if (!left) return;
+    if (auto const kept = keep_rollback_record(around_.data_dir, *left); !kept) log_error(kept.error().text());
+    std::scoped_lock lock(mutex_);
+    plan_.emplace(std::move(*left));
+    told_.reset();
+  }
   if (!plan_ || taken_up_ || has_ended(record().state) || record().state == RollbackState::queued || needs_engine()) return;
   take_up();
 }

@@ -19,6 +19,7 @@
 #include "core/control/responder.h"
 #include "core/engine/coordinator.h"
 #include "core/engine/lock.h"
+#include "core/engine/restore.h"
 #include "core/engine/snapshot_use.h"
 #include "daemon/jobs/parameters.h"
 #include "daemon/service/rollback_plan.h"
@@ -44,8 +45,9 @@ class Rollback {
   // Before the coordinator runs: reads what an earlier daemon left. An error is one to warn of.
   Result<void> load();
   // What an earlier process left of a swap is finished or undone: the steps that are left are gone on with where they need no
-  // engine, so that a gateway is not down for as long as the store is away or refuses us.
-  void settled();
+  // engine, so that a gateway is not down for as long as the store is away or refuses us. A gateway that was kept from starting by
+  // a swap that nobody knows of any more is started.
+  void settled(RecoveredRestores const& found);
   // The engine is open, too: goes on with what load() found.
   void recovered();
   // It cannot be opened. After some tries, or at once where trying again does not help, the restore is given up and the gateway

@@ -115,6 +115,7 @@ bool RollbackPlan::restored(Result<boost::json::object> const& answer, GatewaySt
     return true;
   }
   if (record_.restored) return restored(boost::json::object(record_.report), gateway, now);  // too late for it
+  record_.report.clear();
   Error const& error = answer.error();
   if (error.condition == Condition::cancelled) {
     if (!record_.cancel_wanted) return false;  // the daemon ends; the next one goes on
@@ -129,6 +130,12 @@ bool RollbackPlan::restored(Result<boost::json::object> const& answer, GatewaySt
     return true;
   }
   end(RollbackState::failed, &error);
+  return true;
+}
+
+bool RollbackPlan::committing(boost::json::object const& answer) {
+  if (record_.state != RollbackState::restoring || record_.restored) return false;
+  record_.report = answer;
   return true;
 }
 
@@ -183,11 +190,26 @@ bool RollbackPlan::resumed(std::uint64_t job) {
   if (record_.cancel_wanted && !record_.restored) {
     Error const error = make_error(Condition::cancelled, "it was cancelled");
     end(RollbackState::cancelled, &error);
-  } else if (record_.tries > tries_max) {
+  } else if (record_.tries > tries_max && !record_.restored) {
     Error const error = make_error(Condition::internal, "the daemon ended " + std::to_string(record_.tries) + " times on the way");
     end(RollbackState::failed, &error);
   }
   return true;
+}
+
+std::optional<RollbackRecord> record_of_interrupted(std::string const& snapshot, bool gateway_ran, bool undone, TimePoint now) {
+  if (snapshot.empty() || (undone && !gateway_ran)) return std::nullopt;
+  RollbackRecord out;
+  out.request.snapshot = snapshot;
+  out.asked = out.not_before = out.expires = now;
+  out.gateway_ran = gateway_ran;
+  out.restored = !undone;
+  out.state = undone ? RollbackState::starting_gateway : RollbackState::restoring;
+  if (undone) {
+    out.outcome = RollbackState::failed;
+    out.problem = "it was interrupted, and undone";
+  }
+  return out;
 }
 
 bool RollbackPlan::failed(Error const& error) {

@@ -82,6 +82,8 @@ class RollbackPlan {
   // `gateway`: what is there after the attempt; a restore that was refused because one was started meanwhile is queued again when
   // it waits for somebody else to end it.
   bool restored(Result<boost::json::object> const& answer, GatewayState const& gateway, TimePoint now);
+  // Everything is written down and the swap about to begin: from here on a restart may find it done. `answer`: what it is then.
+  bool committing(boost::json::object const& answer);
   // The swap is done; what follows (the gateway, doctor) is still to do, by the next daemon if need be.
   bool swapped(boost::json::object const& answer);
   // A gateway tried to start while it was kept from it.
@@ -109,6 +111,10 @@ struct RollbackObstacle {
   std::string missing;   // why it cannot be done
   std::string command;   // another program of OpenClaw's is at work: "an agent in a terminal (…) works on this state"
 };
+
+// For a swap of databases that was interrupted and put in order while no restore around a gateway is known: what is left is to see to
+// the gateway. nullopt: nothing is.
+std::optional<RollbackRecord> record_of_interrupted(std::string const& snapshot, bool gateway_ran, bool undone, TimePoint now);
 
 // What it is about to do, or what became of it, in a sentence or two for a person.
 std::string rollback_text(RollbackRecord const& record, RollbackObstacle const& obstacle, TimePoint now);

@@ -129,6 +129,11 @@ Result<json::object> Rollback::restore_now(EngineContext& context, RollbackRecor
   if (record.request.mode == RollbackMode::stop && gateway.commands().known())
     options.stop_gateway = [&] { return stop_gateway(context, gateway); };
   options.check_staged = [&](std::string const& copy, std::string const& name) { return check_staged(gateway, copy, name, context.stop); };
+  // The next daemon may find the swap done, and be without a store to ask what it was.
+  options.committing = [&](RestoreReport const& report) -> Result<void> {
+    change([&](RollbackPlan& plan) { return plan.committing(jobs::restore_answer(report)); });
+    return {};
+  };
   auto const began = context.clock->monotonic();
   for (;;) {
     auto report = b2b::restore(context, options);

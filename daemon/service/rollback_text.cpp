@@ -70,6 +70,7 @@ std::string rollback_text(RollbackRecord const& record, RollbackObstacle const& 
     case RollbackState::checking:
       return "Snapshot " + snapshot + " was restored; openclaw doctor looks at it." + gateway_sentence(record);
     case RollbackState::done:
+      if (!record.report.contains("restored")) return "Snapshot " + snapshot + " was restored." + gateway_sentence(record);
       return "Snapshot " + snapshot + " was restored: " + number_of(record.report, "restored") + " files came back, " +
              number_of(record.report, "removed") + " were set aside." + gateway_sentence(record);
     case RollbackState::failed:

@@ -101,26 +101,23 @@ Result<void> Service::open() {
       [this] { return probe_gateway(loaded_.config.state_dir, loaded_.config.service.gateway.port); },
       [this](GatewayStop::End end) { on_gateway_gone(end); });
   open_rollback();
-  swaps_settled_ = finish_restores();
+  finish_restores();
   return {};
 }
 
 // At once, and without the store, which may be away or refuse us: a state that is half swapped has no use for anybody.
-bool Service::finish_restores() {
+void Service::finish_restores() {
   EngineContext context;
   context.config = loaded_.config;
   context.clock = &clock_;
   context.instance = instance_;
   context.index = index_;
   auto const lock = DataLock::acquire(loaded_.config.state_dir, "finishing a restore");
-  if (!lock) return false;  // who has it does the same; the coordinator asks again
-  auto const told = recover_restores(context);
-  if (!told) {
-    log_error(told.error().text());
-    return false;
-  }
-  for (std::string const& sentence : *told) log_warning(sentence);
-  return true;
+  if (!lock) return;  // who has it does the same; the coordinator asks again
+  auto recovered = recover_restores_in_detail(context);
+  if (!recovered) return log_error(recovered.error().text());
+  for (std::string const& sentence : recovered->sentences) log_warning(sentence);
+  settled_ = std::move(*recovered);
 }
 
 Result<void> Service::run() {
@@ -170,7 +167,7 @@ void Service::watchdog() {
 // Start.
 
 void Service::begin() {
-  if (swaps_settled_) rollback_->settled();
+  if (settled_) rollback_->settled(*settled_);
   auto const wish = wants_auto_restore(loaded_.config, *index_, {});
   if (!wish) {
     log_warning("whether this machine is new could not be told: " + wish.error().text());
@@ -382,7 +379,8 @@ void Service::on_event(std::string const& name, json::object const& data) {
   } else if (name == "failed") {
     log_warning("a backup failed: " + text("error"));
     if (!recovered_) {
-      if (!swaps_settled_ && (swaps_settled_ = finish_restores())) rollback_->settled();
+      if (!settled_) finish_restores();
+      if (settled_) rollback_->settled(*settled_);
       rollback_->engine_failed(make_error(condition_from_name(text("code")).value_or(Condition::internal), text("error")));
     }
     follow_up_->failed(text("error"), text("code"));

@@ -55,7 +55,7 @@ class Service {
   Result<void> listen();
   Result<void> take_lock();
   void start_watcher();
-  bool finish_restores();                         // that an earlier process left half done; false: not yet
+  void finish_restores();                         // that an earlier process left half done
   void take_new_roots();
   void look_for_new_roots();                      // openclaw.json changed
   void open_rollback();
@@ -113,7 +113,7 @@ class Service {
   std::string gateway_said_;
   bool stale_told_ = false;
   bool is_ready_ = false;
-  bool swaps_settled_ = false;                    // no restore is half swapped in
+  std::optional<RecoveredRestores> settled_;      // no restore is half swapped in; what was done for that
   bool recovered_ = false;                        // the engine was open once
   bool stopping_ = false;
   bool roots_pending_ = false;                    // openclaw.json changed and was not read yet

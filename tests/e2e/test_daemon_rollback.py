@@ -3,6 +3,7 @@ killed anywhere in between.
 
 30 moments of killing, 200 with B2B_LONG=1. The seed is printed.
 """
+import hashlib
 import json
 import os
 import pathlib
@@ -436,6 +437,40 @@ class WhenStopped(Gateway):
         self.start_daemon()
         self.assertEqual(self.until_ended()["state"], "done")
         self.assertEqual(self.state(), self.old_state)
+
+
+class WithoutARecord(Gateway):
+    """A machine ended in the middle of a swap, its gateway was kept from starting after that, and nobody knows of a restore around one."""
+
+    def leave_a_swap(self, about):
+        self.daemon.kill()
+        folder = self.machine.state / "b2backupd" / "restore-0a1b2c3d4e5f"
+        folder.mkdir(mode=0o700)
+        first = "b2backupd restore journal 1\n"
+        (folder / "lock").write_text("")
+        (folder / "undo.ready").write_text("")
+        (folder / "databases").write_text("this restore changes databases: no gateway may run\n" + about)
+        (folder / "journal").write_text(f"{first}end 0 {hashlib.sha256(first.encode()).hexdigest()}\n")
+        self.start_daemon()
+        self.assertFalse(folder.exists())
+
+    def test_a_gateway_that_ran_before_is_started(self):
+        self.leave_a_swap(f"snapshot {self.old}\ngateway ran\n")
+        ended = self.until_ended()
+        self.assertEqual((ended["state"], ended["snapshot"]), ("done", self.old))
+        self.assertTrue(ended["report"]["gateway"]["up"], ended)
+        self.assertTrue(self.gateway_up())
+
+    def test_one_whose_service_failed_meanwhile_is_started(self):
+        (self.machine.home / "programs" / "systemctl").write_text('#!/bin/sh\n[ "$2" = is-failed ]\n')
+        self.leave_a_swap(f"snapshot {self.old}\n")
+        self.assertTrue(self.until_ended()["report"]["gateway"]["up"])
+        self.assertTrue(self.gateway_up())
+
+    def test_one_that_did_not_run_stays_down(self):
+        self.leave_a_swap(f"snapshot {self.old}\n")
+        self.assertNotIn("gateway", self.until_ended()["report"])
+        self.assertNotIn("gateway start", self.calls())
 
 
 class ByHand(Gateway):

@@ -329,6 +329,45 @@ TEST_CASE("rollback plan: the words for a person name the snapshot, and loudly a
   CHECK(shown.at("report").at("advice").as_array().size() >= 4);
 }
 
+TEST_CASE("rollback plan: a swap that was begun may be found done, and what it did is known then") {
+  RollbackPlan plan = at(State::restoring);
+  REQUIRE(plan.committing(answer));
+  CHECK_FALSE(plan.record().restored);
+  RollbackPlan next(*rollback_record_from(rollback_record_text(plan.record())));
+  SECTION("it was finished, more often than a restore is tried") {
+    REQUIRE(next.swapped(next.record().report));
+    for (unsigned i = 0; i < RollbackPlan::tries_max + 2; ++i) REQUIRE(next.resumed(i + 1));
+    CHECK(next.record().state == State::restoring);
+    REQUIRE(next.restored(next.record().report, seen(Running::stopped), asked));
+    CHECK(next.record().state == State::starting_gateway);
+    CHECK(next.record().outcome == State::done);
+    CHECK(next.record().report.at("restored") == 3);
+  }
+  SECTION("it was undone, and fails when it is tried again") {
+    REQUIRE(next.resumed(1));
+    REQUIRE(next.restored(failure(Condition::no_space), seen(Running::stopped), asked));
+    CHECK(next.record().outcome == State::failed);
+    CHECK(next.record().report.empty());
+  }
+}
+
+TEST_CASE("rollback plan: a swap that nobody knows of any more leaves the gateway to see to") {
+  auto const finished = record_of_interrupted("2026-11-25T00-00-00-000Z-1a2b3c4d", true, false, asked);
+  REQUIRE(finished);
+  RollbackPlan plan(*rollback_record_from(rollback_record_text(*finished)));
+  REQUIRE(plan.resumed(3));
+  REQUIRE(plan.restored(plan.record().report, seen(Running::stopped), asked));
+  CHECK(plan.step() == RollbackPlan::Step::start_gateway);
+  CHECK_FALSE(record_of_interrupted("", true, false, asked));
+  CHECK_FALSE(record_of_interrupted("2026-11-25T00-00-00-000Z-1a2b3c4d", false, true, asked));
+  auto const undone = record_of_interrupted("2026-11-25T00-00-00-000Z-1a2b3c4d", true, true, asked);
+  REQUIRE(undone);
+  RollbackPlan back(*undone);
+  CHECK(back.step() == RollbackPlan::Step::start_gateway);
+  REQUIRE(back.started({{"up", true}}));
+  CHECK(back.record().state == State::failed);
+}
+
 TEST_CASE("rollback plan: what was cancelled on the way is not begun again by the next daemon") {
   for (State const state : {State::stopping_gateway, State::restoring}) {
     for (bool const gateway_ran : {true, false}) {
