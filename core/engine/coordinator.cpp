@@ -101,6 +101,13 @@ void Coordinator::Impl::tell_captured(Job& job, Result<PushReport> const& report
 void Coordinator::Impl::run_task(JobPointer const& job) {
   auto const result = [&]() -> Result<json::object> {
     if (job->stop.stop_requested()) return make_error(Condition::cancelled, "it was cancelled before it began");
+    if (job->bare) {
+      EngineContext context;
+      context.clock = options.clock;
+      context.progress = job->progress;
+      context.stop = job->stop.get_token();
+      return job->work(context);
+    }
     B2B_ASSIGN(EngineContext context, context_for(*job));
     auto const waited = waiting_safeties(context);
     auto answer = job->work(context);
@@ -227,21 +234,29 @@ JobId Coordinator::reserve() {
   return ++impl_->last_id;
 }
 
-JobId Coordinator::run(Lane lane, std::string what, Work work, Finished finished, JobId id) {
-  Impl& impl = *impl_;
+JobId Coordinator::Impl::add_task(Lane lane, bool bare, std::string what, Work work, Finished finished, JobId id) {
   {
-    std::scoped_lock lock(impl.mutex);
-    if (!impl.closing) {
-      Impl::JobPointer const job = impl.add(std::move(what), id);
+    std::scoped_lock lock(mutex);
+    if (!closing) {
+      JobPointer const job = add(std::move(what), id);
       job->work = std::move(work);
       job->finished = std::move(finished);
-      impl.tasks[static_cast<std::size_t>(lane)].push_back(job);
-      impl.changed.notify_all();
+      job->bare = bare;
+      tasks[static_cast<std::size_t>(lane)].push_back(job);
+      changed.notify_all();
       return job->id;
     }
   }
-  if (finished) finished(Impl::closing_error());
+  if (finished) finished(closing_error());
   return 0;
+}
+
+JobId Coordinator::run(Lane lane, std::string what, Work work, Finished finished, JobId id) {
+  return impl_->add_task(lane, false, std::move(what), std::move(work), std::move(finished), id);
+}
+
+JobId Coordinator::run_bare(std::string what, Work work, Finished finished, JobId id) {
+  return impl_->add_task(Lane::reading, true, std::move(what), std::move(work), std::move(finished), id);
 }
 
 bool Coordinator::cancel(JobId id) {

@@ -107,6 +107,9 @@ class Coordinator {
   using Finished = std::function<void(Result<boost::json::object> const&)>;
   // `id`: a number from reserve(), 0: the next one.
   JobId run(Lane lane, std::string what, Work work, Finished finished, JobId id = 0);
+  // On the reading lane, for what needs neither the store nor our records: also when the engine cannot be opened. Its context has
+  // a clock, progress and a stop token, and nothing else.
+  JobId run_bare(std::string what, Work work, Finished finished, JobId id = 0);
   JobId reserve();                             // a number for a job that comes later, perhaps in several parts
   bool cancel(JobId id);                       // false: no such job, or it ended
 

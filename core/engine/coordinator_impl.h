@@ -23,6 +23,7 @@ struct CoordinatorJob {
   bool started = false;
   PushJob push;                              // pushes only
   Coordinator::Work work;                    // the others
+  bool bare = false;                         // without the engine
   Coordinator::Finished finished;
 };
 
@@ -66,6 +67,7 @@ struct Coordinator::Impl {
 
   // Jobs.
   JobPointer add(std::string what, JobId id = 0);
+  JobId add_task(Lane lane, bool bare, std::string what, Coordinator::Work work, Coordinator::Finished finished, JobId id);
   JobId join_waiting(PushJob& push);         // 0: there is none like it; callers hold the mutex
   void forget(Job const& job);
   static Error closing_error() { return make_error(Condition::cancelled, "the daemon is stopping", "Try again when it runs"); }

@@ -22,6 +22,7 @@
 #include "core/engine/restore_part.h"
 #include "core/engine/restore_roots.h"
 #include "core/engine/restore_space.h"
+#include "core/engine/restore_swap.h"
 #include "core/engine/roots.h"
 #include "core/engine/snapshot_use.h"
 #include "core/util/encoding.h"
@@ -121,8 +122,7 @@ class RestoreJob {
       report_.failed.push_back({bad.path, "refused: the path " + bad.problem});
     if (!info().complete)
       report_.notes.push_back(
-          "this snapshot is incomplete: " + count_of(info().skipped_total, "file", "files") +
-          " could not be read, or not whole (damaged databases, attributes), when it was taken");
+          "this snapshot is incomplete: " + count_of(info().skipped_total, "file", "files") + " could not be read, or not whole (damaged databases, attributes), when it was taken");
     if (from_elsewhere())
       report_.notes.push_back("this snapshot was taken from another place: " + printable(info().state_dir) +
                               " on " + printable(info().host));
@@ -178,8 +178,9 @@ class RestoreJob {
   }
 
   Result<void> stage_and_swap() {
+    std::string const group = parts_.size() > 1 ? new_restore_id() : std::string();
     for (RestorePart& part : parts_)
-      B2B_TRY(part.make_folders());
+      B2B_TRY(part.make_folders(group, part.label().empty()));
     BodyFetcher fetcher(context_, info(), snapshot_->manifest.signature, scratch_, options_.snapshot != "latest");
     context_.progress->files_total = sum(&PlanTotals::files_written);
     context_.progress->bytes_total = sum(&PlanTotals::bytes);
@@ -206,27 +207,31 @@ class RestoreJob {
   }
 
   Result<void> swap_all(CommitRules const& rules) {
-    std::string done;  // what cannot be taken back any more, should a later part fail
-    for (RestorePart& part : parts_) {
-      if (!part.changes_anything()) continue;
-      auto commit = part.put_in_place(rules_for(part, rules), fence_.has_value() && part.label().empty());
-      if (!commit) {
-        Error error = std::move(commit).error();
-        if (!done.empty()) error.message += ". Restored already: " + done;
-        return error;
-      }
-      done += (done.empty() ? "" : ", ") + part.site().target;
-      report_.restored += commit->restored;
-      report_.removed += commit->moved_away;
-      for (std::string const& kept : commit->kept_in) {
-        std::string& shown = in_place() ? report_.quarantine : report_.replaced;
-        if (!shown.empty()) report_.notes.push_back("what was there on another file system, or in another directory, is kept in " + shown);
-        shown = kept;
-      }
+    SwapOrder order;
+    for (RestorePart& part : parts_)
+      if (part.changes_anything()) order.parts.push_back(&part);
+    // The state directory's journal counts for all; also when nothing else is to be done there.
+    if (order.parts.size() > 1 && order.parts.back() != &main_part()) order.parts.push_back(&main_part());
+    order.rules = [&](RestorePart const& part) { return rules_for(part, rules); };
+    if (fence_) order.about = interrupted_text({info().id.text, gateway_ran_});
+    order.ready = [&](std::vector<CommitReport> const& commits) -> Result<void> {
+      for (CommitReport const& commit : commits) note_commit(commit);
+      if (!report_.quarantine.empty())
+        report_.notes.push_back("what was replaced or moved away is kept in " + report_.quarantine + " until you remove it");
+      return options_.committing ? options_.committing(report_) : Result<void>();
+    };
+    order.hook = options_.swap_hook;
+    return swap_parts(order);
+  }
+
+  void note_commit(CommitReport const& commit) {
+    report_.restored += commit.restored;
+    report_.removed += commit.moved_away;
+    for (std::string const& kept : commit.kept_in) {
+      std::string& shown = in_place() ? report_.quarantine : report_.replaced;
+      if (!shown.empty()) report_.notes.push_back("what was there on another file system, or in another directory, is kept in " + shown);
+      shown = kept;
     }
-    if (!report_.quarantine.empty())
-      report_.notes.push_back("what was replaced or moved away is kept in " + report_.quarantine + " until you remove it");
-    return {};
   }
 
   // The same rules, for the paths of a root.
@@ -256,7 +261,7 @@ class RestoreJob {
     return {};
   }
 
-  // What outlasts a crash: openclaw.json goes first and comes back last, and a restart knows why.
+  // What outlasts a crash: openclaw.json goes first and comes back last.
   Result<void> block_gateway(CommitRules& rules) {
     rules.config_path = config_in_tree(context_, main_part().site());
     if (auto const text = read_file(join_path(target_, rules.config_path), config_limit_bytes); !rules.config_path.empty() && text)
@@ -268,8 +273,8 @@ class RestoreJob {
     return {};
   }
 
-  // Fetching holds no lock, so the target may change meanwhile. In place the lock is taken then, and the plan
-  // made again; what it wants in addition is fetched after, without the lock. Ends with the lock held.
+  // Fetching holds no lock, so the target may change meanwhile. In place the lock is taken then, and the plan made again; what it
+  // wants in addition is fetched after, without the lock while the gateway runs. Ends with the lock held.
   Result<void> stage_until_it_fits(BodyFetcher& fetcher) {
     for (RestorePart& part : parts_)
       B2B_TRY(part.refuse_names());
@@ -279,11 +284,14 @@ class RestoreJob {
       if (!in_place()) return {};
       bool const databases = changes_databases();
       if (databases) B2B_TRY(check_staged());
+      // Before the gateway is stopped: a push that its stop sets off would otherwise come first, and upload while the agent is down.
+      if (!data_lock_) {
+        phase("waiting for another job");
+        auto held = DataLock::wait(target_, "restore", *context_.clock, lock_patience, context_.stop);
+        if (!held) return held.error();
+        data_lock_.emplace(std::move(*held));
+      }
       if (databases) B2B_TRY(stop_gateway());
-      phase("waiting for another job");
-      auto held = DataLock::wait(target_, "restore", *context_.clock, lock_patience, context_.stop);
-      if (!held) return held.error();
-      data_lock_.emplace(std::move(*held));
       if (databases && !fence_) {
         auto raised = raise_fence(context_);
         if (!raised) return raised.error();
@@ -298,7 +306,7 @@ class RestoreJob {
       // A database that changed meanwhile needs the fence up before it is looked at.
       bool const unfenced = changes_databases() && !fence_;
       if (missing == 0 && !unfenced) return confirm();
-      data_lock_.reset();
+      if (!stopped_gateway_) data_lock_.reset();
       if (round == rounds_at_most)
         return make_error(
             Condition::changed,
@@ -339,6 +347,7 @@ class RestoreJob {
   Result<void> stop_gateway() {
     if (!options_.stop_gateway || stopped_gateway_) return {};
     stopped_gateway_ = true;
+    gateway_ran_ = gateway_of_ours_runs(context_);
     phase("stopping the gateway");
     return options_.stop_gateway();
   }
@@ -397,10 +406,11 @@ class RestoreJob {
   std::optional<LoadedSnapshot> snapshot_;
   RestoreReport report_;
   std::list<RestorePart> parts_;       // staging folders know where their part is, so none moves
-  std::optional<DataLock> data_lock_;  // from the last comparison to the end of the swap
+  std::optional<DataLock> data_lock_;  // from the last comparison, or the stop of the gateway, to the end of the swap
   std::optional<GatewayFence> fence_;  // the same, when databases change
   bool checked_staged_ = false;
   bool stopped_gateway_ = false;
+  bool gateway_ran_ = false;
 };
 
 }  // namespace

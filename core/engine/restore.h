@@ -13,6 +13,8 @@
 
 namespace b2b {
 
+struct RestoreReport;
+
 struct RestoreOptions {
   std::string snapshot = "latest";
   std::vector<std::string> paths;  // globs; empty: everything
@@ -21,12 +23,15 @@ struct RestoreOptions {
   bool safety = true;      // false only by --no-safety
   bool confirmed = false;  // --yes, or yes at the terminal
   bool with_secrets = false;  // in place: the snapshot's own credentials where it holds some, instead of this machine's
-  // In place, when databases would change: called once, when everything is fetched and no lock is held, to have the gateway
-  // stopped. Empty: a gateway that runs is a reason to refuse at once.
+  // In place, when databases would change: called once, when everything is fetched, to have the gateway stopped. The data lock is
+  // held from before it to the end of the swap, so that nothing else begins meanwhile. Empty: a gateway that runs is a reason to refuse at once.
   std::function<Result<void>()> stop_gateway;
   // In place: asked about each staged database (where its copy lies, its name in the state directory) when everything is fetched
   // and nothing was touched yet. An error refuses the restore; a text is a note in the report, empty: all is well.
   std::function<Result<std::string>(std::string const& copy, std::string const& name)> check_staged;
+  // In place: called once, right before the swap is committed, with the report that the restore will have if it is not undone: what
+  // is written down then is true when a later process finishes the swap. An error: nothing is changed.
+  std::function<Result<void>(RestoreReport const&)> committing;
   std::string installed_openclaw;  // OpenClaw's version on this machine; empty: what openclaw.json says
   SwapHook swap_hook;              // for tests
 };
@@ -55,6 +60,23 @@ struct RestoreReport {
 // begins; one that holds it when everything is fetched is waited for. changed: the state directory changes
 // faster than it is restored.
 Result<RestoreReport> restore(EngineContext& context, RestoreOptions const& options);
+
+// What is written beside the journal of a swap that changes databases, for whoever finishes it after a crash.
+struct InterruptedRestore {
+  std::string snapshot;      // empty: not known
+  bool gateway_ran = false;  // it was stopped for this restore
+};
+std::string interrupted_text(InterruptedRestore const& restore);
+InterruptedRestore parse_interrupted(std::string_view text);   // pure; lines that are not understood are left out
+
+struct RecoveredRestores {
+  std::vector<std::string> sentences;  // what was done, one each
+  // A swap of databases in the state directory was finished or undone.
+  std::optional<InterruptedRestore> databases;
+  bool undone = false;                 // that one
+};
+// As recover_restores().
+Result<RecoveredRestores> recover_restores_in_detail(EngineContext& context);
 
 // Finishes or undoes swaps that a crash interrupted, in the state directory and in foreign targets (their
 // journals are registered in the data directory). Called under the data lock before any job that captures or

@@ -54,6 +54,12 @@ GatewayState gateway_of(std::string const& state_dir, std::string const& opencla
 
 Error gateway_runs(GatewayState const& gateway, std::string const& state_dir, std::string_view what,
                    std::string advice) {
+  if (is_held_by_command(gateway))
+    return make_error(Condition::refused,
+                      gateway.detail + " (" + state_dir + "), and the restore would " + std::string(what) + " under it: that destroys them",
+                      "Wait until it ends, or end it, and restore again. --when-stopped: the restore waits for that. " + std::string(what_works) +
+                          ". Nothing was changed",
+                      state_dir);
   bool const known = gateway.running == GatewayState::Running::running;
   return make_error(
       Condition::refused,
@@ -140,6 +146,11 @@ Result<void> guard_version(EngineContext const& context, RestoreSite const& site
                     "restore to another directory "
                     "with --target DIR. Nothing was changed",
                     site.target);
+}
+
+bool gateway_of_ours_runs(EngineContext const& context) {
+  GatewayState const gateway = our_gateway(context);
+  return gateway.running != GatewayState::Running::stopped && !is_held_by_command(gateway);
 }
 
 Result<GatewayFence> raise_fence(EngineContext& context) {

@@ -35,6 +35,9 @@ Result<void> guard_databases(EngineContext& context, RestoreSite const& site, Pl
 Result<void> guard_version(EngineContext const& context, RestoreSite const& site, PlanTotals const& totals,
                            SnapshotInfo const& snapshot, std::string installed);
 
+// A gateway, that is: no other program of OpenClaw's that has its lock.
+bool gateway_of_ours_runs(EngineContext const& context);
+
 // Asks for the gateway as guard_databases() does, then raises the fence.
 Result<GatewayFence> raise_fence(EngineContext& context);
 

@@ -30,7 +30,9 @@ Result<void> RestorePart::make_plan(RestorePlan* before) {
 
 Result<void> RestorePart::compare() { return make_plan(nullptr); }
 
-Result<void> RestorePart::make_folders() {
+Result<void> RestorePart::make_folders(std::string const& group, bool leads) {
+  site_.group = group;
+  if (leads) site_.id = group;
   if (site_.in_place() && !site_.tree) {
     B2B_TRY(make_directories(site_.target, mode_));
     B2B_ASSIGN(site_.tree, TargetTree::open(site_.target));
@@ -84,10 +86,6 @@ Result<void> RestorePart::rehearse(CommitRules rules) {
   return made ? Result<void>() : made.error();
 }
 
-Result<CommitReport> RestorePart::put_in_place(CommitRules const& rules, bool changes_databases) {
-  return is_fresh() ? build_fresh(rules) : swap_in(rules, changes_databases);
-}
-
 // Nothing is there that could be mixed up: the operations are simply done, and one rename makes them count.
 Result<CommitReport> RestorePart::build_fresh(CommitRules const& rules) {
   B2B_ASSIGN(CommitReport commit, make_operations(site_, plan_->store, catalog(), rules,
@@ -100,24 +98,13 @@ Result<CommitReport> RestorePart::build_fresh(CommitRules const& rules) {
   return commit;
 }
 
-Result<CommitReport> RestorePart::swap_in(CommitRules const& rules, bool changes_databases) {
+Result<CommitReport> RestorePart::write_journal(CommitRules const& rules, std::optional<std::string> const& about) {
   B2B_ASSIGN(SwapJournalWriter journal, folder_->begin_journal());
   B2B_ASSIGN(CommitReport commit,
              make_operations(site_, plan_->store, catalog(), rules,
                              [&](SwapOperation const& operation) { return journal.add(operation); }));
-  if (changes_databases) B2B_TRY(folder_->note_databases());
-  B2B_TRY(folder_->commit(journal, shared_.options.swap_hook));
-  auto const outcome = folder_->run(shared_.options.swap_hook);
-  if (!outcome) {
-    keep_folder_ = true;
-    return outcome.error();
-  }
-  if (outcome->undone) {
-    Error error = outcome->cause.value_or(make_error(Condition::internal, "the restore was undone"));
-    error.message = "the restore could not be finished and was undone, everything in " + site_.target +
-                    " is as it was: " + error.message;
-    return error;
-  }
+  if (about) B2B_TRY(folder_->note_databases(*about));
+  B2B_TRY(folder_->ready(journal, shared_.options.swap_hook));
   return commit;
 }
 

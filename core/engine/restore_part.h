@@ -40,24 +40,28 @@ class RestorePart {
   bool changes_anything() const { return totals().changes_anything() || is_fresh(); }
 
   Result<void> compare();              // makes the plan, the first time
-  Result<void> make_folders();         // staging, and the directory itself where it is missing
+  // Staging, and the directory itself where it is missing. `group`: RestoreSite::group; `leads`: it is this one's id.
+  Result<void> make_folders(std::string const& group, bool leads);
   Result<void> stage(BodyFetcher& fetcher);
   // The plan is made again, under the data lock; what is staged already stays. How many paths are to be staged yet.
   Result<std::uint64_t> compare_again();
   Result<void> refuse_names();
   // Would the swap be possible?
   Result<void> rehearse(CommitRules rules);
-  // `changes_databases`: behind the fence.
-  Result<CommitReport> put_in_place(CommitRules const& rules, bool changes_databases);
-  // Removes the staging folders; not those of a swap that went neither way, from which the next job goes on.
+  // A new target: all of it at once.
+  Result<CommitReport> build_fresh(CommitRules const& rules);
+  // Any other: the journal of the swap, ready to be begun. `about`: databases change behind the fence, and SwapFolder::about() says this.
+  Result<CommitReport> write_journal(CommitRules const& rules, std::optional<std::string> const& about);
+  SwapFolder& folder() { return *folder_; }
+  // Its swap went neither way: the next job goes on from the folders.
+  void keep_folders() { keep_folder_ = true; }
+  // Removes the staging folders.
   Result<void> clear();
   // What could not be restored, and what to say, into the report.
   void tell();
 
  private:
   Result<void> make_plan(RestorePlan* before);
-  Result<CommitReport> build_fresh(CommitRules const& rules);
-  Result<CommitReport> swap_in(CommitRules const& rules, bool changes_databases);
 
   Shared shared_;
   RestoreSite site_;

@@ -9,19 +9,13 @@
 
 #include "core/config/plugin_entry.h"
 #include "core/crypto/hash.h"
-#include "core/engine/restore.h"
-#include "core/engine/restore_target.h"
-#include "core/gateway/fence.h"
-#include "core/gateway/open_by.h"
+#include "core/engine/restore_pointer.h"
 #include "core/snapshot/manifest.h"
 #include "core/util/encoding.h"
 #include "core/util/file.h"
 
 namespace b2b {
 namespace {
-
-constexpr std::string_view own_folder = "b2backupd";
-constexpr std::string_view dot_folder = ".b2backupd-restore-";
 
 // realpath(3), or nullopt when there is no such path.
 std::optional<std::string> real_path(std::string const& path) {
@@ -46,98 +40,12 @@ Result<std::string> absolute_path_of(std::string const& path) {
   return out;
 }
 
-std::string fresh_prefix(std::string_view name) {
-  // A long name must leave room for ours.
-  return "." + std::string(name.substr(0, 120)) + std::string(dot_folder);
-}
-
-std::string pointer_directory(EngineContext const& context) {
-  return join_path(context.instance.data_dir, "restores");
-}
-
-Result<void> write_pointer(EngineContext const& context, RestoreSite const& site) {
-  B2B_TRY(make_directories(pointer_directory(context), 0700));
-  std::string const text = uri_encode(site.tree->path(), true) + "\n" + uri_encode(site.staging, true) + "\n";
-  return atomic_write_file(join_path(pointer_directory(context), site.id), text);
-}
-
-Result<void> remove_pointer(EngineContext const& context, std::string const& id) {
-  std::string const path = join_path(pointer_directory(context), id);
-  if (::unlink(path.c_str()) != 0 && errno != ENOENT) return errno_error(errno, "remove", path);
-  return {};
-}
-
-// Databases are half swapped: nobody may have them open, and no gateway may start, until they are whole. Without
-// openclaw.json none should have started; one that did is named.
-Result<GatewayFence> fence_off(TargetTree const& tree, SwapFolder const& folder, std::string const& state_dir) {
-  auto const refuse = [&](std::string const& why) {
-    return make_error(Condition::refused,
-                      "an interrupted restore left databases in " + tree.path() + " half replaced, and it cannot be finished now: " + why,
-                      "Stop it (the gateway: openclaw gateway stop); the next b2backupd job finishes the restore by itself. Do not "
-                      "start a gateway before that",
-                      tree.path());
-  };
-  auto fence = GatewayFence::raise(state_dir);
-  if (!fence) {
-    if (fence.error().condition != Condition::refused) return fence.error();
-    return refuse(fence.error().message);
-  }
-  std::vector<std::string> paths;
-  B2B_TRY(folder.each_operation([&](SwapOperation const& operation) -> Result<void> {
-    bool const moves = operation.kind == SwapOperation::Kind::place || operation.kind == SwapOperation::Kind::move;
-    if (!moves) return {};
-    for (std::string const& path : {operation.path, operation.other, operation.kept}) {
-      auto const fd = path.empty() ? Result<UniqueFd>(UniqueFd()) : tree.open_file(path);
-      if (fd && *fd && begins_like_a_database(fd->get())) paths.push_back(tree.absolute(path));
-    }
-    return {};
-  }));
-  OpenFiles const open = open_by(paths);
-  if (open.openers.empty()) return fence;
-  Opener const& first = open.openers.front();
-  return refuse(first.path + " is open in " + printable(first.command) + " (pid " + std::to_string(first.pid) + ")");
-}
-
-// One leftover staging folder. nullopt: nothing there, or its restore is still at work.
-Result<std::optional<std::string>> recover_folder(TargetTree const& tree, std::string const& staging,
-                                                  std::string const& state_dir) {
-  using Told = std::optional<std::string>;
-  B2B_ASSIGN(auto found, SwapFolder::adopt(tree, staging));
-  if (!found) return Told();
-  std::string told =
-      "cleared away an interrupted restore in " + tree.path() + "; it had not changed anything yet";
-  std::optional<GatewayFence> fence;
-  if (found->committed()) {
-    if (found->changes_databases()) {
-      auto raised = fence_off(tree, *found, state_dir);
-      if (!raised) return raised.error();
-      fence.emplace(std::move(*raised));
-    }
-    B2B_ASSIGN(SwapOutcome const outcome, found->run());
-    told =
-        outcome.undone
-            ? "an interrupted restore in " + tree.path() + " was undone: everything is as it was before it"
-            : "an interrupted restore in " + tree.path() + " was finished: everything is as in its snapshot";
-    if (outcome.cause) told += " (it could not be finished: " + outcome.cause->message + ")";
-  }
-  B2B_TRY(found->remove());
-  return Told(std::move(told));
-}
-
-Result<void> recover_matching(TargetTree const& tree, std::string const& directory, std::string_view prefix,
-                              std::vector<std::string>& told) {
-  B2B_ASSIGN(auto const there, tree.status(directory));
-  if (!there || there->type != NodeType::directory) return {};
-  B2B_ASSIGN(auto const names, tree.list(directory));
-  for (std::string const& name : names) {
-    if (!name.starts_with(prefix)) continue;
-    B2B_ASSIGN(auto sentence, recover_folder(tree, join_path(directory, name), tree.path()));
-    if (sentence) told.push_back(std::move(*sentence));
-  }
-  return {};
-}
-
 }  // namespace
+
+std::string fresh_folder_prefix(std::string_view name) {
+  // A long name must leave room for ours.
+  return "." + std::string(name.substr(0, 120)) + std::string(restore_dot_folder);
+}
 
 std::string RestoreSite::in_tree(std::string_view path) const {
   return kind == Kind::fresh ? join_path(join_path(staging, "tree"), path) : std::string(path);
@@ -233,38 +141,43 @@ Result<void> forget_config_copy(EngineContext const& context) {
   return {};
 }
 
-Result<SwapFolder> make_folders(EngineContext const& context, RestoreSite& site,
-                                std::vector<std::string> const& mounts) {
+std::string new_restore_id() {
   std::array<std::uint8_t, 6> random{};
   random_bytes(random);
-  site.id = to_hex(random);
+  return to_hex(random);
+}
+
+Result<SwapFolder> make_folders(EngineContext const& context, RestoreSite& site,
+                                std::vector<std::string> const& mounts) {
+  if (site.id.empty()) site.id = new_restore_id();
   if (site.kind == RestoreSite::Kind::fresh && !site.tree) {
     B2B_TRY(make_directories(parent_path(site.target), 0755));
     B2B_ASSIGN(site.tree, TargetTree::open(parent_path(site.target)));
   }
   if (site.kind == RestoreSite::Kind::fresh) {
-    site.staging = fresh_prefix(site.name) + site.id;
+    site.staging = fresh_folder_prefix(site.name) + site.id;
   } else {
-    site.staging = std::string(dot_folder) + site.id;
+    site.staging = std::string(restore_dot_folder) + site.id;
     if (site.kind == RestoreSite::Kind::in_place) {
-      B2B_TRY(site.tree->make_directory(own_folder, 0700));
+      B2B_TRY(site.tree->make_directory(restore_own_folder, 0700));
       B2B_ASSIGN(auto const root, site.tree->status({}));
-      B2B_ASSIGN(auto const own, site.tree->status(own_folder));
+      B2B_ASSIGN(auto const own, site.tree->status(restore_own_folder));
       if (root && own && root->mount == own->mount)
-        site.staging = std::string(own_folder) + "/restore-" + site.id;
+        site.staging = std::string(restore_own_folder) + "/restore-" + site.id;
     }
   }
   site.folders[""] = site.staging;
   std::vector<std::string> others;
   for (std::string const& top : mounts) {
     if (top.empty()) continue;
-    site.folders[top] = join_path(top, std::string(dot_folder) + site.id);
+    site.folders[top] = join_path(top, std::string(restore_dot_folder) + site.id);
     others.push_back(site.folders[top]);
   }
-  B2B_TRY(write_pointer(context, site));
+  RestorePointer pointer{site.id, site.tree->path(), site.staging, mount_point_of(site.tree->path()), site.group, RestorePointer::Decision::none};
+  B2B_TRY(keep_restore_pointer(context.instance.data_dir, pointer));
   auto folder = SwapFolder::create(*site.tree, site.staging, others);
   if (!folder) {
-    auto const removed = remove_pointer(context, site.id);
+    auto const removed = remove_restore_pointer(context.instance.data_dir, site.id);
     return removed ? folder.error() : removed.error();
   }
   auto const prepare = [&]() -> Result<void> {
@@ -289,65 +202,7 @@ Result<SwapFolder> make_folders(EngineContext const& context, RestoreSite& site,
 
 Result<void> remove_folders(EngineContext const& context, RestoreSite const& site, SwapFolder& folder) {
   B2B_TRY(folder.remove());
-  return remove_pointer(context, site.id);
-}
-
-Result<std::vector<std::string>> recover_site(RestoreSite const& site) {
-  std::vector<std::string> told;
-  if (!site.tree) return told;
-  if (site.kind == RestoreSite::Kind::in_place)
-    B2B_TRY(recover_matching(*site.tree, std::string(own_folder), "restore-", told));
-  B2B_TRY(recover_matching(
-      *site.tree, {}, site.kind == RestoreSite::Kind::fresh ? fresh_prefix(site.name) : dot_folder, told));
-  return told;
-}
-
-// Declared in core/engine/restore.h.
-Result<std::vector<std::string>> recover_restores(EngineContext& context) {
-  std::vector<std::string> told;
-  B2B_ASSIGN(RestoreSite const here, choose_site(context, {}));
-  B2B_ASSIGN(told, recover_site(here));
-  if (!told.empty()) B2B_TRY(forget_config_copy(context));
-  std::string const pointers = pointer_directory(context);
-  if (!path_exists(pointers)) return told;
-  B2B_ASSIGN(TargetTree const directory, TargetTree::open(pointers));
-  B2B_ASSIGN(auto const names, directory.list({}));
-  for (std::string const& name : names) {
-    std::string const path = join_path(pointers, name);
-    B2B_ASSIGN(std::string const text, read_file(path, 64 * 1024));
-    auto const line_end = text.find('\n');
-    auto const root = uri_decode(std::string_view(text).substr(0, line_end));
-    auto const staging =
-        line_end == std::string::npos || !text.ends_with('\n')
-            ? std::nullopt
-            : uri_decode(std::string_view(text).substr(line_end + 1, text.size() - line_end - 2));
-    if (!root || !staging || !path_problem(*staging).empty()) {
-      told.push_back("removed the unreadable note " + path + " about an interrupted restore");
-      B2B_TRY(remove_pointer(context, name));
-      continue;
-    }
-    auto tree = TargetTree::open(*root);
-    if (!tree) {
-      // A disk that is not mounted now may come back; a target that was deleted needs nothing any more.
-      if (tree.error().condition != Condition::not_found) return tree.error();
-      told.push_back("an interrupted restore to " + *root +
-                     " cannot be looked after: the directory is not there");
-      B2B_TRY(remove_pointer(context, name));
-      continue;
-    }
-    auto const there = tree->status(*staging);
-    auto sentence = recover_folder(*tree, *staging, context.config.state_dir);
-    if (!there || !sentence) {
-      // Another directory's trouble must not keep this one from being backed up; it is told every time.
-      told.push_back("an interrupted restore to " + *root +
-                     " could not be cleared up: " + (there ? sentence.error() : there.error()).text());
-      continue;
-    }
-    if (*there && !*sentence) continue;  // still at work
-    if (*sentence) told.push_back(std::move(**sentence));
-    B2B_TRY(remove_pointer(context, name));
-  }
-  return told;
+  return remove_restore_pointer(context.instance.data_dir, site.id);
 }
 
 }  // namespace b2b

@@ -33,7 +33,8 @@ struct RestoreSite {
 
   std::string staging;                         // set by make_folders()
   std::map<std::string, std::string> folders;  // mount top → staging folder, both relative to the tree
-  std::string id;                              // random, names the folders and the pointer
+  std::string id;                              // random, names the folders and the pointer; made by make_folders() when empty
+  std::string group;                           // id of the site whose journal counts for this one, too (swap_group.h); empty: its own alone
 
   // What is there is the machine's own: the safety snapshot holds it.
   bool in_place() const { return kind == Kind::in_place || kind == Kind::root; }
@@ -58,6 +59,12 @@ std::string config_in_tree(EngineContext const& context, RestoreSite const& site
 
 // The copy of openclaw.json for the time of a swap goes when openclaw.json itself is there (again).
 Result<void> forget_config_copy(EngineContext const& context);
+
+// Names of staging folders: in the state directory, and anywhere else.
+constexpr std::string_view restore_own_folder = "b2backupd";
+constexpr std::string_view restore_dot_folder = ".b2backupd-restore-";
+std::string fresh_folder_prefix(std::string_view name);
+std::string new_restore_id();
 
 // Makes the staging folders, held by the result, with a pointer to them in the data directory. `mounts`: the
 // tops that need one.

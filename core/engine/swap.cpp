@@ -6,6 +6,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "core/engine/swap_group.h"
 #include "core/snapshot/manifest.h"
 #include "core/util/encoding.h"
 #include "core/util/file.h"
@@ -14,6 +15,8 @@ namespace b2b {
 namespace {
 
 constexpr std::uint64_t longest_places_file = 4 << 20;
+constexpr std::size_t longest_note = 4096;
+constexpr std::string_view databases_first_line = "this restore changes databases: no gateway may run\n";
 
 Result<void> step(SwapHook const& hook, std::string_view what) {
   if (!hook) return {};
@@ -105,8 +108,18 @@ bool SwapFolder::committed() const {
   return !there || there->has_value();  // when in doubt: yes, so that nothing is removed
 }
 
-Result<void> SwapFolder::note_databases() {
-  return write_new_file(*tree_, at("databases"), "this restore changes databases: no gateway may run\n");
+Result<void> SwapFolder::note_databases(std::string const& about) {
+  return write_new_file(*tree_, at("databases"), std::string(databases_first_line) + about);
+}
+
+std::string SwapFolder::about() const {
+  auto const fd = tree_->open_file(at("databases"));
+  if (!fd) return {};
+  std::string text(longest_note, '\0');
+  auto const got = read_some(fd->get(), {reinterpret_cast<std::uint8_t*>(text.data()), text.size()}, tree_->absolute(staging_));
+  if (!got) return {};
+  text.resize(*got);
+  return text.starts_with(databases_first_line) ? text.substr(databases_first_line.size()) : std::string();
 }
 
 bool SwapFolder::changes_databases() const {
@@ -132,27 +145,49 @@ Result<void> SwapFolder::sync() {
   return {};
 }
 
-Result<void> SwapFolder::commit(SwapJournalWriter& journal, SwapHook const& hook) {
+Result<void> SwapFolder::ready(SwapJournalWriter& journal, SwapHook const& hook) {
   B2B_TRY(journal.finish());
   B2B_TRY(step(hook, "sync"));
   B2B_TRY(sync());  // what was staged, on every mount, before anything counts on it
+  return tree_->sync_directory(staging_);
+}
+
+Result<void> SwapFolder::begin(SwapHook const& hook) {
+  B2B_ASSIGN(auto const waits, tree_->status(at("journal.new")));
+  B2B_ASSIGN(auto const begun, tree_->status(at("journal")));
+  if (!waits || begun) return {};
   B2B_TRY(step(hook, "commit"));
   B2B_TRY(tree_->rename(at("journal.new"), at("journal")));
   return tree_->sync_directory(staging_);
 }
 
-Result<void> SwapFolder::forwards(SwapJournal const& journal, SwapHook const& hook) {
+Result<void> SwapFolder::commit(SwapJournalWriter& journal, SwapHook const& hook) {
+  B2B_TRY(ready(journal, hook));
+  return begin(hook);
+}
+
+Result<std::optional<SwapJournal>> SwapFolder::open_journal() const {
+  using Found = std::optional<SwapJournal>;
+  B2B_ASSIGN(auto const there, tree_->status(at("journal")));
+  if (!there) return Found();
+  B2B_ASSIGN(SwapJournal journal, SwapJournal::open(*tree_, at("journal")));
+  return Found(std::move(journal));
+}
+
+Result<void> SwapFolder::go_forwards(SwapHook const& hook) {
+  B2B_ASSIGN(auto const journal, open_journal());
+  if (!journal) return {};
   // Publishing takes away the names by which the operations before it know that they are done.
   bool published = false;
   if (resumed_)
-    B2B_TRY(journal.forwards([&](SwapOperation const& operation) -> Result<void> {
+    B2B_TRY(journal->forwards([&](SwapOperation const& operation) -> Result<void> {
       if (operation.kind != SwapOperation::Kind::publish) return {};
       B2B_ASSIGN(auto const done, tree_->status(operation.other));
       published = published || done.has_value();
       return {};
     }));
   bool reached = false;
-  B2B_TRY(journal.forwards([&](SwapOperation const& operation) -> Result<void> {
+  B2B_TRY(journal->forwards([&](SwapOperation const& operation) -> Result<void> {
     reached = reached || operation.kind == SwapOperation::Kind::publish;
     if (published && !reached) return {};
     return do_operation(*tree_, operation, resumed_, hook);
@@ -161,49 +196,38 @@ Result<void> SwapFolder::forwards(SwapJournal const& journal, SwapHook const& ho
   return sync();
 }
 
-Result<void> SwapFolder::backwards(SwapJournal const& journal, SwapHook const& hook) {
-  B2B_TRY(journal.backwards(
+Result<void> SwapFolder::go_backwards(SwapHook const& hook) {
+  B2B_ASSIGN(auto const journal, open_journal());
+  if (!journal) return {};
+  B2B_TRY(journal->backwards(
       [&](SwapOperation const& operation) { return undo_operation(*tree_, operation, hook); }));
   B2B_TRY(step(hook, "sync what was undone"));
   return sync();
 }
 
-Result<SwapOutcome> SwapFolder::run(SwapHook const& hook) {
-  B2B_ASSIGN(SwapJournal const journal, SwapJournal::open(*tree_, at("journal")));
-  SwapOutcome outcome;
-  B2B_ASSIGN(auto const marker, tree_->status(at("undo")));
-  outcome.undone = marker.has_value();
-  if (!outcome.undone) {
-    auto done = forwards(journal, hook);
-    if (!done) {
-      outcome.undone = true;
-      outcome.cause = std::move(done).error();
-      auto marked = step(hook, "mark for undoing");
-      if (marked) marked = tree_->rename(at("undo.ready"), at("undo"));  // needs no room on a full disk
-      if (marked) marked = tree_->sync_directory(staging_);
-      // Without the marker a restart would go forwards from wherever the undoing stopped, which ends just as
-      // whole.
-      if (!marked) outcome.cause->message += " (and " + marked.error().message + ")";
-    }
-  }
-  if (outcome.undone) {
-    auto undone = backwards(journal, hook);
-    if (!undone) {
-      Error error = std::move(undone).error();
-      if (outcome.cause)
-        error.message =
-            outcome.cause->message + "; and while putting everything back as it was: " + error.message;
-      error.advice =
-          "The restore is neither done nor undone yet. Put right what is said here and run any b2backupd job "
-          "again: it goes on where this one stopped. Nothing is lost: all files are in place or in " +
-          tree_->absolute(staging_);
-      return error;
-    }
-  }
+Result<void> SwapFolder::mark_for_undoing(SwapHook const& hook) {
+  B2B_ASSIGN(auto const ready, tree_->status(at("undo.ready")));
+  if (!ready) return {};
+  B2B_TRY(step(hook, "mark for undoing"));
+  B2B_TRY(tree_->rename(at("undo.ready"), at("undo")));  // needs no room on a full disk
+  return tree_->sync_directory(staging_);
+}
+
+bool SwapFolder::is_marked_for_undoing() const {
+  auto const marker = tree_->status(at("undo"));
+  return marker && marker->has_value();
+}
+
+Result<void> SwapFolder::forget_journal(SwapHook const& hook) {
+  B2B_ASSIGN(auto const there, tree_->status(at("journal")));
+  if (!there) return {};
   B2B_TRY(step(hook, "forget the journal"));
   B2B_TRY(tree_->remove_file(at("journal")));
-  B2B_TRY(tree_->sync_directory(staging_));
-  return outcome;
+  return tree_->sync_directory(staging_);
+}
+
+Result<SwapOutcome> SwapFolder::run(SwapHook const& hook) {
+  return SwapGroup({this}).run(hook);
 }
 
 Result<void> SwapFolder::remove(SwapHook const& hook) {

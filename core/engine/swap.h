@@ -10,8 +10,8 @@
 //   new/ old/ keep/   what was fetched; what is dropped afterwards; what stays (moved out by the journal
 //   itself)
 //   databases     says that databases change (note_databases())
-//   journal       from the commit on; before that a restart just removes the staging folders undo the
-//   marker, renamed from undo.ready so that it needs no room on a full disk
+//   journal       from the commit on (journal.new before that, when a restart just removes the staging folders)
+//   undo          the marker, renamed from undo.ready so that it needs no room on a full disk
 #pragma once
 
 #include <functional>
@@ -47,15 +47,28 @@ class SwapFolder {
   static Result<std::optional<SwapFolder>> adopt(TargetTree const& tree, std::string staging);
 
   std::string const& staging() const { return staging_; }
+  std::string place() const { return tree_->absolute(staging_); }
   bool committed() const;  // a journal is there
-  // Databases change, so that whoever finishes it after a crash must keep the gateway away: noted before the commit.
-  Result<void> note_databases();
+  // Databases change, so that whoever finishes it after a crash must keep the gateway away: noted before the commit, with what else
+  // they have to know (lines of text, about() gives them back).
+  Result<void> note_databases(std::string const& about = {});
   bool changes_databases() const;
+  std::string about() const;
   Result<void> each_operation(std::function<Result<void>(SwapOperation const&)> const& visit) const;  // once committed
 
-  // Where to write the journal, and then: from here on it happens.
+  // Where to write the journal, and then: it is all on disk, and nothing happens yet.
   Result<SwapJournalWriter> begin_journal();
-  Result<void> commit(SwapJournalWriter& journal, SwapHook const& hook = {});
+  Result<void> ready(SwapJournalWriter& journal, SwapHook const& hook = {});
+  // From here on it happens. Nothing to do for one that was begun, or that has ended.
+  Result<void> begin(SwapHook const& hook = {});
+  Result<void> commit(SwapJournalWriter& journal, SwapHook const& hook = {});  // both
+
+  // The steps of a committed swap, for whoever decides for several (swap_group.h). Nothing to do without a journal.
+  Result<void> go_forwards(SwapHook const& hook);
+  Result<void> go_backwards(SwapHook const& hook);
+  Result<void> mark_for_undoing(SwapHook const& hook);
+  bool is_marked_for_undoing() const;
+  Result<void> forget_journal(SwapHook const& hook);
 
   // Goes through with a committed swap, forwards or back, makes it durable and forgets the journal. An error:
   // neither worked; everything is kept for the next try, and the message says so.
@@ -73,8 +86,7 @@ class SwapFolder {
         places_(std::move(places)),
         resumed_(resumed) {}
   std::string at(std::string_view name) const;
-  Result<void> forwards(SwapJournal const& journal, SwapHook const& hook);
-  Result<void> backwards(SwapJournal const& journal, SwapHook const& hook);
+  Result<std::optional<SwapJournal>> open_journal() const;
   Result<void> sync();
 
   TargetTree const* tree_;

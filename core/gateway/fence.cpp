@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/gateway/probe.h"
 #include "core/gateway/state_lock.h"
 #include "core/util/file.h"
 
@@ -33,6 +34,10 @@ GatewayFence::FileId id_of(struct stat const& status) {
 
 Error taken(std::string const& state_dir, int fd) {
   struct flock holder = gateway_lock_bytes(F_WRLCK);
+  GatewayState const holder_state = probe_gateway(state_dir);
+  if (is_held_by_command(holder_state))
+    return make_error(Condition::refused, holder_state.detail + ", and holds the lock of the state directory " + state_dir,
+                      "Wait until it ends, or end it, and try again. Nothing was changed", state_dir);
   std::string who = "a gateway";
   if (::fcntl(fd, F_OFD_GETLK, &holder) == 0 && holder.l_type != F_UNLCK && holder.l_pid > 0)
     who += " (pid " + std::to_string(holder.l_pid) + ")";
@@ -57,11 +62,13 @@ Result<GatewayFence> GatewayFence::raise(std::string const& state_dir) {
   for (int i = 0; i < tries_at_most; ++i) {
     B2B_ASSIGN(UniqueFd fd,
                open_file(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, "open the gateway's lock", 0644));
-    std::scoped_lock const guard(held().mutex);  // a probe that sees the lock sees whose it is
+    std::unique_lock guard(held().mutex);  // a probe that sees the lock sees whose it is
     struct flock lock = gateway_lock_bytes(F_WRLCK);
     if (::fcntl(fd.get(), F_OFD_SETLK, &lock) != 0) {
-      if (errno == EAGAIN || errno == EACCES) return taken(state_dir, fd.get());
-      return errno_error(errno, "take the gateway's lock", path);
+      int const code = errno;
+      guard.unlock();
+      if (code == EAGAIN || code == EACCES) return taken(state_dir, fd.get());
+      return errno_error(code, "take the gateway's lock", path);
     }
     // Nobody must have put another file in its place since it was opened.
     struct stat ours {};

@@ -78,6 +78,8 @@ Result<void> GatewayOperator::stop(std::stop_token const& stop) {
   if (!commands_.known()) return make_error(Condition::refused, commands_.missing, "Stop it yourself; the restore can wait for that");
   auto const end = settings_.clock->monotonic() + settings_.configured.stop_timeout;
   GatewayState const before = settings_.probe();
+  if (is_held_by_command(before))
+    return make_error(Condition::refused, before.detail + ", which is no gateway", "Wait until it ends, or end it. Nothing was changed");
   auto const process = before.pid ? process_info(*before.pid) : std::nullopt;
   B2B_ASSIGN(std::string const problems,
              run_one_of(commands_.stop, "gateway-stop", settings_.configured.stop_timeout + stop_command_grace, stop));
@@ -98,7 +100,7 @@ Result<void> GatewayOperator::stop(std::stop_token const& stop) {
 
 GatewayUp GatewayOperator::look() const {
   GatewayState const state = settings_.probe();
-  if (state.running == GatewayState::Running::stopped) return {false, state.detail};
+  if (state.running == GatewayState::Running::stopped || is_held_by_command(state)) return {false, state.detail};
   auto const port = state.port || !settings_.port ? state.port : settings_.port();
   if (!port) return {state.running == GatewayState::Running::running, state.detail};
   auto const health = ask_health(*port, health_timeout);
@@ -136,12 +138,18 @@ Result<bool> GatewayOperator::service_failed(std::stop_token const& stop) {
   return outcome && outcome->good();
 }
 
-Result<DoctorOutcome> GatewayOperator::doctor(std::stop_token const& stop) {
+Result<DoctorOutcome> GatewayOperator::doctor(std::stop_token const& stop) { return run_doctor(settings_.doctor_timeout, stop); }
+
+Result<DoctorOutcome> GatewayOperator::doctor_before_start(std::stop_token const& stop) {
+  return run_doctor(settings_.doctor_timeout_before_start, stop);
+}
+
+Result<DoctorOutcome> GatewayOperator::run_doctor(std::chrono::milliseconds longest, std::stop_token const& stop) {
   CommandArguments const command = openclaw({"doctor", "--non-interactive"});
   if (command.empty()) return DoctorOutcome{false, false, "the program openclaw was not found on this machine"};
   CommandOptions options;
   options.outside_service = true;
-  options.timeout = settings_.doctor_timeout;
+  options.timeout = longest;
   options.output_bytes_max = 64 << 10;
   auto const outcome = run_command(command, event("doctor"), settings_.environment, options, stop, *settings_.clock);
   if (!outcome && outcome.error().condition == Condition::cancelled) return cancelled();

@@ -44,6 +44,7 @@ struct OperatorSettings {
   std::chrono::milliseconds ready_timeout = std::chrono::seconds(120);
   std::chrono::milliseconds retry_pause = std::chrono::seconds(10);   // after a start command that failed
   std::chrono::milliseconds doctor_timeout = std::chrono::minutes(10);
+  std::chrono::milliseconds doctor_timeout_before_start = std::chrono::minutes(3);
 };
 
 class GatewayOperator {
@@ -57,6 +58,7 @@ class GatewayOperator {
   Result<void> stop(std::stop_token const& stop);
   // Starts it and waits until it answers; a command that fails is tried once more. Errors: cancelled. That it does not come up is an outcome.
   Result<GatewayUp> start(std::stop_token const& stop);
+  GatewayState probe() const { return settings_.probe(); }
   // Is it up now? The lock is held, and where a port is known, somebody answers there.
   GatewayUp look() const;
 
@@ -64,8 +66,10 @@ class GatewayOperator {
   // cannot be told.
   Result<bool> service_failed(std::stop_token const& stop);
 
-  // `openclaw doctor --non-interactive`.
+  // `openclaw doctor --non-interactive`. It asks the gateway how it is, and waits 60 s for one that is not there.
   Result<DoctorOutcome> doctor(std::stop_token const& stop);
+  // The same while the gateway is down and should not be: for as long only as somebody waits for it.
+  Result<DoctorOutcome> doctor_before_start(std::stop_token const& stop);
   // Does the installed release take this copy of a database, `name` in the state directory? nullopt: nobody can tell.
   Result<std::optional<Preflight>> preflight(std::string const& copy, std::string const& name, std::stop_token const& stop);
 
@@ -74,6 +78,7 @@ class GatewayOperator {
   Result<std::string> run_one_of(std::vector<CommandArguments> const& commands, std::string const& event,
                                  std::chrono::milliseconds timeout, std::stop_token const& stop);
   bool wait_until(std::function<bool()> const& condition, std::chrono::nanoseconds end, std::stop_token const& stop);
+  Result<DoctorOutcome> run_doctor(std::chrono::milliseconds longest, std::stop_token const& stop);
   CommandArguments openclaw(std::vector<std::string> const& arguments) const;
   CommandEvent event(std::string name) const;
 

@@ -33,6 +33,7 @@ struct Record {
   std::optional<std::uint16_t> port;
   std::optional<std::int64_t> start_time;  // clock ticks since the system's start, or milliseconds since the epoch
   std::string config_path;                 // old releases
+  std::string role;                        // empty: a gateway
 };
 
 std::optional<std::int64_t> whole_number(boost::json::object const& object, std::string_view key) {
@@ -56,6 +57,8 @@ std::optional<Record> parse_record(std::string_view text) {
   record.start_time = whole_number(object, "startTime");
   if (auto const* const path = object.if_contains("configPath"); path != nullptr && path->is_string())
     record.config_path.assign(path->get_string().data(), path->get_string().size());
+  if (auto const* const role = object.if_contains("role"); role != nullptr && role->is_string() && role->get_string() != "gateway")
+    record.role.assign(role->get_string().data(), role->get_string().size());
   return record;
 }
 
@@ -73,7 +76,12 @@ Alive writer_alive(Record const& record) {
   return std::abs(*started - *record.start_time) <= start_tolerance_ms ? Alive::yes : Alive::no;
 }
 
+// For a person: "the gateway (pid 12, port 18789)", "an agent in a terminal (`openclaw agent --local`, pid 12)".
 std::string name_of(Record const& record) {
+  std::string const pid = record.pid ? ", pid " + std::to_string(*record.pid) : std::string();
+  if (record.role == "agent-embedded") return "an agent in a terminal (`openclaw agent --local`" + pid + ")";
+  if (record.role == "sqlite-maintenance") return "a repair of databases (`openclaw doctor`" + pid + ")";
+  if (!record.role.empty()) return "a command of OpenClaw's (" + printable(record.role) + pid + ")";
   std::string out = "the gateway";
   if (!record.pid && !record.port) return out;
   out += " (";
@@ -131,10 +139,15 @@ std::optional<GatewayState> ask_directory(std::string const& directory) {
   }
   std::optional<int> holder;
   auto lock = ask_lock(join_path(directory, gateway_lock_name), holder);
+  if (record && !record->role.empty()) state.holder = GatewayState::Holder::command;
   if (lock == Lock::held) {
+    // What a former holder wrote says nothing about this one.
+    bool const same = !holder || state.pid == holder;
+    if (!same) state.holder = GatewayState::Holder::gateway;
     if (holder) state.pid = holder;
     state.running = Running::running;
-    state.detail = name_of({state.pid, state.port, {}, {}}) + " holds its lock";
+    bool const command = state.holder == GatewayState::Holder::command;
+    state.detail = name_of({state.pid, state.port, {}, {}, command ? record->role : std::string()}) + (command ? " works on this state" : " holds its lock");
     return state;
   }
   bool const fenced = lock == Lock::fenced;
@@ -182,7 +195,7 @@ std::optional<GatewayState> ask_old_release(std::string const& state_dir) {
       auto const alive = writer_alive(*record);
       if (alive == Alive::no) continue;
       return GatewayState{alive == Alive::yes ? Running::running : Running::unknown,
-                          name_of(*record) + " is named by " + path, record->pid, record->port};
+                          name_of(*record) + " is named by " + path, record->pid, record->port, GatewayState::Holder::gateway};
     }
   }
   return std::nullopt;

@@ -173,7 +173,8 @@ std::string human_duration(std::int64_t seconds) {
 
 bool restore_is_active(json::object const& status) {
   std::string const state = text_of(object_of(status, "restore"), "state");
-  return state == "queued" || state == "stopping-gateway" || state == "restoring" || state == "starting-gateway";
+  return state == "queued" || state == "stopping-gateway" || state == "restoring" || state == "starting-gateway" ||
+         state == "checking";
 }
 
 std::string status_text(json::object const& status, TimePoint now, bool colour) {
@@ -182,7 +183,10 @@ std::string status_text(json::object const& status, TimePoint now, bool colour) 
   bool const active = restore_is_active(status);
   std::string out;
   if (active) {
-    std::string const text = shown(restore, "text") + " To give it up: daemonctl cancel " + count_of(restore, "job");
+    std::string const state = text_of(restore, "state");
+    bool const too_late = state == "starting-gateway" || state == "checking";
+    std::string const text =
+        shown(restore, "text") + (too_late ? std::string() : " To give it up: daemonctl cancel " + count_of(restore, "job"));
     out = (colour ? coloured(Mood::careful, text) : text) + "\n";
   }
   out += (colour ? coloured(verdict.mood, verdict.text) : verdict.text) + "\n";

@@ -3,6 +3,7 @@
 
 #include <boost/asio/post.hpp>
 #include <boost/json.hpp>
+#include <utility>
 
 #include "core/config/openclaw_config.h"
 #include "core/gateway/probe.h"
@@ -18,6 +19,7 @@ namespace json = boost::json;
 
 constexpr std::chrono::seconds look_interval{2};
 constexpr std::chrono::seconds retry_interval{15};
+constexpr unsigned engine_tries = 3;   // the coordinator's, which are 15 s and 30 s apart
 
 Error daemon_ends() {
   return make_error(Condition::cancelled, "the daemon is stopping; the restore goes on when it runs again",
@@ -42,11 +44,42 @@ Result<void> Rollback::load() {
   return hold_snapshot(snapshot);
 }
 
+void Rollback::settled(RecoveredRestores const& found) {
+  if (std::exchange(settled_, true)) return;
+  bool const ours = plan_ && !has_ended(record().state) && record().state != RollbackState::queued;
+  if (found.databases && ours && !found.undone && !record().report.empty()) {
+    change([&](RollbackPlan& plan) { return plan.swapped(plan.record().report); });
+  } else if (found.databases && !ours && (!plan_ || has_ended(record().state))) {
+    auto left = record_of_interrupted(found.databases->snapshot, found.databases->gateway_ran, found.undone, around_.clock->now());
+    if (!left) return;
+    if (auto const kept = keep_rollback_record(around_.data_dir, *left); !kept) log_error(kept.error().text());
+    std::scoped_lock lock(mutex_);
+    plan_.emplace(std::move(*left));
+    told_.reset();
+  }
+  if (!plan_ || taken_up_ || has_ended(record().state) || record().state == RollbackState::queued || needs_engine()) return;
+  take_up();
+}
+
 void Rollback::recovered() {
-  if (!plan_ || running_ || has_ended(record().state)) return;
+  settled_ = true;
+  if (!plan_ || taken_up_ || running_ || has_ended(record().state)) return;
+  take_up();
+}
+
+void Rollback::engine_failed(Error const& error) {
+  if (!plan_ || taken_up_ || !settled_ || has_ended(record().state) || record().state == RollbackState::queued) return;
+  bool const passing = error.condition == Condition::unreachable || error.condition == Condition::throttled || error.condition == Condition::busy;
+  if (passing && ++engine_failures_ < engine_tries) return;
+  change([&](RollbackPlan& plan) { return plan.failed(error); });
+  take_up();
+}
+
+void Rollback::take_up() {
+  taken_up_ = true;
   JobId const job = around_.coordinator().reserve();
   change([&](RollbackPlan& plan) { return plan.resumed(job); });
-  log_warning("an earlier daemon left a restore: " + rollback_text(record(), missing(), around_.clock->now()));
+  log_warning("an earlier daemon left a restore: " + rollback_text(record(), obstacle(), around_.clock->now()));
   announce();
   advance();
 }
@@ -110,7 +143,7 @@ void Rollback::prepared(jobs::RestoreParameters const& parameters, JobId job, Re
   if (parameters.wait) {
     waiting_.push_back(std::move(responder));
   } else {
-    json::object answer = rollback_answer(fresh, missing(), now);
+    json::object answer = rollback_answer(fresh, obstacle(), now);
     for (std::string_view const name : {"state", "report"}) answer.erase(name);
     answer["queued"] = true;
     responder.ok(std::move(answer));
@@ -132,8 +165,8 @@ std::optional<Result<void>> Rollback::cancel(JobId job) {
 
 void Rollback::look() {
   if (!plan_ || running_ || record().state != RollbackState::queued) return;
-  bool const can_stop = missing().empty();
-  auto const gateway = probe().running;
+  bool const can_stop = obstacle().missing.empty();
+  GatewayState const gateway = probe();
   TimePoint const now = around_.clock->now();
   change([&](RollbackPlan& plan) { return plan.looked(gateway, now, can_stop); });
   announce();
@@ -161,12 +194,22 @@ void Rollback::advance() {
   });
 }
 
+bool Rollback::needs_engine() const {
+  std::scoped_lock lock(mutex_);
+  return plan_->step() == RollbackPlan::Step::restore && !plan_->record().restored;
+}
+
 void Rollback::run_steps() {
   running_ = true;
   place_.reset();  // the restore takes it itself
-  around_.coordinator().run(
-      Lane::reading, "restore", [this, gateway = make_operator()](EngineContext& context) { return work(context, gateway); },
-      [this](Result<json::object> const& result) { boost::asio::post(*around_.loop, [this, result] { steps_ended(result); }); }, record().job);
+  bool const engine = needs_engine();
+  auto steps = [this, engine, gateway = make_operator()](EngineContext& context) { return work(context, gateway, engine); };
+  auto ended = [this](Result<json::object> const& result) { boost::asio::post(*around_.loop, [this, result] { steps_ended(result); }); };
+  if (engine) {
+    around_.coordinator().run(Lane::reading, "restore", std::move(steps), std::move(ended), record().job);
+  } else {
+    around_.coordinator().run_bare("restore", std::move(steps), std::move(ended), record().job);
+  }
 }
 
 void Rollback::steps_ended(Result<json::object> const& result) {
@@ -177,7 +220,7 @@ void Rollback::steps_ended(Result<json::object> const& result) {
     return advance();
   }
   // Not even begun: it was cancelled, or the engine could not be opened.
-  auto const gateway = probe().running;
+  GatewayState const gateway = probe();
   TimePoint const now = around_.clock->now();
   bool const changed = change([&](RollbackPlan& plan) { return plan.stopped(result.error()) || plan.restored(result.error(), gateway, now); });
   announce();
@@ -192,7 +235,7 @@ void Rollback::steps_ended(Result<json::object> const& result) {
 json::value Rollback::status() const {
   if (!plan_) return nullptr;
   RollbackRecord const now = record();
-  return rollback_answer(now, has_ended(now.state) ? std::string() : missing(), around_.clock->now());
+  return rollback_answer(now, obstacle(), around_.clock->now());
 }
 
 void Rollback::stop() {
@@ -214,7 +257,10 @@ bool Rollback::change(std::function<bool(RollbackPlan&)> const& event) {
     plan_->failed(kept.error());
     return true;
   }
+  // One that is over must not be found as one that waits.
+  auto const settled = kept || !has_ended(next.record().state) ? Result<void>() : forget_rollback_record(around_.data_dir);
   if (!kept) log_error("the record of the restore could not be kept, it goes on all the same: " + kept.error().text());
+  if (!settled) log_error(settled.error().text());
   plan_ = std::move(next);
   return true;
 }
@@ -245,7 +291,7 @@ void Rollback::announce() {
   RollbackRecord const now = record();
   if (told_ == now.state) return;
   told_ = now.state;
-  std::string const text = rollback_text(now, has_ended(now.state) ? std::string() : missing(), around_.clock->now());
+  std::string const text = rollback_text(now, obstacle(), around_.clock->now());
   bool const bad = now.state == RollbackState::failed || text.find("NOT UP") != std::string::npos;
   bad ? log_error(text) : log_warning(text);
   around_.publish("restore", {{"job", now.job}, {"snapshot", now.request.snapshot}, {"state", state_name(now.state)}, {"text", text}});
@@ -282,6 +328,11 @@ GatewayState Rollback::probe() const {
   return probe_gateway(config.state_dir, config.service.gateway.port);
 }
 
-std::string Rollback::missing() const { return make_operator()->commands().missing; }
+RollbackObstacle Rollback::obstacle() const {
+  if (has_ended(record().state)) return {};
+  RollbackObstacle out{make_operator()->commands().missing, {}};
+  if (GatewayState const gateway = probe(); is_held_by_command(gateway)) out.command = gateway.detail;
+  return out;
+}
 
 }  // namespace b2b::service

@@ -19,6 +19,7 @@
 #include "core/control/responder.h"
 #include "core/engine/coordinator.h"
 #include "core/engine/lock.h"
+#include "core/engine/restore.h"
 #include "core/engine/snapshot_use.h"
 #include "daemon/jobs/parameters.h"
 #include "daemon/service/rollback_plan.h"
@@ -43,8 +44,15 @@ class Rollback {
 
   // Before the coordinator runs: reads what an earlier daemon left. An error is one to warn of.
   Result<void> load();
-  // What an earlier process left of a swap is finished or undone: goes on with what load() found.
+  // What an earlier process left of a swap is finished or undone: the steps that are left are gone on with where they need no
+  // engine, so that a gateway is not down for as long as the store is away or refuses us. A gateway that was kept from starting by
+  // a swap that nobody knows of any more is started.
+  void settled(RecoveredRestores const& found);
+  // The engine is open, too: goes on with what load() found.
   void recovered();
+  // It cannot be opened. After some tries, or at once where trying again does not help, the restore is given up and the gateway
+  // started.
+  void engine_failed(Error const& error);
 
   // `parameters.gateway` is not refuse. Answers when it is queued or when it has ended, as `parameters.wait` says.
   void ask(jobs::RestoreParameters const& parameters, control::Responder responder);
@@ -62,13 +70,17 @@ class Rollback {
   };
   Result<Prepared> prepare(EngineContext& context, jobs::RestoreParameters const& parameters) const;
   void prepared(jobs::RestoreParameters const& parameters, JobId job, Result<Prepared> const& result, control::Responder responder);
+  void take_up();                            // what another daemon left
+  bool needs_engine() const;                 // the record's step
   void advance();                            // whatever the record's step is
   void run_steps();
   void steps_ended(Result<boost::json::object> const& result);
-  Result<boost::json::object> work(EngineContext& context, std::shared_ptr<GatewayOperator> const& gateway);
+  // Until nothing is left to do, or something that needs an engine and there is none.
+  Result<boost::json::object> work(EngineContext& context, std::shared_ptr<GatewayOperator> const& gateway, bool engine);
   Result<void> stop_gateway(EngineContext& context, GatewayOperator& gateway);   // in the middle of the restore
   void restore_step(EngineContext& context, GatewayOperator& gateway);
   void start_step(EngineContext& context, GatewayOperator& gateway);
+  void check_step(EngineContext& context, GatewayOperator& gateway);
   Result<boost::json::object> restore_now(EngineContext& context, RollbackRecord const& record, GatewayOperator& gateway);
   // Changes the plan and writes its record; false: nothing changed.
   bool change(std::function<bool(RollbackPlan&)> const& event);
@@ -78,7 +90,7 @@ class Rollback {
   void announce();                           // what changed: log, events, and the answers when it has ended
   std::shared_ptr<GatewayOperator> make_operator() const;
   GatewayState probe() const;
-  std::string missing() const;
+  RollbackObstacle obstacle() const;         // none for one that has ended
 
   RollbackSurroundings around_;
   boost::asio::steady_timer timer_;
@@ -91,6 +103,9 @@ class Rollback {
   std::stop_source ending_;                  // the daemon ends
   JobId preparing_ = 0;
   bool running_ = false;                     // a job carries steps out
+  bool settled_ = false;                     // no swap is half done
+  bool taken_up_ = false;                    // what load() found
+  unsigned engine_failures_ = 0;
   std::optional<RollbackState> told_;
 };
 

@@ -9,10 +9,11 @@ namespace {
 
 using Running = GatewayState::Running;
 
-constexpr std::array<std::pair<RollbackState, std::string_view>, 8> names{{{RollbackState::queued, "queued"},
+constexpr std::array<std::pair<RollbackState, std::string_view>, 9> names{{{RollbackState::queued, "queued"},
                                                                           {RollbackState::stopping_gateway, "stopping-gateway"},
                                                                           {RollbackState::restoring, "restoring"},
                                                                           {RollbackState::starting_gateway, "starting-gateway"},
+                                                                          {RollbackState::checking, "checking"},
                                                                           {RollbackState::done, "done"},
                                                                           {RollbackState::failed, "failed"},
                                                                           {RollbackState::cancelled, "cancelled"},
@@ -40,21 +41,24 @@ RollbackPlan::Step RollbackPlan::step() const {
     case RollbackState::stopping_gateway:
     case RollbackState::restoring: return Step::restore;
     case RollbackState::starting_gateway: return Step::start_gateway;
+    case RollbackState::checking: return Step::check;
     default: return Step::none;
   }
 }
 
-// The gateway is started first, if it is to run.
+// The gateway is started first, if it is to run; what was restored is looked at.
 void RollbackPlan::end(RollbackState outcome, Error const* error) {
   record_.outcome = outcome;
   if (error != nullptr) {
     record_.problem = error->text();
     record_.condition = error->condition;
   }
-  go(record_.gateway_ran ? RollbackState::starting_gateway : outcome);
+  go(record_.gateway_ran ? RollbackState::starting_gateway : after_start());
 }
 
-bool RollbackPlan::looked(Running gateway, TimePoint now, bool can_stop) {
+RollbackState RollbackPlan::after_start() const { return record_.restored ? RollbackState::checking : record_.outcome; }
+
+bool RollbackPlan::looked(GatewayState const& gateway, TimePoint now, bool can_stop) {
   if (record_.state != RollbackState::queued) return false;
   if (now < record_.asked) {  // somebody set the clock back: it would wait for as much longer
     auto const back = record_.asked - now;
@@ -62,43 +66,44 @@ bool RollbackPlan::looked(Running gateway, TimePoint now, bool can_stop) {
     record_.not_before -= back;
     record_.expires -= back;
   }
-  if (gateway == Running::stopped) {
+  if (gateway.running == Running::stopped) {
     go(RollbackState::restoring);
     return true;
   }
-  if (record_.request.mode == RollbackMode::stop && can_stop) {
+  if (record_.request.mode == RollbackMode::stop && can_stop && !is_held_by_command(gateway)) {
     if (now < record_.not_before) return false;
     go(RollbackState::restoring);
     return true;
   }
   if (now < record_.expires) return false;
   go(RollbackState::expired);
-  record_.problem = "the gateway was not stopped in time, so nothing was restored";
+  record_.problem = is_held_by_command(gateway) ? gateway.detail + ", and did not end in time, so nothing was restored"
+                                                : std::string("the gateway was not stopped in time, so nothing was restored");
   record_.condition = Condition::refused;
   return true;
 }
 
-bool RollbackPlan::stop_wanted(Running gateway) {
+bool RollbackPlan::stop_wanted(GatewayState const& gateway) {
   if (record_.state != RollbackState::restoring) return false;
-  record_.gateway_ran = record_.gateway_ran || gateway != Running::stopped;
+  record_.gateway_ran = record_.gateway_ran || (gateway.running != Running::stopped && !is_held_by_command(gateway));
   go(RollbackState::stopping_gateway);
   return true;
 }
 
 bool RollbackPlan::stopped(Result<void> const& result) {
   if (record_.state != RollbackState::stopping_gateway) return false;
-  if (result && !cancel_wanted_) {
+  if (result && !record_.cancel_wanted) {
     go(RollbackState::restoring);
     return true;
   }
   Error const error =
       result ? make_error(Condition::cancelled, "it was cancelled before anything was changed") : result.error();
-  if (error.condition == Condition::cancelled && !cancel_wanted_) return false;  // the daemon ends; the next one goes on
-  end(cancel_wanted_ ? RollbackState::cancelled : RollbackState::failed, &error);
+  if (error.condition == Condition::cancelled && !record_.cancel_wanted) return false;  // the daemon ends; the next one goes on
+  end(record_.cancel_wanted ? RollbackState::cancelled : RollbackState::failed, &error);
   return true;
 }
 
-bool RollbackPlan::restored(Result<boost::json::object> const& answer, Running gateway, TimePoint now) {
+bool RollbackPlan::restored(Result<boost::json::object> const& answer, GatewayState const& gateway, TimePoint now) {
   if (record_.state != RollbackState::restoring) return false;
   if (answer) {
     record_.report = *answer;
@@ -109,19 +114,28 @@ bool RollbackPlan::restored(Result<boost::json::object> const& answer, Running g
     end(RollbackState::done, nullptr);
     return true;
   }
+  if (record_.restored) return restored(boost::json::object(record_.report), gateway, now);  // too late for it
+  record_.report.clear();
   Error const& error = answer.error();
   if (error.condition == Condition::cancelled) {
-    if (!cancel_wanted_) return false;  // the daemon ends; the next one goes on
+    if (!record_.cancel_wanted) return false;  // the daemon ends; the next one goes on
     end(RollbackState::cancelled, &error);
     return true;
   }
-  bool const waits = record_.request.mode == RollbackMode::when_stopped && !record_.gateway_ran && now < record_.expires;
-  bool const in_the_way = error.condition == Condition::refused && gateway != Running::stopped;
+  bool const others = record_.request.mode == RollbackMode::when_stopped || is_held_by_command(gateway);
+  bool const waits = others && !record_.gateway_ran && now < record_.expires;
+  bool const in_the_way = error.condition == Condition::refused && gateway.running != Running::stopped;
   if (waits && in_the_way) {
     go(RollbackState::queued);
     return true;
   }
   end(RollbackState::failed, &error);
+  return true;
+}
+
+bool RollbackPlan::committing(boost::json::object const& answer) {
+  if (record_.state != RollbackState::restoring || record_.restored) return false;
+  record_.report = answer;
   return true;
 }
 
@@ -137,6 +151,14 @@ bool RollbackPlan::gateway_wanted() { return !std::exchange(record_.gateway_ran,
 bool RollbackPlan::started(boost::json::object gateway) {
   if (record_.state != RollbackState::starting_gateway) return false;
   record_.report["gateway"] = std::move(gateway);
+  go(after_start());
+  return true;
+}
+
+bool RollbackPlan::checked(boost::json::object doctor, std::optional<boost::json::object> gateway) {
+  if (record_.state != RollbackState::checking) return false;
+  record_.report["doctor"] = std::move(doctor);
+  if (gateway) record_.report["gateway"] = std::move(*gateway);
   go(record_.outcome);
   return true;
 }
@@ -149,7 +171,7 @@ bool RollbackPlan::cancel() {
     return true;
   }
   if (record_.state != RollbackState::stopping_gateway && record_.state != RollbackState::restoring) return false;
-  cancel_wanted_ = true;
+  record_.cancel_wanted = true;
   return true;
 }
 
@@ -159,16 +181,39 @@ bool RollbackPlan::resumed(std::uint64_t job) {
   if (record_.state == RollbackState::queued) return true;
   ++record_.tries;
   if (record_.state == RollbackState::starting_gateway) return true;
+  if (record_.state == RollbackState::checking) {
+    if (record_.tries > tries_max)
+      checked({{"ran", false}, {"good", false}, {"text", "the daemon ended " + std::to_string(record_.tries) + " times on the way"}}, std::nullopt);
+    return true;
+  }
   go(RollbackState::restoring);
-  if (record_.tries > tries_max) {
+  if (record_.cancel_wanted && !record_.restored) {
+    Error const error = make_error(Condition::cancelled, "it was cancelled");
+    end(RollbackState::cancelled, &error);
+  } else if (record_.tries > tries_max && !record_.restored) {
     Error const error = make_error(Condition::internal, "the daemon ended " + std::to_string(record_.tries) + " times on the way");
     end(RollbackState::failed, &error);
   }
   return true;
 }
 
+std::optional<RollbackRecord> record_of_interrupted(std::string const& snapshot, bool gateway_ran, bool undone, TimePoint now) {
+  if (snapshot.empty() || (undone && !gateway_ran)) return std::nullopt;
+  RollbackRecord out;
+  out.request.snapshot = snapshot;
+  out.asked = out.not_before = out.expires = now;
+  out.gateway_ran = gateway_ran;
+  out.restored = !undone;
+  out.state = undone ? RollbackState::starting_gateway : RollbackState::restoring;
+  if (undone) {
+    out.outcome = RollbackState::failed;
+    out.problem = "it was interrupted, and undone";
+  }
+  return out;
+}
+
 bool RollbackPlan::failed(Error const& error) {
-  if (has_ended(record_.state) || record_.state == RollbackState::starting_gateway) return false;
+  if (has_ended(record_.state) || record_.state == RollbackState::starting_gateway || record_.state == RollbackState::checking) return false;
   end(RollbackState::failed, &error);
   return true;
 }

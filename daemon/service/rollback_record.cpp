@@ -1,7 +1,10 @@
 #include "daemon/service/rollback_record.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <boost/json.hpp>
+#include <cerrno>
 
 #include "core/util/encoding.h"
 #include "core/util/file.h"
@@ -30,6 +33,8 @@ class Reader {
     auto const* const value = find(name);
     return value != nullptr && value->is_bool() ? value->get_bool() : lost<bool>();
   }
+  // One that earlier versions did not write: false when it is missing.
+  bool flag_or_none(std::string_view name) { return find(name) != nullptr && flag(name); }
   std::uint64_t number(std::string_view name) {
     auto const* const value = find(name);
     if (value != nullptr && value->is_int64() && value->get_int64() >= 0) return static_cast<std::uint64_t>(value->get_int64());
@@ -90,6 +95,7 @@ std::string rollback_record_text(RollbackRecord const& record) {
                    {"problem", printable(record.problem)},
                    {"code", condition_name(record.condition)},
                    {"outcome", state_name(record.outcome)}};
+  if (record.cancel_wanted) out["cancelWanted"] = true;
   // A list of ten thousand files that failed belongs to whoever asked, not to this file.
   bool const small = json::serialize(record.report).size() <= report_max_bytes;
   json::object report = small ? record.report : json::object{};
@@ -123,6 +129,7 @@ std::optional<RollbackRecord> rollback_record_from(std::string_view text) {
   record.not_before = reader.time("notBefore");
   record.expires = reader.time("expires");
   record.gateway_ran = reader.flag("gatewayRan");
+  record.cancel_wanted = reader.flag_or_none("cancelWanted");
   record.restored = reader.flag("restored");
   record.tries = static_cast<unsigned>(std::min<std::uint64_t>(reader.number("tries"), 1000));
   record.safety = reader.text("safety");
@@ -141,6 +148,12 @@ std::string rollback_record_path(std::string const& data_dir) { return join_path
 
 Result<void> keep_rollback_record(std::string const& data_dir, RollbackRecord const& record) {
   return atomic_write_file(rollback_record_path(data_dir), rollback_record_text(record));
+}
+
+Result<void> forget_rollback_record(std::string const& data_dir) {
+  std::string const path = rollback_record_path(data_dir);
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT) return errno_error(errno, "remove", path);
+  return {};
 }
 
 Result<std::optional<RollbackRecord>> load_rollback_record(std::string const& data_dir) {

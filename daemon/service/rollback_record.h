@@ -16,6 +16,7 @@ std::optional<RollbackRecord> rollback_record_from(std::string_view text);
 
 std::string rollback_record_path(std::string const& data_dir);
 Result<void> keep_rollback_record(std::string const& data_dir, RollbackRecord const& record);
+Result<void> forget_rollback_record(std::string const& data_dir);   // for a disk without room for another one
 // nullopt: there is none. corrupt: there is one that cannot be understood; it is left where it is.
 Result<std::optional<RollbackRecord>> load_rollback_record(std::string const& data_dir);
 

@@ -18,7 +18,7 @@ namespace {
 
 namespace json = boost::json;
 
-// A capture that begins as the gateway stops holds the data lock; so may a first push, for as long as it uploads.
+// A capture may hold the data lock, or a first push, for as long as it uploads.
 constexpr std::chrono::minutes lock_patience{60};
 constexpr std::chrono::seconds look_again_after{1};
 
@@ -31,6 +31,15 @@ Result<std::string> check_staged(GatewayOperator& gateway, std::string const& co
     return make_error(Condition::refused, "the OpenClaw that is installed here cannot use " + printable(name) + " of this snapshot (" + said + ")",
                       "Install the release that wrote it, or choose another snapshot. Nothing was changed", name);
   return "OpenClaw could not tell whether it can use " + printable(name) + " of this snapshot (" + said + ")";
+}
+
+json::object as_json(GatewayUp const& up) { return {{"up", up.ready}, {"detail", printable(up.detail)}}; }
+
+// It was to be started, and is not up.
+bool is_down(json::object const& report) {
+  auto const* const gateway = report.if_contains("gateway");
+  auto const* const up = gateway != nullptr && gateway->is_object() ? gateway->get_object().if_contains("up") : nullptr;
+  return up != nullptr && up->is_bool() && !up->get_bool();
 }
 
 }  // namespace
@@ -59,9 +68,10 @@ Result<Rollback::Prepared> Rollback::prepare(EngineContext& context, jobs::Resto
   return out;
 }
 
-Result<json::object> Rollback::work(EngineContext& context, std::shared_ptr<GatewayOperator> const& gateway) {
+Result<json::object> Rollback::work(EngineContext& context, std::shared_ptr<GatewayOperator> const& gateway, bool engine) {
   for (;;) {
     RollbackState const before = record().state;
+    if (!engine && needs_engine()) return json::object{};
     RollbackPlan::Step step = RollbackPlan::Step::none;
     {
       std::scoped_lock lock(mutex_);
@@ -71,6 +81,8 @@ Result<json::object> Rollback::work(EngineContext& context, std::shared_ptr<Gate
       restore_step(context, *gateway);
     } else if (step == RollbackPlan::Step::start_gateway) {
       start_step(context, *gateway);
+    } else if (step == RollbackPlan::Step::check) {
+      check_step(context, *gateway);
     }
     if (record().state == before) return json::object{};  // nothing to do, or the daemon ends
     boost::asio::post(*around_.loop, [this] { announce(); });
@@ -79,9 +91,11 @@ Result<json::object> Rollback::work(EngineContext& context, std::shared_ptr<Gate
 
 // Everything is fetched by now, so that the gateway is down for no longer than it has to be.
 Result<void> Rollback::stop_gateway(EngineContext& context, GatewayOperator& gateway) {
-  auto const running = probe_gateway(context.config.state_dir, context.config.service.gateway.port).running;
-  if (running == GatewayState::Running::stopped) return {};
-  change([&](RollbackPlan& plan) { return plan.stop_wanted(running); });
+  GatewayState const there = gateway.probe();
+  if (there.running == GatewayState::Running::stopped) return {};
+  if (is_held_by_command(there))
+    return make_error(Condition::refused, there.detail + ", and the restore would change databases under it", "Nothing was changed");
+  change([&](RollbackPlan& plan) { return plan.stop_wanted(there); });
   boost::asio::post(*around_.loop, [this] { announce(); });
   auto const result = gateway.stop(context.stop);
   change([&](RollbackPlan& plan) { return plan.stopped(result); });
@@ -91,24 +105,18 @@ Result<void> Rollback::stop_gateway(EngineContext& context, GatewayOperator& gat
 }
 
 void Rollback::restore_step(EngineContext& context, GatewayOperator& gateway) {
-  // Once only: what was done to the databases since (doctor, the gateway) is not to be rolled back again after a restart.
+  // Once only: what was done to the databases since (the gateway, doctor) is not to be rolled back again after a restart.
   RollbackRecord const now = record();
   auto answer = now.restored ? Result<json::object>(now.report) : restore_now(context, now, gateway);
-  if (answer) {
-    change([&](RollbackPlan& plan) { return plan.swapped(*answer); });
-    context.progress->phase = "running openclaw doctor";
-    auto const doctor = gateway.doctor(ending_.get_token());
-    if (!doctor) return;  // the next daemon finds everything as it should be, and asks again
-    (*answer)["doctor"] = json::object{{"ran", doctor->ran}, {"good", doctor->good}, {"text", printable(doctor->text)}};
-  }
+  if (answer) change([&](RollbackPlan& plan) { return plan.swapped(*answer); });
   if (!record().gateway_ran) {
     // Also when the restore failed: the fence was up for a while.
     auto const failed = gateway.service_failed(ending_.get_token());
     if (!failed) return;
     if (*failed) change([](RollbackPlan& plan) { return plan.gateway_wanted(); });
   }
-  GatewayState const state = probe_gateway(context.config.state_dir, context.config.service.gateway.port);
-  change([&](RollbackPlan& plan) { return plan.restored(answer, state.running, context.clock->now()); });
+  GatewayState const there = gateway.probe();
+  change([&](RollbackPlan& plan) { return plan.restored(answer, there, context.clock->now()); });
 }
 
 Result<json::object> Rollback::restore_now(EngineContext& context, RollbackRecord const& record, GatewayOperator& gateway) {
@@ -121,6 +129,11 @@ Result<json::object> Rollback::restore_now(EngineContext& context, RollbackRecor
   if (record.request.mode == RollbackMode::stop && gateway.commands().known())
     options.stop_gateway = [&] { return stop_gateway(context, gateway); };
   options.check_staged = [&](std::string const& copy, std::string const& name) { return check_staged(gateway, copy, name, context.stop); };
+  // The next daemon may find the swap done, and be without a store to ask what it was.
+  options.committing = [&](RestoreReport const& report) -> Result<void> {
+    change([&](RollbackPlan& plan) { return plan.committing(jobs::restore_answer(report)); });
+    return {};
+  };
   auto const began = context.clock->monotonic();
   for (;;) {
     auto report = b2b::restore(context, options);
@@ -141,8 +154,25 @@ void Rollback::start_step(EngineContext& context, GatewayOperator& gateway) {
   // Cancelling the restore must not keep the gateway down: only the daemon's end interrupts this.
   auto const up = gateway.start(ending_.get_token());
   if (!up) return;
-  json::object answer{{"up", up->ready}, {"detail", printable(up->detail)}};
-  change([&](RollbackPlan& plan) { return plan.started(std::move(answer)); });
+  change([&](RollbackPlan& plan) { return plan.started(as_json(*up)); });
+}
+
+// A start migrates and repairs what it needs by itself, so doctor is for what is left. One that does not come up is looked at while it
+// is down, and started once more: what kept it down may be among what doctor puts right.
+void Rollback::check_step(EngineContext& context, GatewayOperator& gateway) {
+  context.progress->phase = "running openclaw doctor";
+  bool const down = is_down(record().report);
+  auto const doctor = down ? gateway.doctor_before_start(ending_.get_token()) : gateway.doctor(ending_.get_token());
+  if (!doctor) return;  // the daemon ends; the next one asks again
+  std::optional<json::object> again;
+  if (down && doctor->ran) {
+    context.progress->phase = "starting the gateway";
+    auto const up = gateway.start(ending_.get_token());
+    if (!up) return;
+    again = as_json(*up);
+  }
+  json::object said{{"ran", doctor->ran}, {"good", doctor->good}, {"text", printable(doctor->text)}};
+  change([&](RollbackPlan& plan) { return plan.checked(std::move(said), std::move(again)); });
 }
 
 }  // namespace b2b::service

@@ -41,8 +41,12 @@ std::string gateway_sentence(RollbackRecord const& record) {
                         : " THE GATEWAY IS NOT UP: " + text_of(*gateway, "detail") + ". Start it by hand, and look at its log.";
 }
 
-std::string queued_text(RollbackRecord const& record, std::string const& missing, TimePoint now) {
+std::string queued_text(RollbackRecord const& record, RollbackObstacle const& obstacle, TimePoint now) {
   std::string const snapshot = printable(record.request.snapshot);
+  if (!obstacle.command.empty())
+    return "Snapshot " + snapshot + " is restored as soon as this ends, within " + in_words(record.expires - now) + ": " + obstacle.command +
+           ". No gateway runs, so none is started afterwards.";
+  std::string const& missing = obstacle.missing;
   if (record.request.mode == RollbackMode::stop && missing.empty()) {
     std::string const when = record.not_before > now ? "In " + in_words(record.not_before - now) : std::string("Now");
     return when + " snapshot " + snapshot + " is fetched, the gateway is stopped, everything is put in place, and the gateway is started again.";
@@ -55,15 +59,18 @@ std::string queued_text(RollbackRecord const& record, std::string const& missing
 
 }  // namespace
 
-std::string rollback_text(RollbackRecord const& record, std::string const& missing, TimePoint now) {
+std::string rollback_text(RollbackRecord const& record, RollbackObstacle const& obstacle, TimePoint now) {
   std::string const snapshot = printable(record.request.snapshot);
   switch (record.state) {
-    case RollbackState::queued: return queued_text(record, missing, now);
+    case RollbackState::queued: return queued_text(record, obstacle, now);
     case RollbackState::stopping_gateway: return "The gateway is being stopped, for a restore of snapshot " + snapshot + ".";
     case RollbackState::restoring: return "Snapshot " + snapshot + " is being restored.";
     case RollbackState::starting_gateway:
       return std::string(record.restored ? "Snapshot " + snapshot + " was restored" : "Nothing was restored") + "; the gateway is being started.";
+    case RollbackState::checking:
+      return "Snapshot " + snapshot + " was restored; openclaw doctor looks at it." + gateway_sentence(record);
     case RollbackState::done:
+      if (!record.report.contains("restored")) return "Snapshot " + snapshot + " was restored." + gateway_sentence(record);
       return "Snapshot " + snapshot + " was restored: " + number_of(record.report, "restored") + " files came back, " +
              number_of(record.report, "removed") + " were set aside." + gateway_sentence(record);
     case RollbackState::failed:
@@ -77,13 +84,13 @@ std::string rollback_text(RollbackRecord const& record, std::string const& missi
   return {};
 }
 
-json::object rollback_answer(RollbackRecord const& record, std::string const& missing, TimePoint now) {
+json::object rollback_answer(RollbackRecord const& record, RollbackObstacle const& obstacle, TimePoint now) {
   json::object out{{"job", record.job},
                    {"snapshot", printable(record.request.snapshot)},
                    {"state", state_name(record.state)},
                    {"gateway", mode_name(record.request.mode)},
                    {"expires", format_iso8601(record.expires)},
-                   {"text", rollback_text(record, missing, now)}};
+                   {"text", rollback_text(record, obstacle, now)}};
   out["safety"] = record.safety.empty() ? json::value(nullptr) : json::value(record.safety);
   out["report"] = record.report.empty() ? json::value(nullptr) : json::value(record.report);
   return out;

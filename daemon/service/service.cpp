@@ -114,9 +114,10 @@ void Service::finish_restores() {
   context.index = index_;
   auto const lock = DataLock::acquire(loaded_.config.state_dir, "finishing a restore");
   if (!lock) return;  // who has it does the same; the coordinator asks again
-  auto const told = recover_restores(context);
-  if (!told) return log_error(told.error().text());
-  for (std::string const& sentence : *told) log_warning(sentence);
+  auto recovered = recover_restores_in_detail(context);
+  if (!recovered) return log_error(recovered.error().text());
+  for (std::string const& sentence : recovered->sentences) log_warning(sentence);
+  settled_ = std::move(*recovered);
 }
 
 Result<void> Service::run() {
@@ -166,6 +167,7 @@ void Service::watchdog() {
 // Start.
 
 void Service::begin() {
+  if (settled_) rollback_->settled(*settled_);
   auto const wish = wants_auto_restore(loaded_.config, *index_, {});
   if (!wish) {
     log_warning("whether this machine is new could not be told: " + wish.error().text());
@@ -362,6 +364,7 @@ void Service::arm_coordinator() {
 void Service::on_event(std::string const& name, json::object const& data) {
   events_.publish(name, data);
   if (name == "recovered") {
+    recovered_ = true;
     take_new_roots();  // openclaw.json may have been away until now
     rollback_->recovered();
   }
@@ -375,6 +378,11 @@ void Service::on_event(std::string const& name, json::object const& data) {
     follow_up_->succeeded(text("snapshot"), json::serialize(data));
   } else if (name == "failed") {
     log_warning("a backup failed: " + text("error"));
+    if (!recovered_) {
+      if (!settled_) finish_restores();
+      if (settled_) rollback_->settled(*settled_);
+      rollback_->engine_failed(make_error(condition_from_name(text("code")).value_or(Condition::internal), text("error")));
+    }
     follow_up_->failed(text("error"), text("code"));
   }
   if (!stopping_) {

@@ -113,6 +113,8 @@ class Service {
   std::string gateway_said_;
   bool stale_told_ = false;
   bool is_ready_ = false;
+  std::optional<RecoveredRestores> settled_;      // no restore is half swapped in; what was done for that
+  bool recovered_ = false;                        // the engine was open once
   bool stopping_ = false;
   bool roots_pending_ = false;                    // openclaw.json changed and was not read yet
   std::string scheduled_text_;                    // as kept in the index

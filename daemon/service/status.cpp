@@ -7,6 +7,7 @@
 #include <boost/json.hpp>
 #include <cstdio>
 
+#include "core/engine/restore_pointer.h"
 #include "core/util/log.h"
 #include "daemon/jobs/jobs.h"
 #include "daemon/service/service.h"
@@ -135,6 +136,7 @@ json::object Service::status() {
   json::array warnings;
   for (std::string const& alarm : alarms_) warnings.emplace_back(alarm);
   if (!restore_note_.empty()) warnings.emplace_back(restore_note_);
+  for (std::string const& place : places_waited_for(instance_.data_dir)) warnings.emplace_back(place);
   for (std::string const& warning : now_known.warnings) warnings.emplace_back(printable(warning));
   for (std::string const& warning : loaded_.warnings) warnings.emplace_back(printable(warning));
   out["warnings"] = std::move(warnings);

@@ -3,7 +3,9 @@
 has its database open and answers on its port. What it is told is appended to calls.log; files in its folder change how it behaves:
 
 refuse-stop   the gateway ignores SIGTERM           stop-delay   seconds that it drains
-no-start      starting it does nothing              doctor-code  what doctor ends with
+start-delay   seconds until it is up
+no-start      starting it does nothing; with "until doctor" in it, doctor removes it
+doctor-code   what doctor ends with                 doctor-delay seconds that it takes
 """
 import fcntl
 import http.server
@@ -46,10 +48,11 @@ class Health(http.server.BaseHTTPRequestHandler):
         pass
 
 
-def run():
+def run(role="gateway"):
     if not (STATE / "openclaw.json").exists():
         note("missing config")
         sys.exit(78)
+    time.sleep(float(setting("start-delay", "0")))
     LOCKS.mkdir(parents=True, exist_ok=True, mode=0o700)
     lock = os.open(LOCKS / "gateway.state.lock.sqlite", os.O_RDWR | os.O_CREAT, 0o600)
     end = time.monotonic() + 5
@@ -73,8 +76,9 @@ def run():
     connection = sqlite3.connect(database) if database.exists() else None
     if connection:
         connection.execute("SELECT count(*) FROM cron_jobs").fetchone()
-    (LOCKS / "gateway.state.lock").write_text(json.dumps({"pid": os.getpid(), "port": server.server_port, "startTime": started_ticks()}))
-    (FOLDER / "pid").write_text(str(os.getpid()))
+    record = {"pid": os.getpid(), "startTime": started_ticks(), "role": role}
+    (LOCKS / "gateway.state.lock").write_text(json.dumps({**record, "port": server.server_port} if role == "gateway" else record))
+    (FOLDER / ("pid" if role == "gateway" else "agent-pid")).write_text(str(os.getpid()))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     note("up")
     while not stop.wait(0.05) or setting("refuse-stop"):
@@ -101,6 +105,8 @@ def running():
 def main(words):
     if words == ["gateway", "run"]:
         return run()
+    if words == ["agent", "--local"]:
+        return run("agent-embedded")
     note(" ".join(words))
     if words[:2] == ["gateway", "stop"]:
         if "--force" not in words:
@@ -114,6 +120,9 @@ def main(words):
                              stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     elif words[:1] == ["doctor"]:
         print("doctor looks at", STATE)
+        time.sleep(float(setting("doctor-delay", "0")))
+        if setting("no-start") == "until doctor":
+            (FOLDER / "no-start").unlink()
         sys.exit(int(setting("doctor-code", "0")))
     elif words[:1] == ["database"]:
         print(json.dumps({"schema": "fake-schema-preflight.v1", "status": setting("preflight", "exact"), "reason": "as configured"}))

@@ -3,6 +3,7 @@ killed anywhere in between.
 
 30 moments of killing, 200 with B2B_LONG=1. The seed is printed.
 """
+import hashlib
 import json
 import os
 import pathlib
@@ -134,7 +135,7 @@ class StopGateway(Gateway):
         self.assertTrue(self.gateway_up())
         self.assertNotEqual(self.gateway_pid(), first)
         order = [call for call in self.calls() if not call.startswith("database")]
-        self.assertEqual(order[-5:], ["gateway stop --force", "down", "doctor --non-interactive", "gateway start", "up"])
+        self.assertEqual(order[-5:], ["gateway stop --force", "down", "gateway start", "up", "doctor --non-interactive"])
         status = self.daemon.status()["restore"]
         self.assertEqual(status["state"], "done")
         self.assertTrue(status["safety"])
@@ -147,7 +148,7 @@ class StopGateway(Gateway):
         self.assertIn("daemonctl restore", done.out)
         self.assertEqual(self.state(), self.new_state)
 
-    def test_the_answer_comes_before_the_stop_and_pushes_go_on(self):
+    def test_the_answer_comes_before_the_stop_and_a_push_meanwhile_comes_after_the_swap(self):
         self.start_gateway()
         self.set("stop-delay", 1)
         answer = self.restore(gateway="stop", wait=False, delaySeconds=2)
@@ -159,9 +160,14 @@ class StopGateway(Gateway):
         self.assertEqual(busy.exception.code, "busy")
         self.machine.write("workspace/while.md", "it waits\n")
         self.daemon.until(lambda s: s["restore"]["state"] == "stopping-gateway", "the stop")
-        self.assertTrue(self.daemon.push()["snapshot"])
+        self.daemon.notify("gateway_stop", data={"reason": "gateway stopping"})
+        pushed = self.daemon.push()["snapshot"]
         self.assertEqual(self.until_ended()["state"], "done")
         self.assertTrue(self.gateway_up())
+        self.assertTrue(pushed)
+        listed = self.daemonctl("ls", pushed, "workspace").out
+        self.assertIn("files", listed)
+        self.assertNotIn("while.md", listed, "it was pushed after the swap")
 
     def test_a_gateway_that_does_not_stop_runs_on_and_nothing_is_changed(self):
         self.start_gateway()
@@ -197,6 +203,41 @@ class StopGateway(Gateway):
         self.assertIn("openclaw doctor is not content", done.err)
         self.assertIn("doctor looks at", done.err)
         self.assertTrue(self.gateway_up())
+
+    def test_doctor_does_not_keep_the_gateway_down(self):
+        self.start_gateway()
+        self.set("doctor-delay", 5)
+        answer = self.restore(gateway="stop", wait=False)
+        self.daemon.until(lambda s: s["restore"]["state"] == "checking", "the check")
+        self.assertTrue(self.gateway_up())
+        text = self.daemon.status()["restore"]["text"]
+        self.assertIn("The gateway is up again", text)
+        self.assertNotIn("daemonctl cancel", self.daemonctl("status").out)
+        with self.assertRaises(Refusal) as late:
+            self.daemon.post("/v1/cancel", {"job": answer["job"]})
+        self.assertEqual(late.exception.code, "refused")
+        # The next daemon asks again, and does not touch the gateway.
+        harness.wait_for(lambda: "doctor --non-interactive" in self.calls(), "doctor")
+        self.daemon.kill()
+        self.set("doctor-delay", None)
+        self.start_daemon()
+        ended = self.until_ended()
+        self.assertEqual(ended["state"], "done", ended)
+        self.assertTrue(ended["report"]["doctor"]["good"] and ended["report"]["gateway"]["up"], ended)
+        self.assertEqual(self.calls().count("gateway start"), 2, "by us, and after the restore")
+        self.assertEqual(self.calls().count("doctor --non-interactive"), 2)
+
+    def test_doctor_may_bring_up_a_gateway_that_does_not_start(self):
+        self.start_gateway()
+        self.set("no-start", "until doctor")
+        self.daemon.kill()
+        self.machine.configure(gateway={"stopTimeout": "3s", "start": ["/bin/sh", "-c", "openclaw gateway start; test ! -e ~/fake-openclaw/no-start"]})
+        self.start_daemon()
+        answer = self.restore(gateway="stop")
+        self.assertTrue(answer["gateway"]["up"], answer)
+        self.assertTrue(self.gateway_up())
+        order = [call for call in self.calls() if not call.startswith("database")]
+        self.assertEqual(order[-4:], ["gateway start", "doctor --non-interactive", "gateway start", "up"])
 
     def test_a_database_that_openclaw_cannot_use_refuses_it_before_the_gateway_is_touched(self):
         self.start_gateway()
@@ -241,6 +282,65 @@ class StopGateway(Gateway):
         self.assertEqual(self.until_ended()["state"], "cancelled")
         self.assertEqual(self.state(), self.new_state)
         harness.wait_for(self.gateway_up, "the gateway")
+
+    def test_what_was_cancelled_stays_so_when_the_daemon_dies_right_after(self):
+        self.start_gateway()
+        self.set("stop-delay", 4)
+        answer = self.restore(gateway="stop", wait=False)
+        self.daemon.until(lambda s: s["restore"]["state"] == "stopping-gateway", "the stop")
+        self.daemon.post("/v1/cancel", {"job": answer["job"]})
+        self.daemon.kill()
+        self.start_daemon()
+        self.assertEqual(self.until_ended()["state"], "cancelled")
+        self.assertEqual(self.state(), self.new_state)
+        harness.wait_for(self.gateway_up, "the gateway", 30)
+
+    def test_the_gateway_comes_back_without_a_store(self):
+        """The daemon dies while the gateway is down, and the next one is refused its bucket: whatever it cannot do, it starts the gateway."""
+        store, aside = self.machine.root / "store", self.machine.root / "store-aside"
+        for reached in ("stopping-gateway", "starting-gateway"):
+            with self.subTest(reached):
+                self.start_gateway()
+                self.set("stop-delay", 3)
+                self.set("start-delay", 4 if reached == "starting-gateway" else None)
+                self.restore(gateway="stop", wait=False)
+                self.daemon.until(lambda s: s["restore"]["state"] == reached, reached)
+                self.daemon.kill()
+                store.rename(aside)
+                store.write_text("no directory")
+                self.start_daemon()
+                ended = self.until_ended(90)
+                self.assertEqual(ended["state"], "failed" if reached == "stopping-gateway" else "done", ended)
+                self.assertTrue(ended["report"]["gateway"]["up"], ended)
+                self.assertTrue(self.gateway_up())
+                self.assertEqual(self.state(), self.new_state if reached == "stopping-gateway" else self.old_state)
+                self.daemon.kill()
+                store.unlink()
+                aside.rename(store)
+                self.start_daemon()
+
+    def test_an_agent_in_a_terminal_is_waited_for_and_no_gateway_is_started_after_it(self):
+        agent = subprocess.Popen([self.machine.home / "programs" / "openclaw", "agent", "--local"], env={**self.machine.environment, **self.env})
+        self.addCleanup(agent.kill)
+        harness.wait_for(lambda: "up" in self.calls(), "the agent")
+        named = f"an agent in a terminal (`openclaw agent --local`, pid {agent.pid})"
+        done = self.daemonctl("restore", self.old, "--yes")
+        self.assertEqual(done.code, 77, done)
+        self.assertIn(named, done.err)
+        self.assertIn("Wait until it ends", done.err)
+        answer = self.restore(gateway="stop", wait=False)
+        self.assertIn(f"as soon as this ends, within 15 minutes: {named}", answer["text"])
+        time.sleep(3)
+        self.assertEqual(self.daemon.status()["restore"]["state"], "queued")
+        self.assertIn(named, self.daemonctl("status").out)
+        self.assertEqual(self.state(), self.new_state)
+        agent.terminate()
+        agent.wait()
+        ended = self.until_ended()
+        self.assertEqual(ended["state"], "done", ended)
+        self.assertNotIn("gateway", ended["report"])
+        self.assertEqual(self.state(), self.old_state)
+        self.assertEqual([call for call in self.calls() if call.startswith("gateway")], [])
 
     def test_what_cannot_be_asked_for(self):
         for body, code in (({"gateway": "now"}, "usage"), ({"gateway": "stop", "target": "/tmp/x"}, "usage"), ({"wait": False}, "usage"),
@@ -337,6 +437,40 @@ class WhenStopped(Gateway):
         self.start_daemon()
         self.assertEqual(self.until_ended()["state"], "done")
         self.assertEqual(self.state(), self.old_state)
+
+
+class WithoutARecord(Gateway):
+    """A machine ended in the middle of a swap, its gateway was kept from starting after that, and nobody knows of a restore around one."""
+
+    def leave_a_swap(self, about):
+        self.daemon.kill()
+        folder = self.machine.state / "b2backupd" / "restore-0a1b2c3d4e5f"
+        folder.mkdir(mode=0o700)
+        first = "b2backupd restore journal 1\n"
+        (folder / "lock").write_text("")
+        (folder / "undo.ready").write_text("")
+        (folder / "databases").write_text("this restore changes databases: no gateway may run\n" + about)
+        (folder / "journal").write_text(f"{first}end 0 {hashlib.sha256(first.encode()).hexdigest()}\n")
+        self.start_daemon()
+        self.assertFalse(folder.exists())
+
+    def test_a_gateway_that_ran_before_is_started(self):
+        self.leave_a_swap(f"snapshot {self.old}\ngateway ran\n")
+        ended = self.until_ended()
+        self.assertEqual((ended["state"], ended["snapshot"]), ("done", self.old))
+        self.assertTrue(ended["report"]["gateway"]["up"], ended)
+        self.assertTrue(self.gateway_up())
+
+    def test_one_whose_service_failed_meanwhile_is_started(self):
+        (self.machine.home / "programs" / "systemctl").write_text('#!/bin/sh\n[ "$2" = is-failed ]\n')
+        self.leave_a_swap(f"snapshot {self.old}\n")
+        self.assertTrue(self.until_ended()["report"]["gateway"]["up"])
+        self.assertTrue(self.gateway_up())
+
+    def test_one_that_did_not_run_stays_down(self):
+        self.leave_a_swap(f"snapshot {self.old}\n")
+        self.assertNotIn("gateway", self.until_ended()["report"])
+        self.assertNotIn("gateway start", self.calls())
 
 
 class ByHand(Gateway):

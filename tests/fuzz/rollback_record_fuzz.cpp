@@ -17,6 +17,6 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
   B2B_ASSERT(rollback_record_text(*again) == text);
   RollbackPlan plan(*record);
   static_cast<void>(plan.resumed(1));
-  B2B_ASSERT(!rollback_text(plan.record(), "", plan.record().asked).empty());
+  B2B_ASSERT(!rollback_text(plan.record(), {}, plan.record().asked).empty());
   return 0;
 }

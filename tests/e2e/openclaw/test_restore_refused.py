@@ -84,7 +84,7 @@ class Refused(unittest.TestCase):
 
     def test_a_database_is_open(self):
         """No gateway. A program that knows nothing of OpenClaw's locks (Python), then `openclaw agent --local`, waiting for its model's answer:
-        it takes the gateway's lock and is taken for one."""
+        it takes the gateway's lock, and is named for what it is; a restore that may stop a gateway waits for it, and starts none after it."""
         self.prepare()
         self.local_turn("As it was.")
         snapshot = self.daemon.push()["snapshot"]
@@ -103,8 +103,12 @@ class Refused(unittest.TestCase):
         try:
             wait_for(lambda: len(self.gateway.model.requests) > asked, "the question to the model", 60)
             before = self.kept()
-            self.assert_refused(snapshot, r"a gateway is running .*\(pid [0-9]+\) holds its lock")
+            named = r"an agent in a terminal \(`openclaw agent --local`, pid [0-9]+\) works on this state"
+            self.assert_refused(snapshot, named)
             self.assertEqual(self.kept(), before)
+            queued = self.daemon.post("/v1/restore", {"snapshot": snapshot, "yes": True, "gateway": "when-stopped", "wait": False})
+            self.assertRegex(queued["text"], "as soon as this ends, within 15 minutes: " + named)
+            self.daemon.post("/v1/cancel", {"job": queued["job"]})
         finally:
             self.gateway.model.speaks.set()
             out, err = turn.communicate(timeout=60)

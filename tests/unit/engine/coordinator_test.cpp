@@ -1,5 +1,6 @@
 #include "core/engine/coordinator.h"
 
+#include <atomic>
 #include <condition_variable>
 #include <future>
 
@@ -78,6 +79,7 @@ struct Service {
       ++opening;
       may_open.notify_all();
       may_open.wait(lock, [this] { return !hold_open; });
+      if (refuse_open) return make_error(Condition::permission, "the key is revoked");
       return machine.open(&store.faults);
     };
     options.event = [this](std::string_view name, boost::json::object const&) {
@@ -121,6 +123,7 @@ struct Service {
   std::mutex mutex;
   std::condition_variable may_open;
   bool hold_open = false;
+  std::atomic<bool> refuse_open = false;
   int opening = 0;        // times that it was begun
   std::map<std::string, int> events;
   std::unique_ptr<Coordinator> coordinator;
@@ -477,6 +480,20 @@ TEST_CASE("coordinator: other jobs run on their lane and give their answer") {
   auto const result = answer.get_future().get();
   REQUIRE(result);
   CHECK(result->at("count").to_number<int>() == 1);
+}
+
+TEST_CASE("coordinator: what needs no engine runs also while none can be opened") {
+  Service service(false);
+  service.coordinator->wait_idle();
+  service.refuse_open = true;
+  auto const work = [](EngineContext& context) -> Result<boost::json::object> { return boost::json::object{{"store", context.store != nullptr}}; };
+  std::promise<Result<boost::json::object>> bare, whole;
+  service.coordinator->run_bare("bare", work, [&](Result<boost::json::object> const& answer) { bare.set_value(answer); });
+  service.coordinator->run(Lane::reading, "whole", work, [&](Result<boost::json::object> const& answer) { whole.set_value(answer); });
+  auto const answer = bare.get_future().get();
+  REQUIRE(answer);
+  CHECK_FALSE(answer->at("store").as_bool());
+  CHECK(whole.get_future().get().error().condition == Condition::permission);
 }
 
 TEST_CASE("coordinator: stopping captures what was triggered, leaves the upload for later, and refuses new work") {

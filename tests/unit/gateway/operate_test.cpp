@@ -93,6 +93,19 @@ TEST_CASE("operate: a gateway is stopped, and started again") {
   CHECK(up->ready);
 }
 
+TEST_CASE("operate: an agent in a terminal is not stopped, and is no gateway that came up") {
+  Fixture fixture;
+  fixture.settings.probe = [] { return GatewayState{Running::running, "an agent in a terminal", {}, {}, GatewayState::Holder::command}; };
+  auto gateway = fixture.make();
+  auto const stopped = gateway.stop({});
+  REQUIRE_FALSE(stopped);
+  CHECK(stopped.error().message == "an agent in a terminal, which is no gateway");
+  CHECK_FALSE(gateway.look().ready);
+  auto const up = gateway.start({});
+  REQUIRE(up);
+  CHECK_FALSE(up->ready);
+}
+
 TEST_CASE("operate: the stop is over when the gateway is gone, not when the command is") {
   Fixture fixture;
   fixture.run_gateway();

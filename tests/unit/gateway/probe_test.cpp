@@ -86,6 +86,33 @@ TEST_CASE("a held lock means running, a free one stopped") {
   CHECK(probe_gateway(state.root).running == Running::stopped);
 }
 
+TEST_CASE("a command that has the lock is named for what it is") {
+  State const state;
+  state.lock_file();
+  HelperProcess holder([&] { return take_lock(state.lock + "/gateway.state.lock.sqlite"); });
+  std::string const pid = std::to_string(holder.pid());
+  struct Case {
+    std::string role, detail;
+  };
+  for (auto const& [role, detail] : {Case{"agent-embedded", "an agent in a terminal (`openclaw agent --local`, pid " + pid + ") works on this state"},
+                                     Case{"sqlite-maintenance", "a repair of databases (`openclaw doctor`, pid " + pid + ") works on this state"},
+                                     Case{R"(a\nrole)", R"(a command of OpenClaw's (a\nrole, pid )" + pid + ") works on this state"}}) {
+    state.record(R"({"pid":)" + pid + R"(,"role":")" + role + R"("})");
+    auto const answer = probe_gateway(state.root);
+    CHECK(answer.running == Running::running);
+    CHECK(is_held_by_command(answer));
+    CHECK(answer.detail == detail);
+  }
+  // The gateway's own, and what a former holder left.
+  state.record(record_of(holder.pid(), "1", R"(,"role":"gateway")"));
+  CHECK_FALSE(is_held_by_command(probe_gateway(state.root)));
+  state.record(record_of(dead_pid(), "1", R"(,"role":"agent-embedded")"));
+  CHECK(probe_gateway(state.root).detail == "the gateway (pid " + pid + ", port 18789) holds its lock");
+  CHECK_FALSE(is_held_by_command(probe_gateway(state.root)));
+  holder.end();
+  CHECK_FALSE(is_held_by_command(probe_gateway(state.root)));
+}
+
 TEST_CASE("a lock of another range of bytes is not the gateway's") {
   State const state;
   state.lock_file();

@@ -36,6 +36,10 @@ RollbackPlan at(State state, RollbackMode mode = RollbackMode::stop, bool gatewa
   return RollbackPlan(std::move(record));
 }
 
+GatewayState seen(Running running, GatewayState::Holder holder = GatewayState::Holder::gateway) {
+  return {running, "an agent in a terminal", {}, {}, holder};
+}
+
 json::object const answer{{"snapshot", "x"}, {"restored", 3}, {"removed", 1}, {"quarantine", "/q"}};
 Error error(Condition condition) { return make_error(condition, "no"); }
 Result<json::object> failure(Condition condition) { return error(condition); }
@@ -68,17 +72,45 @@ TEST_CASE("rollback plan: what a look at the gateway does to one that is queued"
        }) {
     CAPTURE(mode_name(mode), static_cast<int>(gateway), after.count(), can_stop);
     RollbackPlan plan(queued(mode));
-    CHECK(plan.looked(gateway, asked + after, can_stop) == (then != State::queued));
+    CHECK(plan.looked(seen(gateway), asked + after, can_stop) == (then != State::queued));
     CHECK(plan.record().state == then);
     CHECK_FALSE(plan.record().gateway_ran);
   }
 }
 
+TEST_CASE("rollback plan: an agent in a terminal is waited for, and no gateway is started after it") {
+  auto const agent = seen(Running::running, GatewayState::Holder::command);
+  RollbackPlan plan(queued(RollbackMode::stop));
+  CHECK_FALSE(plan.looked(agent, asked + 60s, true));
+  CHECK(plan.record().state == State::queued);
+  CHECK(rollback_text(plan.record(), {{}, agent.detail}, asked).find("as soon as this ends, within 15 minutes: an agent in a terminal.") !=
+        std::string::npos);
+  SECTION("it ends") {
+    REQUIRE(plan.looked(seen(Running::stopped), asked + 61s, true));
+    CHECK(plan.record().state == State::restoring);
+    // One is begun right then: it waits again.
+    REQUIRE(plan.restored(failure(Condition::refused), agent, asked + 62s));
+    CHECK(plan.record().state == State::queued);
+    REQUIRE(plan.looked(seen(Running::stopped), asked + 70s, true));
+    REQUIRE(plan.restored(answer, seen(Running::stopped), asked + 71s));
+    CHECK_FALSE(plan.record().gateway_ran);
+    CHECK(plan.record().state == State::checking);
+  }
+  SECTION("it does not") {
+    REQUIRE(plan.looked(agent, asked + 900s, true));
+    CHECK(plan.record().state == State::expired);
+    CHECK(plan.record().problem.find("an agent in a terminal, and did not end in time") != std::string::npos);
+  }
+  RollbackPlan begun = at(State::restoring, RollbackMode::stop, false);
+  REQUIRE(begun.stop_wanted(agent));
+  CHECK_FALSE(begun.record().gateway_ran);
+}
+
 TEST_CASE("rollback plan: a clock that is set back does not make it wait for longer") {
   RollbackPlan plan(queued(RollbackMode::when_stopped));
-  CHECK_FALSE(plan.looked(Running::running, asked - 10h, true));
-  CHECK_FALSE(plan.looked(Running::running, asked - 10h + 899s, true));
-  CHECK(plan.looked(Running::running, asked - 10h + 900s, true));
+  CHECK_FALSE(plan.looked(seen(Running::running), asked - 10h, true));
+  CHECK_FALSE(plan.looked(seen(Running::running), asked - 10h + 899s, true));
+  CHECK(plan.looked(seen(Running::running), asked - 10h + 900s, true));
   CHECK(plan.record().state == State::expired);
 }
 
@@ -93,13 +125,13 @@ TEST_CASE("rollback plan: from the stop of the gateway on every way out leads th
            Case{State::stopping_gateway, [](RollbackPlan& p) { return p.cancel() && p.stopped({}); }, State::cancelled},
            Case{State::stopping_gateway, [](RollbackPlan& p) { return p.cancel() && p.stopped(error(Condition::cancelled)); }, State::cancelled},
            Case{State::stopping_gateway, [](RollbackPlan& p) { return p.failed(error(Condition::io)); }, State::failed},
-           Case{State::restoring, [](RollbackPlan& p) { return p.restored(answer, Running::stopped, asked); }, State::done},
-           Case{State::restoring, [](RollbackPlan& p) { return p.restored(failure(Condition::corrupt), Running::stopped, asked); }, State::failed},
-           Case{State::restoring, [](RollbackPlan& p) { return p.restored(failure(Condition::refused), Running::running, asked); }, State::failed},
-           Case{State::restoring, [](RollbackPlan& p) { return p.cancel() && p.restored(failure(Condition::cancelled), Running::stopped, asked); },
+           Case{State::restoring, [](RollbackPlan& p) { return p.restored(answer, seen(Running::stopped), asked); }, State::done},
+           Case{State::restoring, [](RollbackPlan& p) { return p.restored(failure(Condition::corrupt), seen(Running::stopped), asked); }, State::failed},
+           Case{State::restoring, [](RollbackPlan& p) { return p.restored(failure(Condition::refused), seen(Running::running), asked); }, State::failed},
+           Case{State::restoring, [](RollbackPlan& p) { return p.cancel() && p.restored(failure(Condition::cancelled), seen(Running::stopped), asked); },
                 State::cancelled},
            // The swap was done before the cancellation came to it.
-           Case{State::restoring, [](RollbackPlan& p) { return p.cancel() && p.restored(answer, Running::stopped, asked); }, State::done},
+           Case{State::restoring, [](RollbackPlan& p) { return p.cancel() && p.restored(answer, seen(Running::stopped), asked); }, State::done},
        }) {
     RollbackPlan plan = at(from);
     REQUIRE(event(plan));
@@ -107,6 +139,13 @@ TEST_CASE("rollback plan: from the stop of the gateway on every way out leads th
     CHECK(plan.step() == RollbackPlan::Step::start_gateway);
     CHECK_FALSE(plan.cancel());
     REQUIRE(plan.started({{"up", true}}));
+    if (outcome == State::done) {
+      CHECK(plan.record().state == State::checking);
+      CHECK(plan.step() == RollbackPlan::Step::check);
+      CHECK_FALSE(plan.cancel());
+      REQUIRE(plan.checked({{"good", true}}, std::nullopt));
+      CHECK(plan.record().report.at("doctor").at("good").as_bool());
+    }
     CHECK(plan.record().state == outcome);
     CHECK(plan.step() == RollbackPlan::Step::none);
     CHECK(plan.record().report.at("gateway").at("up").as_bool());
@@ -116,13 +155,13 @@ TEST_CASE("rollback plan: from the stop of the gateway on every way out leads th
 TEST_CASE("rollback plan: a gateway that did not run is not started, unless one tried to") {
   RollbackPlan plan = at(State::restoring, RollbackMode::stop, false);
   SECTION("it did not") {
-    REQUIRE(plan.restored(answer, Running::stopped, asked));
-    CHECK(plan.record().state == State::done);
+    REQUIRE(plan.restored(answer, seen(Running::stopped), asked));
+    CHECK(plan.record().state == State::checking);
   }
   SECTION("it tried to") {
     CHECK(plan.gateway_wanted());
     CHECK_FALSE(plan.gateway_wanted());
-    REQUIRE(plan.restored(answer, Running::stopped, asked));
+    REQUIRE(plan.restored(answer, seen(Running::stopped), asked));
     CHECK(plan.record().state == State::starting_gateway);
   }
 }
@@ -131,7 +170,7 @@ TEST_CASE("rollback plan: the end of the daemon changes nothing, so that the nex
   for (State const state : {State::stopping_gateway, State::restoring}) {
     RollbackPlan plan = at(state);
     CHECK_FALSE(plan.stopped(error(Condition::cancelled)));
-    CHECK_FALSE(plan.restored(failure(Condition::cancelled), Running::stopped, asked));
+    CHECK_FALSE(plan.restored(failure(Condition::cancelled), seen(Running::stopped), asked));
     CHECK(plan.record().state == state);
   }
 }
@@ -139,19 +178,19 @@ TEST_CASE("rollback plan: the end of the daemon changes nothing, so that the nex
 TEST_CASE("rollback plan: a gateway that was started in between makes a restore that waited wait again") {
   RollbackPlan plan = at(State::restoring, RollbackMode::when_stopped, false);
   SECTION("in time") {
-    REQUIRE(plan.restored(failure(Condition::refused), Running::running, asked + 899s));
+    REQUIRE(plan.restored(failure(Condition::refused), seen(Running::running), asked + 899s));
     CHECK(plan.record().state == State::queued);
   }
   SECTION("too late") {
-    REQUIRE(plan.restored(failure(Condition::refused), Running::running, asked + 900s));
+    REQUIRE(plan.restored(failure(Condition::refused), seen(Running::running), asked + 900s));
     CHECK(plan.record().state == State::failed);
   }
   SECTION("it was refused for another reason") {
-    REQUIRE(plan.restored(failure(Condition::refused), Running::stopped, asked));
+    REQUIRE(plan.restored(failure(Condition::refused), seen(Running::stopped), asked));
     CHECK(plan.record().state == State::failed);
   }
   SECTION("it failed for another reason") {
-    REQUIRE(plan.restored(failure(Condition::no_space), Running::running, asked));
+    REQUIRE(plan.restored(failure(Condition::no_space), seen(Running::running), asked));
     CHECK(plan.record().state == State::failed);
   }
 }
@@ -159,18 +198,47 @@ TEST_CASE("rollback plan: a gateway that was started in between makes a restore 
 TEST_CASE("rollback plan: the gateway is told to stop when everything is fetched, and is started again if it ran") {
   for (Running const gateway : {Running::running, Running::unknown, Running::stopped}) {
     RollbackPlan plan = at(State::restoring, RollbackMode::stop, false);
-    REQUIRE(plan.stop_wanted(gateway));
+    REQUIRE(plan.stop_wanted(seen(gateway)));
     CHECK(plan.record().state == State::stopping_gateway);
     CHECK(plan.record().gateway_ran == (gateway != Running::stopped));
     REQUIRE(plan.stopped({}));
     CHECK(plan.record().state == State::restoring);
-    REQUIRE(plan.restored(answer, Running::stopped, asked));
-    CHECK(plan.record().state == (gateway == Running::stopped ? State::done : State::starting_gateway));
+    REQUIRE(plan.restored(answer, seen(Running::stopped), asked));
+    CHECK(plan.record().state == (gateway == Running::stopped ? State::checking : State::starting_gateway));
   }
   // Plain files only: it was never told to stop.
   RollbackPlan plan = at(State::restoring, RollbackMode::stop, false);
-  REQUIRE(plan.restored(answer, Running::running, asked));
+  REQUIRE(plan.restored(answer, seen(Running::running), asked));
+  CHECK(plan.record().state == State::checking);
+}
+
+TEST_CASE("rollback plan: doctor comes after the start of the gateway, whoever carries it out") {
+  RollbackPlan plan = at(State::restoring);
+  CHECK_FALSE(plan.checked({}, std::nullopt));
+  REQUIRE(plan.swapped(answer));
+  REQUIRE(plan.restored(plan.record().report, seen(Running::stopped), asked));
+  REQUIRE(plan.started({{"up", false}, {"detail", "no"}}));
+  CHECK(plan.record().state == State::checking);
+  RollbackPlan next(*rollback_record_from(rollback_record_text(plan.record())));
+  REQUIRE(next.resumed(11));
+  CHECK(next.step() == RollbackPlan::Step::check);
+  REQUIRE(next.checked({{"good", true}}, json::object{{"up", true}, {"detail", "at the second try"}}));
+  CHECK(next.record().state == State::done);
+  CHECK(next.record().report.at("gateway").at("up").as_bool());
+  CHECK_FALSE(next.checked({}, std::nullopt));
+}
+
+TEST_CASE("rollback plan: daemons that end while doctor runs do not run it for ever") {
+  RollbackPlan plan = at(State::restoring);
+  REQUIRE(plan.restored(answer, seen(Running::stopped), asked));
+  REQUIRE(plan.started({{"up", true}}));
+  for (unsigned i = 0; i < RollbackPlan::tries_max; ++i) {
+    REQUIRE(plan.resumed(i + 1));
+    CHECK(plan.record().state == State::checking);
+  }
+  REQUIRE(plan.resumed(9));
   CHECK(plan.record().state == State::done);
+  CHECK_FALSE(plan.record().report.at("doctor").at("ran").as_bool());
 }
 
 TEST_CASE("rollback plan: what was swapped in is not restored a second time by the next daemon") {
@@ -183,7 +251,7 @@ TEST_CASE("rollback plan: what was swapped in is not restored a second time by t
   CHECK(next.resumed(11));
   CHECK(next.record().restored);
   CHECK(next.record().report.at("restored") == 3);
-  CHECK(next.restored(next.record().report, Running::stopped, asked));
+  CHECK(next.restored(next.record().report, seen(Running::stopped), asked));
   CHECK(next.record().state == State::starting_gateway);
   CHECK_FALSE(at(State::starting_gateway).swapped(answer));
 }
@@ -194,7 +262,7 @@ TEST_CASE("rollback plan: what the next daemon makes of it") {
     State then;
   };
   for (auto const& [state, then] : {Case{State::queued, State::queued}, Case{State::stopping_gateway, State::restoring},
-                                    Case{State::restoring, State::restoring}, Case{State::starting_gateway, State::starting_gateway}}) {
+                                    Case{State::restoring, State::restoring}, Case{State::starting_gateway, State::starting_gateway}, Case{State::checking, State::checking}}) {
     RollbackPlan plan = at(state);
     CHECK(plan.resumed(11));
     CHECK(plan.record().state == then);
@@ -224,38 +292,107 @@ TEST_CASE("rollback plan: daemons that end on the way again and again give up, a
 TEST_CASE("rollback plan: events that do not belong to the state change nothing") {
   for (State const state : {State::done, State::failed, State::cancelled, State::expired}) {
     RollbackPlan plan = at(state);
-    CHECK_FALSE(plan.looked(Running::stopped, asked, true));
+    CHECK_FALSE(plan.looked(seen(Running::stopped), asked, true));
     CHECK_FALSE(plan.stopped({}));
-    CHECK_FALSE(plan.restored(answer, Running::stopped, asked));
+    CHECK_FALSE(plan.restored(answer, seen(Running::stopped), asked));
     CHECK_FALSE(plan.started({}));
     CHECK_FALSE(plan.cancel());
     CHECK_FALSE(plan.failed(error(Condition::io)));
     CHECK(plan.record().state == state);
   }
   CHECK_FALSE(at(State::queued).stopped({}));
-  CHECK_FALSE(at(State::queued).stop_wanted(Running::running));
+  CHECK_FALSE(at(State::queued).stop_wanted(seen(Running::running)));
   CHECK_FALSE(at(State::starting_gateway).failed(error(Condition::io)));
 }
 
 TEST_CASE("rollback plan: the words for a person name the snapshot, and loudly a gateway that is down") {
-  for (State const state : {State::queued, State::stopping_gateway, State::restoring, State::starting_gateway, State::done, State::failed,
+  for (State const state : {State::queued, State::stopping_gateway, State::restoring, State::starting_gateway, State::checking, State::done, State::failed,
                             State::cancelled, State::expired}) {
-    auto const text = rollback_text(at(state).record(), "", asked);
+    auto const text = rollback_text(at(state).record(), {}, asked);
     CHECK(text.ends_with("."));
     if (state != State::starting_gateway) CHECK(text.find("2026-11-25T00-00-00-000Z-1a2b3c4d") != std::string::npos);
     CHECK(rollback_state_from(state_name(state)) == state);
   }
-  CHECK(rollback_text(queued(RollbackMode::when_stopped), "", asked).find("within 15 minutes") != std::string::npos);
-  CHECK(rollback_text(queued(RollbackMode::stop), "no way", asked).find("It cannot be stopped from here: no way.") != std::string::npos);
-  CHECK(rollback_text(queued(RollbackMode::stop), "", asked).find("In 5 s snapshot ") != std::string::npos);
+  CHECK(rollback_text(queued(RollbackMode::when_stopped), {}, asked).find("within 15 minutes") != std::string::npos);
+  CHECK(rollback_text(queued(RollbackMode::stop), {"no way", {}}, asked).find("It cannot be stopped from here: no way.") != std::string::npos);
+  CHECK(rollback_text(queued(RollbackMode::stop), {}, asked).find("In 5 s snapshot ") != std::string::npos);
   RollbackPlan plan = at(State::restoring);
-  REQUIRE(plan.restored(answer, Running::stopped, asked));
+  REQUIRE(plan.restored(answer, seen(Running::stopped), asked));
   REQUIRE(plan.started({{"up", false}, {"detail", "port 1"}}));
-  CHECK(rollback_text(plan.record(), "", asked).find("THE GATEWAY IS NOT UP: port 1") != std::string::npos);
-  auto const shown = rollback_answer(plan.record(), "", asked);
+  CHECK(rollback_text(plan.record(), {}, asked).find("THE GATEWAY IS NOT UP: port 1") != std::string::npos);
+  CHECK(rollback_text(plan.record(), {}, asked).find("openclaw doctor looks at it") != std::string::npos);
+  REQUIRE(plan.checked({{"good", true}}, std::nullopt));
+  CHECK(rollback_text(plan.record(), {}, asked).find("THE GATEWAY IS NOT UP: port 1") != std::string::npos);
+  auto const shown = rollback_answer(plan.record(), {}, asked);
   CHECK(shown.at("state") == "done");
   CHECK(shown.at("report").at("restored") == 3);
   CHECK(shown.at("report").at("advice").as_array().size() >= 4);
+}
+
+TEST_CASE("rollback plan: a swap that was begun may be found done, and what it did is known then") {
+  RollbackPlan plan = at(State::restoring);
+  REQUIRE(plan.committing(answer));
+  CHECK_FALSE(plan.record().restored);
+  RollbackPlan next(*rollback_record_from(rollback_record_text(plan.record())));
+  SECTION("it was finished, more often than a restore is tried") {
+    REQUIRE(next.swapped(next.record().report));
+    for (unsigned i = 0; i < RollbackPlan::tries_max + 2; ++i) REQUIRE(next.resumed(i + 1));
+    CHECK(next.record().state == State::restoring);
+    REQUIRE(next.restored(next.record().report, seen(Running::stopped), asked));
+    CHECK(next.record().state == State::starting_gateway);
+    CHECK(next.record().outcome == State::done);
+    CHECK(next.record().report.at("restored") == 3);
+  }
+  SECTION("it was undone, and fails when it is tried again") {
+    REQUIRE(next.resumed(1));
+    REQUIRE(next.restored(failure(Condition::no_space), seen(Running::stopped), asked));
+    CHECK(next.record().outcome == State::failed);
+    CHECK(next.record().report.empty());
+  }
+}
+
+TEST_CASE("rollback plan: a swap that nobody knows of any more leaves the gateway to see to") {
+  auto const finished = record_of_interrupted("2026-11-25T00-00-00-000Z-1a2b3c4d", true, false, asked);
+  REQUIRE(finished);
+  RollbackPlan plan(*rollback_record_from(rollback_record_text(*finished)));
+  REQUIRE(plan.resumed(3));
+  REQUIRE(plan.restored(plan.record().report, seen(Running::stopped), asked));
+  CHECK(plan.step() == RollbackPlan::Step::start_gateway);
+  CHECK_FALSE(record_of_interrupted("", true, false, asked));
+  CHECK_FALSE(record_of_interrupted("2026-11-25T00-00-00-000Z-1a2b3c4d", false, true, asked));
+  auto const undone = record_of_interrupted("2026-11-25T00-00-00-000Z-1a2b3c4d", true, true, asked);
+  REQUIRE(undone);
+  RollbackPlan back(*undone);
+  CHECK(back.step() == RollbackPlan::Step::start_gateway);
+  REQUIRE(back.started({{"up", true}}));
+  CHECK(back.record().state == State::failed);
+}
+
+TEST_CASE("rollback plan: what was cancelled on the way is not begun again by the next daemon") {
+  for (State const state : {State::stopping_gateway, State::restoring}) {
+    for (bool const gateway_ran : {true, false}) {
+      RollbackPlan plan = at(state, RollbackMode::stop, gateway_ran);
+      REQUIRE(plan.cancel());
+      auto const read = rollback_record_from(rollback_record_text(plan.record()));
+      REQUIRE(read);
+      CHECK(read->cancel_wanted);
+      RollbackPlan next(*read);
+      REQUIRE(next.resumed(11));
+      CHECK(next.record().state == (gateway_ran ? State::starting_gateway : State::cancelled));
+      CHECK(next.record().outcome == State::cancelled);
+      if (!gateway_ran) continue;
+      REQUIRE(next.started({{"up", true}}));
+      CHECK(next.record().state == State::cancelled);
+    }
+  }
+  // The swap was faster.
+  RollbackPlan plan = at(State::restoring);
+  REQUIRE(plan.cancel());
+  REQUIRE(plan.swapped(answer));
+  REQUIRE(plan.resumed(11));
+  CHECK(plan.record().state == State::restoring);
+  REQUIRE(plan.restored(plan.record().report, seen(Running::stopped), asked));
+  CHECK(plan.record().outcome == State::done);
 }
 
 TEST_CASE("rollback record: comes back as it was, and only whole") {
@@ -264,7 +401,7 @@ TEST_CASE("rollback record: comes back as it was, and only whole") {
   record.request.safety = false;
   record.state = State::starting_gateway;
   record.outcome = State::failed;
-  record.gateway_ran = record.restored = true;
+  record.gateway_ran = record.restored = record.cancel_wanted = true;
   record.tries = 2;
   record.safety = "safety-1/2";
   record.problem = "it broke";
@@ -287,7 +424,7 @@ TEST_CASE("rollback record: comes back as it was, and only whole") {
   for (auto const& member : whole) {
     json::object changed = whole;
     changed.erase(member.key());
-    CHECK_FALSE(rollback_record_from(json::serialize(changed)));
+    if (member.key() != "cancelWanted") CHECK_FALSE(rollback_record_from(json::serialize(changed)));
     changed[member.key()] = json::array{1};
     CHECK_FALSE(rollback_record_from(json::serialize(changed)));
   }
