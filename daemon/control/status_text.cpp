@@ -15,6 +15,7 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::size_t paths_shown = 3;
+constexpr std::int64_t restore_shown_seconds = 86'400;
 
 enum class Mood { good, careful, bad };
 
@@ -144,6 +145,23 @@ void add_changes(std::string& out, json::object const& status, TimePoint now) {
   add(out, "Changed", text);
 }
 
+// For a day. Longer only what may still hurt: a gateway that did not come up again.
+void add_last_restore(std::string& out, json::object const& status, TimePoint now) {
+  json::object const& last = object_of(status, "lastRestore");
+  auto const age = age_of(last, "ended", now);
+  if (age && *age <= restore_shown_seconds) {
+    add(out, text_of(last, "state") == "done" ? "Restored" : "Restore", human_duration(*age) + " ago. " + shown(last, "text"));
+    for (json::value const& line : list_of(last, "advice")) out += std::string(13, ' ') + "- " + printable(as_text(line)) + "\n";
+    return;
+  }
+  json::object const& restore = object_of(status, "restore");
+  json::object const& report = object_of(restore, "report");
+  bool const gateway_down = has_value(report, "gateway") && !flag_of(object_of(report, "gateway"), "up");
+  std::string const state = text_of(restore, "state");
+  bool const untold = !has_value(status, "lastRestore") && (state == "failed" || state == "expired");  // an older daemon
+  if (gateway_down || untold) add(out, "Restore", shown(restore, "text"));
+}
+
 void add_bucket(std::string& out, json::object const& status) {
   json::object const& bucket = object_of(status, "bucket");
   if (!has_value(status, "bucket")) return;
@@ -186,10 +204,7 @@ std::string status_text(json::object const& status, TimePoint now, bool colour) 
     out = (colour ? coloured(Mood::careful, text) : text) + "\n";
   }
   out += (colour ? coloured(verdict.mood, verdict.text) : verdict.text) + "\n";
-  std::string const ended = text_of(restore, "state");
-  json::object const& gateway = object_of(object_of(restore, "report"), "gateway");
-  bool const gateway_down = has_value(object_of(restore, "report"), "gateway") && !flag_of(gateway, "up");
-  if (ended == "failed" || ended == "expired" || gateway_down) add(out, "Restore", shown(restore, "text"));
+  if (!active) add_last_restore(out, status, now);
   add_jobs(out, status);
   add_next_run(out, status, now);
   add_queue(out, status, now);

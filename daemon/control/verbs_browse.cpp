@@ -13,10 +13,10 @@ namespace json = boost::json;
 std::string describe(json::object const& snapshot) {
   if (flag_of(snapshot, "unfinished")) return "unfinished (an upload that is under way or was interrupted)";
   if (has_value(snapshot, "problem")) return "unreadable: " + text_of(snapshot, "problem");
-  std::string out = count_of(snapshot, "files") + " files, " + human_bytes(number_of(snapshot, "bytes"));
+  std::string out = counted(snapshot, "files", "file", "files") + ", " + human_bytes(number_of(snapshot, "bytes"));
   out += flag_of(snapshot, "ours") ? ", " + text_of(snapshot, "trigger") : ", by the OpenClaw plugin";
   if (text_of(snapshot, "kind") == "safety") out += ", safety";
-  if (!flag_of(snapshot, "complete")) out += ", INCOMPLETE: " + count_of(snapshot, "filesMissing") + " files missing";
+  if (!flag_of(snapshot, "complete")) out += ", INCOMPLETE: " + counted(snapshot, "filesMissing", "file", "files") + " missing";
   return out;
 }
 

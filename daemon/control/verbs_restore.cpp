@@ -12,7 +12,7 @@ namespace {
 
 namespace json = boost::json;
 
-// What only a restore around the gateway tells.
+// What became of the gateway, where the restore was around it, and what is to be done now.
 void print_gateway(Console& console, json::object const& answer) {
   json::object const& doctor = object_of(answer, "doctor");
   if (flag_of(doctor, "good")) {
@@ -33,15 +33,16 @@ void print_gateway(Console& console, json::object const& answer) {
 }
 
 void print(Console& console, json::object const& answer, bool dry_run) {
-  std::string const would = dry_run ? "would be " : "";
+  std::string const would = dry_run ? " would be" : number_of(answer, "restored") == 1 ? " was" : " were";
+  std::string const away = dry_run ? " would be" : number_of(answer, "removed") == 1 ? " was" : " were";
   console.line("Snapshot " + text_of(answer, "snapshot"));
-  console.line("  " + count_of(answer, "restored") + " " + would + "restored (" + human_bytes(number_of(answer, "bytes")) +
-               "), " + count_of(answer, "unchanged") + " already as they were, " + count_of(answer, "removed") + " " + would +
-               "set aside");
-  if (has_value(answer, "safety")) console.line("  What was there before: snapshot " + text_of(answer, "safety"));
-  if (has_value(answer, "quarantine"))
-    console.line("  Files the snapshot does not hold: " + text_of(answer, "quarantine"));
-  if (has_value(answer, "replaced")) console.line("  What was there before: " + text_of(answer, "replaced"));
+  console.line("  " + counted(answer, "restored", "file", "files") + would + " restored (" + human_bytes(number_of(answer, "bytes")) + "), " +
+               counted(answer, "unchanged", "is", "are") + " as in the snapshot already");
+  if (number_of(answer, "removed") > 0)
+    console.line("  " + counted(answer, "removed", "file", "files") + " that the snapshot does not hold" + away +
+                 " set aside (moved to a folder, not deleted)");
+  if (dry_run && has_value(answer, "text")) console.line("  " + printable(text_of(answer, "text")));
+  if (has_value(answer, "replaced")) console.line("  What was replaced is in " + text_of(answer, "replaced"));
   print_gateway(console, answer);
   warn_all(console, list_of(answer, "notes"));
   warn_of_each(console, list_of(answer, "failed"), "could not be restored", "error");
@@ -100,7 +101,6 @@ int run_verb(Session& session, RestoreArguments const& arguments) {
     auto const preview = session.jobs->run(Job::restore, asked);
     if (!preview) return console.fail(preview.error());
     print(console, *preview, true);
-    if (arguments.stop_gateway) console.line("The gateway is stopped for it, and started again.");
     if (!console.ask("Go on?")) {
       console.warn("nothing was changed");
       return exit_code_of(Condition::refused);

@@ -21,6 +21,7 @@
 #include "core/gateway/operate.h"
 #include "core/util/clock.h"
 #include "core/util/error.h"
+#include "daemon/jobs/last_restore.h"
 
 namespace b2b::service {
 
@@ -106,6 +107,9 @@ std::string rollback_text(RollbackRecord const& record, std::string const& missi
 
 // The member `restore` of the status.
 boost::json::object rollback_answer(RollbackRecord const& record, std::string const& missing, TimePoint now);
+
+// What is told of one that has ended, but for its text.
+jobs::RestoreEnd restore_end(RollbackRecord const& record);
 
 // What a person should look at after such a restore.
 std::vector<std::string> rollback_advice(RollbackRecord const& record);

@@ -59,6 +59,7 @@ class Service {
   void take_new_roots();
   void look_for_new_roots();                      // openclaw.json changed
   void open_rollback();
+  void keep_restore_that_ended();
   void begin();                                   // what happens first: restore on a new machine, or a push that is overdue
   void begin_auto_restore();
   void first_push();

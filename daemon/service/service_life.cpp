@@ -9,6 +9,7 @@
 #include "core/engine/roots.h"
 #include "core/util/log.h"
 #include "daemon/jobs/check_service.h"
+#include "daemon/jobs/last_restore.h"
 #include "daemon/service/service.h"
 
 namespace b2b::service {
@@ -22,12 +23,22 @@ void Service::open_rollback() {
   around.home = sources_.home;
   around.environment = sources_.environment;
   around.data_dir = instance_.data_dir;
-  around.publish = [this](std::string_view event, boost::json::object data) { events_.publish(std::string(event), std::move(data)); };
+  around.publish = [this](std::string_view event, boost::json::object data) {
+    events_.publish(std::string(event), std::move(data));
+    keep_restore_that_ended();
+  };
   rollback_ = std::make_unique<Rollback>(std::move(around));
   if (auto const loaded = rollback_->load(); !loaded) {
     alarms_.push_back(loaded.error().text());
     log_error(loaded.error().text());
   }
+}
+
+// For the status, which shows it for a day.
+void Service::keep_restore_that_ended() {
+  auto const end = rollback_->ended();
+  if (!end) return;
+  if (auto const kept = jobs::keep_last_restore(*index_, jobs::last_restore_answer(*end, clock_.now())); !kept) log_warning(kept.error().text());
 }
 
 void Service::reload() {

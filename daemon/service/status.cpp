@@ -9,6 +9,7 @@
 
 #include "core/util/log.h"
 #include "daemon/jobs/jobs.h"
+#include "daemon/jobs/last_restore.h"
 #include "daemon/service/service.h"
 
 namespace b2b::service {
@@ -64,6 +65,7 @@ json::object Service::status() {
   json::object out{{"version", "b2backupd " B2B_VERSION},
                    {"api", 1},
                    {"restore", rollback_->status()},
+                   {"lastRestore", nullptr},
                    {"pid", ::getpid()},
                    {"started", format_iso8601(started_)},
                    {"stateDir", printable(loaded_.config.state_dir)},
@@ -73,6 +75,7 @@ json::object Service::status() {
                    {"store", now_known.bucket ? now_known.bucket->store : loaded_.config.endpoint},
                    {"storeReachable", now_known.store_reachable},
                    {"notAnsweringSince", time_or_null(now_known.not_answering_since)}};
+  if (auto const restored = jobs::last_restore(*index_); restored && *restored) out["lastRestore"] = **restored;
   std::string_view health = "ok";
   if (!alarms_.empty() || watch_state_.kind != WatchState::Kind::healthy) health = "degraded";
   if (now_known.last_error) health = "failing";
