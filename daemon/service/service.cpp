@@ -251,11 +251,13 @@ void Service::start_watcher() {
     if (first || loaded_.config.service.watch.push) look();
   };
   callbacks.desynced = [this](std::string const&) {
+    last_change_ = clock_.monotonic();
     clockwork_->changed_unknown(clock_.now());
     look();
   };
   callbacks.state = [this](WatchState const& state) { on_watch_state(state); };
   watcher_ = std::make_unique<RootWatch>(loop_.get_executor(), std::move(callbacks),
+    last_change_ = clock_.monotonic();
                                          [this](std::string_view path) { return !scope_->may_take_below(path); });
   watcher_->watch(configured_roots(loaded_.config));
 }
@@ -304,9 +306,11 @@ void Service::push(PushJob job) {
   follow_up_->started();
   auto captured = std::move(job.captured);
   job.captured = [this, id, captured = std::move(captured)](Result<PushReport> const& report) {
-    boost::asio::post(loop_, [this, id, ok = report.has_value(), bytes = report ? report->bytes_captured : 0] {
+    auto const took = std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::duration<double>(report ? report->seconds : 0));
+    auto const scan_began = took.count() == 0 ? std::chrono::nanoseconds(0) : clock_.monotonic() - took;
+    boost::asio::post(loop_, [this, id, ok = report.has_value(), bytes = report ? report->bytes_captured : 0, scan_began] {
       if (ok) {
-        clockwork_->push_done(id);
+        clockwork_->push_done(id, last_change_ < scan_began);
         if (!clockwork_->push_under_way()) keep_schedule();
         clockwork_->copied_bytes(bytes);
       } else {

@@ -117,6 +117,7 @@ class Service {
   bool stopping_ = false;
   bool roots_pending_ = false;                    // openclaw.json changed and was not read yet
   std::string scheduled_text_;                    // as kept in the index
+  std::chrono::nanoseconds last_change_{0};       // when one was last reported, on the monotonic clock
 };
 
 // What of the configuration is the planner's.

@@ -7,6 +7,7 @@
 #include <boost/json.hpp>
 #include <cstdio>
 
+#include "core/engine/unchanged_paths.h"
 #include "core/util/log.h"
 #include "daemon/jobs/jobs.h"
 #include "daemon/jobs/last_restore.h"
@@ -41,16 +42,17 @@ std::string_view state_name(WatchState::Kind kind) {
   return "healthy";
 }
 
-json::object changes_of(ChangeSet const& changes) {
+json::object changes_of(ChangeSet const& changes, std::vector<std::string> const& changed) {
   json::array paths;
-  for (std::string const& path : changes.paths()) {
+  for (std::string const& path : changed) {
     if (paths.size() == paths_shown) break;
     paths.emplace_back(printable(path));
   }
+  bool const any = !changed.empty() || !changes.complete();
   return {{"paths", std::move(paths)},
-          {"count", changes.paths().size()},
+          {"count", changed.size()},
           {"more", !changes.complete()},
-          {"since", time_or_null(changes.first_change())}};
+          {"since", any ? time_or_null(changes.first_change()) : json::value(nullptr)}};
 }
 
 }  // namespace
@@ -116,7 +118,11 @@ json::object Service::status() {
   out["queueBytes"] = now_known.queue_bytes;
   out["queueLimitBytes"] = loaded_.config.limits.spool_bytes;
   out["nextUploadSeconds"] = now_known.next_upload_in ? json::value(seconds_of(*now_known.next_upload_in)) : json::value(nullptr);
-  out["changes"] = changes_of(clockwork_->changes());
+  EngineContext records;
+  records.config = loaded_.config;
+  records.index = index_;
+  records.instance = instance_;
+  out["changes"] = changes_of(clockwork_->changes(), really_changed(records, clockwork_->changes().paths()));
   out["watch"] = json::object{{"state", state_name(watch_state_.kind)}, {"reason", watch_state_.reason}, {"advice", watch_state_.advice}};
   GatewayState const gateway = probe_gateway(loaded_.config.state_dir, loaded_.config.service.gateway.port);
   out["gateway"] = json::object{{"running", running_name(gateway.running)}, {"detail", gateway.detail}, {"said", gateway_said_}};
@@ -131,9 +137,6 @@ json::object Service::status() {
   }
   out["prunePaused"] = now_known.prune_paused;
   out["keyReminder"] = nullptr;
-  EngineContext records;
-  records.config = loaded_.config;
-  records.index = index_;
   if (auto const reminder = jobs::key_reminder(records); reminder && !reminder->empty()) out["keyReminder"] = *reminder;
   json::array warnings;
   for (std::string const& alarm : alarms_) warnings.emplace_back(alarm);

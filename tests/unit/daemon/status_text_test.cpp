@@ -91,6 +91,8 @@ TEST_CASE("status: lines about what matters") {
   CHECK(says(with(R"({"changes":{"paths":["a","b","c","d"],"count":4,"more":false,"since":"2026-02-19T11:50:00Z"}})"),
              "Changed:   4 paths, the first 10 minutes ago (a, b, c, …)"));
   CHECK(says(with(R"({"changes":{"paths":["a"],"count":1,"more":true,"since":null}})"), "Changed:   at least 1 path (a)"));
+  CHECK(says(with(R"({"changes":{"paths":[],"count":0,"more":true,"since":"2026-02-19T11:50:00Z"}})"),
+             "Changed:   not known, since changes were missed; the next backup looks at every file"));
   CHECK(says(with(R"({"storeReachable":false,"lastError":{"time":"2026-02-19T11:00:00Z","error":"no route"}})"),
              "Store:     away since 60 minutes ago; what is captured meanwhile is uploaded when it is back"));
   CHECK(says(with(R"({"storeReachable":false,"notAnsweringSince":"2026-02-19T11:58:30.000Z"})"),
