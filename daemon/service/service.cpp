@@ -46,7 +46,8 @@ Service::Service(LoadedConfig loaded, ConfigSources sources, Clock& clock, Servi
       starting_timer_(loop_),
       roots_timer_(loop_),
       events_(run_name(started_)),
-      shared_config_(std::make_shared<Config>(loaded_.config)) {}
+      shared_config_(std::make_shared<Config>(loaded_.config)),
+      openclaw_problem_(loaded_.openclaw_problem) {}
 
 Service::~Service() = default;
 
@@ -260,24 +261,6 @@ void Service::start_watcher() {
     last_change_ = clock_.monotonic();
                                          [this](std::string_view path) { return !scope_->may_take_below(path); });
   watcher_->watch(configured_roots(loaded_.config));
-}
-
-// A workspace that openclaw.json names now is backed up from now on. The file is often written several times in a row.
-void Service::look_for_new_roots() {
-  roots_pending_ = true;
-  roots_timer_.expires_after(std::chrono::seconds(2));
-  roots_timer_.async_wait([this](boost::system::error_code code) {
-    if (code || stopping_) return;
-    take_new_roots();
-  });
-}
-
-void Service::take_new_roots() {
-  roots_pending_ = false;
-  auto const loaded = load_config(sources_);
-  if (!loaded || !loaded->config.roots_known) return;  // half written, broken or away: what was known holds
-  bool const same = loaded->config.roots == loaded_.config.roots && loaded->config.agents_here == loaded_.config.agents_here;
-  if (!same) reload();
 }
 
 void Service::on_watch_state(WatchState const& state) {

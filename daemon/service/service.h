@@ -112,6 +112,7 @@ class Service {
   std::string restore_note_;                      // why a new machine was not restored by itself, or that it was
   std::vector<std::string> alarms_;               // for status, until the next start
   std::string gateway_said_;
+  std::string openclaw_problem_;                  // LoadedConfig's, as of the last look at the file
   bool stale_told_ = false;
   bool is_ready_ = false;
   bool stopping_ = false;

@@ -4,6 +4,7 @@
 
 #include <boost/asio/post.hpp>
 #include <thread>
+#include <utility>
 
 #include "core/config/changes.h"
 #include "core/engine/roots.h"
@@ -41,6 +42,27 @@ void Service::keep_restore_that_ended() {
   if (auto const kept = jobs::keep_last_restore(*index_, jobs::last_restore_answer(*end, clock_.now())); !kept) log_warning(kept.error().text());
 }
 
+// A workspace that openclaw.json names now is backed up from now on. The file is often written several times in a row.
+void Service::look_for_new_roots() {
+  roots_pending_ = true;
+  roots_timer_.expires_after(std::chrono::seconds(2));
+  roots_timer_.async_wait([this](boost::system::error_code code) {
+    if (code || stopping_) return;
+    take_new_roots();
+  });
+}
+
+void Service::take_new_roots() {
+  roots_pending_ = false;
+  auto const loaded = load_config(sources_);
+  std::string const problem = std::exchange(openclaw_problem_, loaded ? loaded->openclaw_problem : loaded.error().text());
+  if (!openclaw_problem_.empty() && openclaw_problem_ != problem) log_warning(openclaw_problem_);
+  if (!loaded || !loaded->config.roots_known) return;  // half written, broken or away: what was known holds
+  bool const same = loaded->config.roots == loaded_.config.roots && loaded->config.agents_here == loaded_.config.agents_here;
+  bool const mended = !loaded_.openclaw_problem.empty() && openclaw_problem_.empty();
+  if (!same || mended) reload();
+}
+
 void Service::reload() {
   manager_.reloading(std::chrono::duration_cast<std::chrono::microseconds>(clock_.monotonic()));
   auto const changed = [&]() -> Result<std::string> {
@@ -62,6 +84,7 @@ void Service::reload() {
     clockwork_ = std::move(clockwork);
     scope_ = std::move(scope);
     loaded_ = std::move(loaded);
+    openclaw_problem_ = loaded_.openclaw_problem;
     if (watcher_) watcher_->watch(configured_roots(loaded_.config));
     {
       std::scoped_lock lock(*config_mutex_);

@@ -142,7 +142,9 @@ json::object Service::status() {
   for (std::string const& alarm : alarms_) warnings.emplace_back(alarm);
   if (!restore_note_.empty()) warnings.emplace_back(restore_note_);
   for (std::string const& warning : now_known.warnings) warnings.emplace_back(printable(warning));
-  for (std::string const& warning : loaded_.warnings) warnings.emplace_back(printable(warning));
+  if (!openclaw_problem_.empty()) warnings.emplace_back(printable(openclaw_problem_));
+  for (std::string const& warning : loaded_.warnings)
+    if (warning != loaded_.openclaw_problem) warnings.emplace_back(printable(warning));
   out["warnings"] = std::move(warnings);
   return out;
 }

@@ -40,6 +40,39 @@ class Configuration(Case):
         self.machine.configure(keepSnapshots="many")
         self.expect(self.machine.run("push"), 65, "keepSnapshots")
 
+    def test_a_broken_openclaw_json_is_not_fine(self):
+        self.machine.write("openclaw.json", '{\n  agents: { list }\n}\n')
+        for words in (("config", "check"), ("config", "check", "--offline")):
+            outcome = self.machine.run(*words)
+            self.expect(outcome, 0, "openclaw.json:2:", "meanwhile this program's own settings are used", "cannot be read. Correct it")
+            self.assertNotIn("is fine", outcome.out)
+        answer = self.machine.ok("config", "check", "--offline")
+        self.assertIn("openclaw.json:2:", answer["warnings"][0])
+        self.machine.write("openclaw.json.last-good", "{}")
+        self.expect(self.machine.run("config", "check"), 0, "openclaw.json:2:", "openclaw.json.last-good is used")
+        (self.machine.state / "openclaw.json.last-good").unlink()
+        self.machine.configure(endpoint=None, bucket=None)
+        self.expect(self.machine.run("config", "check"), 65, "openclaw.json:2:", "nothing else names a complete store")
+
+    def test_status_shows_a_broken_openclaw_json_until_it_is_mended(self):
+        daemon = harness.Daemon(self.machine)
+        self.addCleanup(daemon.kill)
+        daemon.until_backed_up()
+        told = lambda status: any("openclaw.json:2:" in warning for warning in status["warnings"])
+        self.assertFalse(told(daemon.status()))
+        self.machine.write("openclaw.json", '{\n  agents: { list }\n}\n')
+        daemon.until(told, "the warning")
+        self.machine.write("openclaw.json", "{}")
+        daemon.until(lambda status: not told(status), "the end of the warning")
+        self.machine.write("openclaw.json", '{\n  agents: { list }\n}\n')
+        daemon.terminate()
+        daemon = harness.Daemon(self.machine)
+        self.addCleanup(daemon.kill)
+        status = daemon.until(told, "the warning")
+        self.assertEqual(sum("openclaw.json:2:" in warning for warning in status["warnings"]), 1)
+        self.machine.write("openclaw.json", "{}")
+        daemon.until(lambda status: not status["warnings"], "the end of all warnings")
+
     def test_missing_fields_are_named(self):
         self.machine.configure(endpoint=None, bucket=None)
         self.expect(self.machine.run("push"), 65, "bucket")
