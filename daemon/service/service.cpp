@@ -196,6 +196,8 @@ void Service::begin_auto_restore() {
             restore_note_ = "this machine was new: the state was restored from " + std::string(answer->at("snapshot").as_string());
             if (answer->at("shared").as_bool())
               restore_note_ += ". Another machine pushed to the same prefix within the last hour: two machines share it now, and nothing is "
+            if (std::string const problems(answer->at("problems").as_string()); !problems.empty())
+              restore_note_ += ". NOT all of it came back: " + problems;
                                "pruned until one of them is told to: daemonctl prune --take-over";
             log_warning(restore_note_);
           } else {
