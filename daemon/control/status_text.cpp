@@ -136,7 +136,7 @@ void add_changes(std::string& out, json::object const& status, TimePoint now) {
   bool const more = flag_of(changes, "more");
   if (count == 0 && !more) return;
   std::string text = (more ? "at least " : "") + std::to_string(count) + (count == 1 ? " path" : " paths");
-  if (count == 0) text = "not known, since changes were missed; the next backup looks at every file";
+  if (count == 0) text = "maybe; not every change could be seen, so the next backup looks at every file";
   if (count > 0 && has_value(changes, "since")) text += ", the first " + ago(changes, "since", now);
   json::array const& paths = list_of(changes, "paths");
   std::string names;

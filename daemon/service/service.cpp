@@ -58,7 +58,9 @@ std::function<Result<EngineContext>(std::stop_token)> Service::opener() {
       std::scoped_lock lock(*mutex);
       config = shared_config_;
     }
-    return open_engine(*config, clock_, std::move(stop));
+    B2B_ASSIGN(EngineContext context, open_engine(*config, clock_, std::move(stop)));
+    context.in_daemon = true;
+    return context;
   };
 }
 

@@ -92,7 +92,7 @@ TEST_CASE("status: lines about what matters") {
              "Changed:   4 paths, the first 10 minutes ago (a, b, c, …)"));
   CHECK(says(with(R"({"changes":{"paths":["a"],"count":1,"more":true,"since":null}})"), "Changed:   at least 1 path (a)"));
   CHECK(says(with(R"({"changes":{"paths":[],"count":0,"more":true,"since":"2026-02-19T11:50:00Z"}})"),
-             "Changed:   not known, since changes were missed; the next backup looks at every file"));
+             "Changed:   maybe; not every change could be seen, so the next backup looks at every file"));
   CHECK(says(with(R"({"storeReachable":false,"lastError":{"time":"2026-02-19T11:00:00Z","error":"no route"}})"),
              "Store:     away since 60 minutes ago; what is captured meanwhile is uploaded when it is back"));
   CHECK(says(with(R"({"storeReachable":false,"notAnsweringSince":"2026-02-19T11:58:30.000Z"})"),
