@@ -3,6 +3,7 @@
 
 #include "core/util/encoding.h"
 #include "daemon/control/members.h"
+#include "daemon/control/snapshot_path.h"
 #include "daemon/control/verbs.h"
 
 namespace b2b::daemonctl {
@@ -133,13 +134,14 @@ int run_verb(Session& session, SnapshotsArguments const& arguments) {
 
 int run_verb(Session& session, LsArguments const& arguments) {
   json::object parameters{{"snapshot", arguments.snapshot}};
-  if (!arguments.path.empty()) parameters["path"] = arguments.path;
+  std::string const path = path_in_snapshot(session.loaded.config, arguments.path);
+  if (!path.empty()) parameters["path"] = path;
   return print_rows(session, Job::ls, parameters, text_line, "");
 }
 
 int run_verb(Session& session, CatArguments const& arguments) {
   Console& console = session.console;
-  json::object const parameters{{"snapshot", arguments.snapshot}, {"path", arguments.path}};
+  json::object const parameters{{"snapshot", arguments.snapshot}, {"path", path_in_snapshot(session.loaded.config, arguments.path)}};
   if (console.json()) {
     auto answer = session.jobs->run(Job::cat, parameters);
     if (!answer) return console.fail(answer.error());

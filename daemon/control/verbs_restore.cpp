@@ -4,6 +4,7 @@
 #include "core/config/duration_text.h"
 #include "core/util/encoding.h"
 #include "daemon/control/members.h"
+#include "daemon/control/snapshot_path.h"
 #include "daemon/control/verbs.h"
 #include "daemon/jobs/answers.h"
 
@@ -36,8 +37,12 @@ void print(Console& console, json::object const& answer, bool dry_run) {
   std::string const would = dry_run ? " would be" : number_of(answer, "restored") == 1 ? " was" : " were";
   std::string const away = dry_run ? " would be" : number_of(answer, "removed") == 1 ? " was" : " were";
   console.line("Snapshot " + text_of(answer, "snapshot"));
-  console.line("  " + counted(answer, "restored", "file", "files") + would + " restored (" + human_bytes(number_of(answer, "bytes")) + "), " +
-               counted(answer, "unchanged", "is", "are") + " as in the snapshot already");
+  std::string const same = counted(answer, "unchanged", "is", "are") + " as in the snapshot already";
+  if (number_of(answer, "restored") == 0 && number_of(answer, "removed") == 0) {
+    console.line("  Nothing to restore: " + same);
+  } else {
+    console.line("  " + counted(answer, "restored", "file", "files") + would + " restored (" + human_bytes(number_of(answer, "bytes")) + "), " + same);
+  }
   if (number_of(answer, "removed") > 0)
     console.line("  " + counted(answer, "removed", "file", "files") + " that the snapshot does not hold" + away +
                  " set aside (moved to a folder, not deleted)");
@@ -53,6 +58,15 @@ Result<std::string> absolute(std::string const& target) {
   std::error_code failed;
   std::string const out = target.empty() ? target : std::filesystem::absolute(target, failed).string();
   if (failed) return errno_error(failed.value(), "find the working directory for", target);
+  return out;
+}
+
+json::array paths_of(Config const& config, std::vector<std::string> const& written) {
+  json::array out;
+  for (std::string const& path : written) {
+    std::string const known = path_in_snapshot(config, path);
+    out.emplace_back(known.empty() && !path.empty() ? "**" : known);
+  }
   return out;
 }
 
@@ -89,7 +103,7 @@ int run_verb(Session& session, RestoreArguments const& arguments) {
   auto const target = absolute(arguments.target);
   if (!target) return console.fail(target.error());
   json::object parameters{{"snapshot", arguments.snapshot}, {"dryRun", arguments.dry_run}, {"yes", arguments.yes}};
-  if (!arguments.paths.empty()) parameters["paths"] = json::value_from(arguments.paths);
+  if (!arguments.paths.empty()) parameters["paths"] = paths_of(session.loaded.config, arguments.paths);
   if (!target->empty()) parameters["target"] = *target;
   if (arguments.no_safety) parameters["safety"] = false;
   if (arguments.with_secrets) parameters["withSecrets"] = true;

@@ -183,7 +183,7 @@ void cancel(Service& service, Request const& request, Responder responder) {
   if (auto const ours = service.rollback().cancel(job)) {
     if (!*ours) return responder.fail(ours->error());
   } else if (!service.coordinator().cancel(job))
-    return responder.fail(make_error(Condition::not_found, "there is no job " + std::to_string(job) + " under way"));
+    return responder.fail(make_error(Condition::not_found, "there is no job " + std::to_string(job) + " under way", "daemonctl --json status has their numbers, under jobs"));
   responder.ok({{"cancelled", job}});
 }
 

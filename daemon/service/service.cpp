@@ -196,10 +196,10 @@ void Service::begin_auto_restore() {
             log_warning(restore_note_);
           } else if (answer->at("restored").as_bool()) {
             restore_note_ = "this machine was new: the state was restored from " + std::string(answer->at("snapshot").as_string());
-            if (answer->at("shared").as_bool())
-              restore_note_ += ". Another machine pushed to the same prefix within the last hour: two machines share it now, and nothing is "
             if (std::string const problems(answer->at("problems").as_string()); !problems.empty())
               restore_note_ += ". NOT all of it came back: " + problems;
+            if (answer->at("shared").as_bool())
+              restore_note_ += ". Another machine pushed to the same prefix within the last hour: two machines share it now, and nothing is "
                                "pruned until one of them is told to: daemonctl prune --take-over";
             log_warning(restore_note_);
           } else {
@@ -251,6 +251,7 @@ void Service::start_watcher() {
     bool const known = path.empty() || scope_->takes(path, false) || scope_->takes(path, true);
     bool const sidecar = path.ends_with("-wal") && scope_->takes(path.substr(0, path.size() - 4), false);
     if (!known && !sidecar) return;
+    last_change_ = clock_.monotonic();
     bool const first = clockwork_->changes().empty();
     clockwork_->changed(sidecar ? path.substr(0, path.size() - 4) : path, clock_.now());
     if (first || loaded_.config.service.watch.push) look();
@@ -262,7 +263,6 @@ void Service::start_watcher() {
   };
   callbacks.state = [this](WatchState const& state) { on_watch_state(state); };
   watcher_ = std::make_unique<RootWatch>(loop_.get_executor(), std::move(callbacks),
-    last_change_ = clock_.monotonic();
                                          [this](std::string_view path) { return !scope_->may_take_below(path); });
   watcher_->watch(configured_roots(loaded_.config));
 }

@@ -117,8 +117,8 @@ class Service {
   bool is_ready_ = false;
   bool stopping_ = false;
   bool roots_pending_ = false;                    // openclaw.json changed and was not read yet
-  std::string scheduled_text_;                    // as kept in the index
   std::chrono::nanoseconds last_change_{0};       // when one was last reported, on the monotonic clock
+  std::string scheduled_text_;                    // as kept in the index
 };
 
 // What of the configuration is the planner's.
