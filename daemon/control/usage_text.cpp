@@ -100,9 +100,25 @@ std::string something_missing(CLI::App const& app, CLI::ParseError const& error)
   std::string const what(error.what());
   if (what.starts_with("SNAPSHOT"))
     return app.get_name() + " needs to know which snapshot: latest, an id, or the beginning of one. daemonctl snapshots lists them.";
+  if (what.starts_with("PATH")) return app.get_name() + " needs to know which file: its path as daemonctl ls SNAPSHOT shows it.";
   if (!app.get_subcommands([](CLI::App const*) { return true; }).empty())
     return app.get_name() + " needs one more word: " + joined(verbs_of(app)) + ".";
   return app.get_name() + ": " + what + ".";
+}
+
+// What CLI11 says, "--config: 1 required FILE missing" and the like, in a sentence.
+std::string about_options(CLI::ParseError const& error) {
+  std::string const what(error.what());
+  auto const between = [&](std::string_view middle, std::string_view put) {
+    auto const at = what.find(middle);
+    return at == std::string::npos ? what : what.substr(0, at) + std::string(put) + what.substr(at + middle.size());
+  };
+  if (dynamic_cast<CLI::ExcludesError const*>(&error) != nullptr) return between(" excludes ", " does not go together with ") + ".";
+  if (dynamic_cast<CLI::RequiresError const*>(&error) != nullptr) return between(" requires ", " goes only with ") + ".";
+  std::string_view const missing = " missing";
+  if (dynamic_cast<CLI::ArgumentMismatch const*>(&error) == nullptr || !what.ends_with(missing)) return what;
+  std::string const needs = between(": 1 required ", " needs a value: ");
+  return needs == what ? what : needs.substr(0, needs.size() - missing.size()) + ".";
 }
 
 std::string what_is_wrong(CLI::App const& app, CLI::ParseError const& error) {
@@ -115,7 +131,7 @@ std::string what_is_wrong(CLI::App const& app, CLI::ParseError const& error) {
   if (option != extra.end()) return unknown_option(verb, *option);
   if (dynamic_cast<CLI::RequiredError const*>(&error) != nullptr) return something_missing(verb, error);
   if (word != extra.end()) return one_too_many(verb, *word);
-  return std::string(error.what());
+  return about_options(error);
 }
 
 }  // namespace

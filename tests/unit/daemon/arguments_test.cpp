@@ -93,6 +93,11 @@ TEST_CASE("arguments: a mistake is told with what was probably meant, and with t
       {{"config", "chek"}, "There is no verb config chek. Did you mean config check?\ndaemonctl config --help shows what it takes.\n"},
       {{"config", "xyz"}, "There is no verb config xyz. There are: check, show, acknowledge-key\ndaemonctl config --help shows what it takes.\n"},
       {{"config", "check", "--ofline"}, "check has no option --ofline. Did you mean --offline?\ndaemonctl config check --help shows what it takes.\n"},
+      {{"push", "--config"}, "--config needs a value: FILE.\ndaemonctl push --help shows what it takes.\n"},
+      {{"cat", "latest"}, "cat needs to know which file: its path as daemonctl ls SNAPSHOT shows it.\ndaemonctl cat --help shows what it takes.\n"},
+      {{"restore", "latest", "--stop-gateway", "--when-stopped"}, "--stop-gateway does not go together with --when-stopped.\n"
+                                                                  "daemonctl restore --help shows what it takes.\n"},
+      {{"restore", "latest", "--expires", "1h"}, "--expires goes only with --when-stopped.\ndaemonctl restore --help shows what it takes.\n"},
       {{"pu\033sch"}, "There is no verb pu\\x1bsch. Did you mean push?\ndaemonctl --help shows what it takes.\n"},
   };
   for (Row const& row : rows) {
