@@ -94,6 +94,7 @@ struct LoadedConfig {
       notes;  // for config check and config show: settings that nothing in this version acts on
   std::vector<std::string> files;  // configuration files that were read
   std::string openclaw_json;       // where OpenClaw's own configuration is or would be
+  std::string openclaw_problem;    // it could not be read, where that is, and what is used meanwhile: the first of `warnings`
 };
 
 // Where values come from. Everything the process would take from its surroundings is in here, so that tests

@@ -16,7 +16,9 @@ Result<ConfigFile> read_config_file(std::string const& path, std::uint64_t max_b
   struct stat status {};
   if (::fstat(fd.get(), &status) != 0) return errno_error(errno, doing, path);
   if (!S_ISREG(status.st_mode))
-    return make_error(Condition::bad_config, path + " is not a regular file", {}, path);
+    return make_error(Condition::bad_config,
+                      path + " is not a regular file" + (S_ISDIR(status.st_mode) ? " but a directory" : ""),
+                      S_ISDIR(status.st_mode) ? "Name the file in it" : "", path);
   if (static_cast<std::uint64_t>(status.st_size) > max_bytes)
     return make_error(Condition::bad_config,
                       path + " is " + std::to_string(status.st_size) + " bytes long; at most " +

@@ -35,9 +35,20 @@ Result<void> weigh_problems(PluginEntry const& entry, std::span<Layer const* con
       winner(above, "keepSnapshots") != nullptr && winner(above, "keepSafetySnapshots") != nullptr;
   bool& uncertain = loaded.config.retention_uncertain;
   if (entry.failure) {
-    if (!store_named) return *entry.failure;
-    loaded.warnings.push_back("the backup goes on without the plugin's entry: " + entry.failure->text());
+    if (!store_named) {
+      Error failure = *entry.failure;
+      failure.message = "OpenClaw's configuration cannot be read, and nothing else names a complete store: " + failure.message;
+      failure.advice += (failure.advice.empty() ? "" : ". ") +
+                        std::string("Correct that file (openclaw doctor), or give this program a configuration of its own "
+                                    "with bucket and keys: ~/.config/b2backupd/config.json5");
+      return failure;
+    }
+    loaded.openclaw_problem = "OpenClaw's configuration cannot be read (" + entry.failure->text() +
+                              "); meanwhile this program's own settings are used, and the workspaces that it named before";
+  } else {
+    loaded.openclaw_problem = entry.problem;
   }
+  if (!loaded.openclaw_problem.empty()) loaded.warnings.insert(loaded.warnings.begin(), loaded.openclaw_problem);
   if ((entry.failure || entry.from_last_good) && !counts_known) uncertain = true;
   for (auto const& [name, problem] : entry.unusable) {
     KeySpec const* const key = find_key(name);

@@ -151,8 +151,7 @@ std::optional<OpenClawConfig> open_config(ConfigSources const& sources, std::str
     auto copy = OpenClawConfig::open(last_good, roots);
     if (copy) {
       entry.from_last_good = true;
-      entry.warnings.push_back("OpenClaw's configuration is malformed (" + problem.message +
-                               "); the plugin's entry is taken from " + last_good);
+      entry.problem = "OpenClaw's configuration cannot be read (" + problem.message + "); meanwhile its copy " + last_good + " is used";
       return std::move(*copy);
     }
   }

@@ -23,6 +23,7 @@ struct PluginEntry {
   std::map<std::string, Error> unusable;  // keys that are set, and why their value cannot be used
   std::optional<Error> failure;           // the file could not be read that far
   bool from_last_good = false;  // openclaw.json is malformed; values are from openclaw.json.last-good
+  std::string problem;          // openclaw.json could not be read, and what is used meanwhile; empty: nothing of the kind
   std::vector<std::string> warnings;
   std::vector<std::string> files;  // files that were read
   AgentDirectories agents;         // their warnings are among those above

@@ -15,6 +15,7 @@
 #include "core/config/size_text.h"
 #include "core/config/value_rules.h"
 #include "core/util/encoding.h"
+#include "core/util/nearest.h"
 
 namespace b2b {
 namespace {
@@ -313,24 +314,6 @@ std::string folded(std::string_view name) {
     if (c != '_' && c != '-' && c != '.') result.push_back(c);
   }
   return result;
-}
-
-// Insertions, deletions, replacements and swaps of neighbours that turn a into b.
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::vector<std::size_t>> cost(a.size() + 1, std::vector<std::size_t>(b.size() + 1));
-  for (std::size_t i = 0; i <= a.size(); ++i) {
-    for (std::size_t j = 0; j <= b.size(); ++j) {
-      if (i == 0 || j == 0) {
-        cost[i][j] = i + j;
-        continue;
-      }
-      bool const same = a[i - 1] == b[j - 1];
-      cost[i][j] = std::min({cost[i - 1][j] + 1, cost[i][j - 1] + 1, cost[i - 1][j - 1] + (same ? 0 : 1)});
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
-        cost[i][j] = std::min(cost[i][j], cost[i - 2][j - 2] + 1);
-    }
-  }
-  return cost[a.size()][b.size()];
 }
 
 std::string_view last_part(std::string_view name) {

@@ -91,6 +91,10 @@ Result<boost::json::value> check_endpoint(boost::json::value value) {
       "found from the key";
   if (has_control_character(text) || text.find(' ') != std::string::npos)
     return rule("holds white space or control characters", std::string(forms));
+  if (text.starts_with('/') || text.starts_with('.') || text.starts_with('~'))
+    return rule("is the path of a directory, which is written " +
+                    (text.starts_with('/') ? "file://" + text : std::string("file:///an/absolute/path")),
+                std::string(forms));
   if (text.starts_with("file://")) {
     if (!text.starts_with("file:///"))
       return rule("needs three slashes and an absolute path after file:", std::string(forms));

@@ -41,7 +41,7 @@ Result<Opened> open_named(EngineContext& context, std::string_view name, std::ve
 
 Error no_such_path(SnapshotId const& id, std::string_view path) {
   return make_error(Condition::not_found, "snapshot " + id.text + " holds no " + printable(path),
-                    "See what it holds with: daemonctl ls " + id.text, std::string(path));
+                    "Paths are relative to the state directory. What there is: daemonctl ls " + id.text, std::string(path));
 }
 
 // The file of this name; or, where there is none, the one that is shown as it (printable() makes control characters and broken

@@ -43,6 +43,7 @@ struct EngineContext {
   std::shared_ptr<Progress> progress = std::make_shared<Progress>();
   std::stop_token stop;
   bool uploads_follow = false;   // a coordinator uploads what waits on this machine, so a job that captures need not
+  bool in_daemon = false;        // which can stop and start a gateway, if it is asked to
 };
 
 // Opens all of it: instance, index, keyring, and the store that `endpoint` picks (with region discovery for B2 when there is

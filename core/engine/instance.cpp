@@ -45,7 +45,7 @@ Result<void> check_owner(std::string const& state_dir) {
   return make_error(Condition::refused,
                     "the state directory " + state_dir + " belongs to user " + std::to_string(status.st_uid) +
                         " and this is user " + std::to_string(me),
-                    "Run it as the owner, for example: sudo -u '#" + std::to_string(status.st_uid) + "' daemonctl …",
+                    "Run it as the owner, with the same command after: sudo -u '#" + std::to_string(status.st_uid) + "'",
                     state_dir);
 }
 

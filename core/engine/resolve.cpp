@@ -4,6 +4,7 @@
 #include "core/engine/bucket.h"
 #include "core/engine/objects.h"
 #include "core/snapshot/layout.h"
+#include "core/util/nearest.h"
 
 namespace b2b {
 namespace {
@@ -147,9 +148,13 @@ Result<SnapshotId> resolve_name(EngineContext& context, Snapshots const& snapsho
   for (auto const* found : {&same, &inner, &beginning})
     if (!found->empty()) return the_only(snapshots, *found, name);
   auto const choices = nearest(snapshots, name);
-  return make_error(Condition::not_found, "there is no snapshot \"" + printable(name) + "\" in " + target_name(context),
-                    choices.empty() ? "There are no snapshots; take one with: daemonctl push"
-                                    : "The nearest ones: " + counted_names(choices) + "; all of them: daemonctl snapshots",
+  std::string const latest[] = {"latest"};
+  bool const means_latest = !choices.empty() && !nearest_word(name, latest).empty();
+  std::string advice = "There are no snapshots; take one with: daemonctl push";
+  if (!choices.empty())
+    advice = std::string(means_latest ? "Did you mean latest, which is the newest complete one? " : "") + "The nearest ones: " +
+             counted_names(choices) + ". All of them: daemonctl snapshots";
+  return make_error(Condition::not_found, "there is no snapshot \"" + printable(name) + "\" in " + target_name(context), std::move(advice),
                     std::string(name));
 }
 

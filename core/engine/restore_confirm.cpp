@@ -21,7 +21,7 @@ Error needs_a_yes(RestoreQuestion const& question, SnapshotInfo const& snapshot,
     message += ", with snapshot " + snapshot.id.text + " of another place: " + printable(snapshot.state_dir) + " on " +
                printable(snapshot.host);
   return make_error(Condition::refused, message + "; nothing was changed",
-                    "Add --yes to do it, --dry-run to look first, or --target DIR to restore somewhere else");
+                    "To do it: --yes. To look first: --dry-run. To restore somewhere else: --target DIR");
 }
 
 }  // namespace b2b

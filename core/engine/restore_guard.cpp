@@ -13,8 +13,8 @@ namespace {
 
 constexpr std::size_t paths_at_once = 256;
 constexpr std::string_view what_works =
-    "Restore to another directory with --target DIR, or only plain files (workspace, configuration) in place "
-    "with --path GLOB";
+    "Only plain files, which may change while it runs: --path 'workspace/**'. Into another directory, to look at: "
+    "--target DIR";
 
 Result<void> nobody_has_open(std::vector<std::string> const& paths) {
   OpenFiles const open = open_by(paths);
@@ -65,8 +65,8 @@ Error gateway_runs(GatewayState const& gateway, std::string const& state_dir, st
       Condition::refused,
       std::string(known ? "a gateway is running" : "it cannot be told whether a gateway is running") +
           " on " + state_dir + (gateway.detail.empty() ? "" : " (" + gateway.detail + ")") +
-          ", and the restore would " + std::string(what) + " under it: that destroys them",
-      std::move(advice) + ". " + std::string(what_works) + ". Nothing was changed", state_dir);
+          ", and the restore would " + std::string(what) + " under it, which destroys them. Nothing was changed",
+      std::move(advice) + ". " + std::string(what_works), state_dir);
 }
 
 Result<void> nothing_of_a_target_runs(RestoreSite const& site) {
@@ -88,8 +88,10 @@ Result<void> our_gateway_is_stopped(EngineContext const& context) {
   GatewayState const gateway = our_gateway(context);
   if (gateway.running == GatewayState::Running::stopped) return {};
   return gateway_runs(gateway, context.config.state_dir, "change databases",
-                      "--stop-gateway: it is stopped, and started again afterwards. --when-stopped: the restore waits until "
-                      "somebody stops it. Or stop it yourself (openclaw gateway stop) and restore again");
+                      context.in_daemon ? "Have it stopped, and started again: --stop-gateway. Let the restore wait until somebody stops "
+                                          "it: --when-stopped. Stop it yourself and restore again: openclaw gateway stop"
+                                        : "Stop it and restore again: openclaw gateway stop. Have the daemon stop it, and start it "
+                                          "again: --stop-gateway, and no --direct");
 }
 
 // The fence dies with its holder; after a crash only the missing openclaw.json keeps a gateway from starting on half a state.
@@ -103,7 +105,7 @@ Result<void> none_starts_unconfigured(EngineContext const& context) {
                     *found +
                         ", so it could start on half a state if this restore were interrupted: without that option it does "
                         "not start while openclaw.json is away",
-                    "Take the option out there, or restore another way. " + std::string(what_works) + ". Nothing was changed",
+                    "Take the option out there. " + std::string(what_works) + ". Nothing was changed",
                     context.config.state_dir);
 }
 

@@ -265,7 +265,7 @@ Result<void> name_missing_paths(Catalog& snapshot, SnapshotId const& id, std::ve
   for (Glob const& glob : missing) {
     std::string const what = "snapshot " + id.text + " holds nothing that --path " + printable(glob.text()) + " matches";
     if (missing.size() == paths.size())
-      return make_error(Condition::not_found, what, "daemonctl ls " + id.text + " shows what it holds", glob.text());
+      return make_error(Condition::not_found, what, "Patterns are relative to the state directory, like 'workspace/**'. What there is: daemonctl ls " + id.text, glob.text());
     failed.push_back({glob.text(), what});
   }
   return {};

@@ -78,7 +78,7 @@ RootPlace place_of_root(Config const& config, SnapshotRoot const& root) {
   if (nothing_there(before)) return {before, {}};
   return {before, known ? "it was in " + before + " when the snapshot was taken, and openclaw.json puts it into " +
                               configured->path + " now; something is in the former place"
-                        : "openclaw.json names no such directory now, and something is in its former place " + before};
+                        : "openclaw.json named no such directory when this restore began, and something is in its former place " + before};
 }
 
 Result<std::list<RestorePart>> root_parts(RestorePart::Shared const& shared, Catalog& snapshot) {
@@ -101,8 +101,14 @@ Result<std::list<RestorePart>> root_parts(RestorePart::Shared const& shared, Cat
       problem = "an agent's directory outside of the state directory is not replaced in place by this version";
     auto site = problem.empty() ? root_site(shared.context, place.path) : Result<RestoreSite>(make_error(Condition::refused, problem));
     if (!site) {
-      shared.report.failed.push_back({root.label, "not restored: " + site.error().message + ". Restore it by itself: --path '" + root.label +
-                                                      "/**' --target DIR"});
+      std::string const by_itself = "daemonctl restore " + shared.info.id.text + " --path '" + root.label + "/**'";
+      // All of the state is back by then, and with it the openclaw.json that names it.
+      bool const again = wanted.empty() && problem == place.problem && !problem.empty();
+      shared.report.failed.push_back(
+          {root.label, "not restored: " + site.error().message + ". " +
+                           (again ? "Its openclaw.json is back now. To replace what is there (a safety snapshot keeps it): " + by_itself +
+                                        ". To look at it first: the same with --target DIR"
+                                  : "Restore it by itself: " + by_itself + " --target DIR")});
       continue;
     }
     parts.emplace_back(shared, std::move(*site), std::move(selection.catalog), root.label, selection.mode);

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "core/util/encoding.h"
+#include "daemon/control/usage_text.h"
 
 namespace b2b::daemonctl {
 namespace {
@@ -165,6 +166,11 @@ Parsed parse_arguments(std::vector<std::string> words) {
   add_common(app, options);
   std::vector<VerbEntry> const verbs = add_verbs(app, options);
 
+  // "help restore" is what other programs call it.
+  if (!words.empty() && words.front() == "help") {
+    words.erase(words.begin());
+    words.emplace_back("--help");
+  }
   std::reverse(words.begin(), words.end());  // CLI11 takes them from the back
   try {
     app.parse(words);
@@ -178,12 +184,8 @@ Parsed parse_arguments(std::vector<std::string> words) {
     Parsed parsed;
     parsed.text = std::string(version.what()) + "\n";
     return parsed;
-  } catch (CLI::RequiredError const& error) {
-    if (app.get_subcommands().empty() && !app.remaining().empty())
-      return usage_error("There is no verb " + printable(app.remaining().front()) + ".\nRun daemonctl --help to see what there is.\n");
-    return usage_error(std::string(error.what()) + "\nRun daemonctl --help to see what it takes.\n");
   } catch (CLI::ParseError const& error) {
-    return usage_error(std::string(error.what()) + "\nRun daemonctl --help to see what it takes.\n");
+    return usage_error(usage_text(app, error));
   }
 
   Parsed parsed;
@@ -192,7 +194,7 @@ Parsed parse_arguments(std::vector<std::string> words) {
   for (std::string const& setting : options.settings) {
     auto const equals = setting.find('=');
     if (equals == std::string::npos || equals == 0)
-      return usage_error("--set takes KEY=VALUE, not " + setting + "\n");
+      return usage_error("--set takes KEY=VALUE, not " + printable(setting) + ". For example: --set prefix=test\n");
     parsed.arguments.settings.emplace_back(setting.substr(0, equals), setting.substr(equals + 1));
   }
   for (VerbEntry const& verb : verbs) {

@@ -59,7 +59,7 @@ int Console::fail(Error const& error) {
     out["error"] = error.text();
     write(boost::json::serialize(out));
   } else {
-    warn(error.text());
+    warn(error_lines(error));
   }
   return exit_code_of(error.condition);
 }
@@ -73,6 +73,22 @@ bool Console::ask(std::string_view question) {
   std::string answer;
   if (!std::getline(std::cin, answer)) return false;
   return answer == "y" || answer == "Y" || answer == "yes";
+}
+
+std::string error_lines(Error const& error) {
+  Error head = error;
+  head.advice.clear();
+  std::string out = head.text();
+  std::string_view rest = error.advice;
+  if (!rest.empty() && !out.ends_with('.') && !out.ends_with(':')) out += ".";
+  while (!rest.empty()) {
+    // A sentence ends where the next one begins: with a capital.
+    std::size_t end = rest.find(". ");
+    while (end != std::string_view::npos && (end + 2 >= rest.size() || rest[end + 2] < 'A' || rest[end + 2] > 'Z')) end = rest.find(". ", end + 1);
+    out += "\n  " + std::string(rest.substr(0, end));
+    rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 2);
+  }
+  return out;
 }
 
 std::string human_bytes(std::uint64_t bytes) {

@@ -65,6 +65,8 @@ class ProgressLine {
   std::thread thread_;
 };
 
+// Pure: what went wrong, and below it what to do, one sentence a line.
+std::string error_lines(Error const& error);
 std::string human_bytes(std::uint64_t bytes);           // "62.0 MB"
 std::string human_time(TimePoint time);                 // "2026-02-19 12:00:00 UTC"
 // Pure: the text of the progress line.

@@ -24,6 +24,12 @@ Error not_running(Arguments const& arguments, Config const& config) {
     return make_error(Condition::bad_config, "nothing is configured yet, and no daemon is running for " + printable(config.state_dir),
                       "Set it up, step by step: daemonctl setup" +
                           (arguments.profile.empty() ? std::string() : " --profile " + printable(arguments.profile)));
+  if (!arguments.socket.empty())
+    return make_error(Condition::unreachable, "nobody is there to be asked: there is no " + printable(arguments.socket),
+                      "Check the path given with --socket, or leave it out for the one of " + printable(config.state_dir));
+  if (!path_exists(config.state_dir))
+    return make_error(Condition::unreachable, "the state directory " + printable(config.state_dir) + " does not exist, so no daemon runs for it",
+                      "Set stateDir (or --state-dir, or OPENCLAW_STATE_DIR) to the directory that holds openclaw.json");
   std::string const unit = arguments.profile.empty() || arguments.profile == "default" ? "" : "@" + arguments.profile;
   std::string advice = "Start it: systemctl --user start b2backupd" + unit + " (without systemd: b2backupd)";
   if (arguments.verb_name == "status") {

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <type_traits>
 
+#include "core/util/encoding.h"
 #include "core/util/log.h"
 #include "daemon/control/process.h"
 #include "daemon/control/verbs.h"
@@ -20,6 +21,15 @@ bool is_one_of(Verb const& verb) {
 bool prints_warnings(Arguments const& arguments) {
   if (is_one_of<ConfigCheckArguments, ConfigShowArguments>(arguments.verb)) return false;
   return arguments.direct || is_one_of<AcknowledgeKeyArguments>(arguments.verb);
+}
+
+// A value for one run that the daemon, who does it, never hears of: nobody is to believe that another bucket was used.
+std::string setting_without_effect(Arguments const& arguments) {
+  bool const here = arguments.direct || is_one_of<ConfigCheckArguments, ConfigShowArguments, AcknowledgeKeyArguments, SetupArguments>(arguments.verb);
+  if (here) return {};
+  for (auto const& [key, value] : arguments.settings)
+    if (key != "stateDir" && key != "socket") return printable(key);
+  return {};
 }
 
 std::string one_line(std::string text) {
@@ -41,7 +51,10 @@ int run(int argc, char** argv) {
   Console console(arguments.json, arguments.quiet);
   if (arguments.verbose) set_log_level(LogLevel::info);
   if (arguments.direct && is_one_of<StatusArguments, EventsArguments, MetricsArguments, NotifyArguments, CancelArguments>(arguments.verb))
-    return console.fail(make_error(Condition::usage, arguments.verb_name + " asks the daemon", "Leave --direct out"));
+    return console.fail(make_error(Condition::usage, arguments.verb_name + " asks the daemon", "Leave --direct out. What is in the store, without it: daemonctl --direct snapshots"));
+  if (auto const ignored = setting_without_effect(arguments); !ignored.empty())
+    return console.fail(make_error(Condition::usage, "--set " + ignored + " would have no effect: the daemon has its own configuration",
+                                   "For this one command, without the daemon: the same with --direct. For good: in its configuration file"));
   std::stop_token const stop = control::stop_on_signals();
 
   ConfigSources sources = process_sources();

@@ -37,6 +37,11 @@ std::uint64_t number_of(json::object const& object, std::string_view name) {
 
 std::string count_of(json::object const& object, std::string_view name) { return std::to_string(number_of(object, name)); }
 
+std::string counted(json::object const& object, std::string_view name, std::string_view one, std::string_view many) {
+  std::uint64_t const count = number_of(object, name);
+  return std::to_string(count) + " " + std::string(count == 1 ? one : many);
+}
+
 double real_of(json::object const& object, std::string_view name) {
   json::value const& value = member(object, name);
   return value.is_double() ? value.get_double() : static_cast<double>(number_of(object, name));

@@ -13,6 +13,8 @@ namespace b2b::daemonctl {
 std::string text_of(boost::json::object const& object, std::string_view name);
 std::uint64_t number_of(boost::json::object const& object, std::string_view name);
 std::string count_of(boost::json::object const& object, std::string_view name);   // the number as text
+// "1 file", "3 files"
+std::string counted(boost::json::object const& object, std::string_view name, std::string_view one, std::string_view many);
 double real_of(boost::json::object const& object, std::string_view name);
 bool flag_of(boost::json::object const& object, std::string_view name);
 bool has_value(boost::json::object const& object, std::string_view name);         // there, and not null

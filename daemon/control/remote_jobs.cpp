@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <condition_variable>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 #include "core/util/encoding.h"
 #include "daemon/control/daemon.h"
 #include "daemon/control/job_source.h"
 #include "daemon/control/members.h"
+#include "daemon/control/tell_waiting.h"
 #include "daemon/control/verbs.h"
 
 namespace b2b::daemonctl {
@@ -144,6 +146,8 @@ class RemoteJobs final : public JobSource {
   Answer run(Job job, json::object const& parameters) override {
     B2B_ASSIGN(Client const client, find_daemon(session_.arguments, session_.loaded.config));
     B2B_ASSIGN(Call const call, call_for(job, parameters));
+    std::optional<TellWaiting> tell;
+    if (job == Job::restore && text_of(parameters, "gateway") == "stop" && !flag_of(parameters, "dryRun")) tell.emplace(client, session_.console);
     auto answer = takes_long(job) ? wait_for(client, call, std::string(name_of(job, parameters)))
                                   : client.call_json(call, session_.stop);
     if (answer) answer->stable_erase("ok");

@@ -15,6 +15,7 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::size_t paths_shown = 3;
+constexpr std::int64_t restore_shown_seconds = 86'400;
 
 enum class Mood { good, careful, bad };
 
@@ -135,13 +136,31 @@ void add_changes(std::string& out, json::object const& status, TimePoint now) {
   bool const more = flag_of(changes, "more");
   if (count == 0 && !more) return;
   std::string text = (more ? "at least " : "") + std::to_string(count) + (count == 1 ? " path" : " paths");
-  if (has_value(changes, "since")) text += ", the first " + ago(changes, "since", now);
+  if (count == 0) text = "maybe; not every change could be seen, so the next backup looks at every file";
+  if (count > 0 && has_value(changes, "since")) text += ", the first " + ago(changes, "since", now);
   json::array const& paths = list_of(changes, "paths");
   std::string names;
   for (std::size_t i = 0; i < paths.size() && i < paths_shown; ++i) names += (i == 0 ? "" : ", ") + printable(as_text(paths[i]));
   if (count > paths_shown) names += ", …";
   if (!names.empty()) text += " (" + names + ")";
   add(out, "Changed", text);
+}
+
+// For a day. Longer only what may still hurt: a gateway that did not come up again.
+void add_last_restore(std::string& out, json::object const& status, TimePoint now) {
+  json::object const& last = object_of(status, "lastRestore");
+  auto const age = age_of(last, "ended", now);
+  if (age && *age <= restore_shown_seconds) {
+    add(out, text_of(last, "state") == "done" ? "Restored" : "Restore", human_duration(*age) + " ago. " + shown(last, "text"));
+    for (json::value const& line : list_of(last, "advice")) out += std::string(13, ' ') + "- " + printable(as_text(line)) + "\n";
+    return;
+  }
+  json::object const& restore = object_of(status, "restore");
+  json::object const& report = object_of(restore, "report");
+  bool const gateway_down = has_value(report, "gateway") && !flag_of(object_of(report, "gateway"), "up");
+  std::string const state = text_of(restore, "state");
+  bool const untold = !has_value(status, "lastRestore") && (state == "failed" || state == "expired");  // an older daemon
+  if (gateway_down || untold) add(out, "Restore", shown(restore, "text"));
 }
 
 void add_bucket(std::string& out, json::object const& status) {
@@ -190,10 +209,7 @@ std::string status_text(json::object const& status, TimePoint now, bool colour) 
     out = (colour ? coloured(Mood::careful, text) : text) + "\n";
   }
   out += (colour ? coloured(verdict.mood, verdict.text) : verdict.text) + "\n";
-  std::string const ended = text_of(restore, "state");
-  json::object const& gateway = object_of(object_of(restore, "report"), "gateway");
-  bool const gateway_down = has_value(object_of(restore, "report"), "gateway") && !flag_of(gateway, "up");
-  if (ended == "failed" || ended == "expired" || gateway_down) add(out, "Restore", shown(restore, "text"));
+  if (!active) add_last_restore(out, status, now);
   add_jobs(out, status);
   add_next_run(out, status, now);
   add_queue(out, status, now);

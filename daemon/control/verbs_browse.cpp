@@ -3,6 +3,7 @@
 
 #include "core/util/encoding.h"
 #include "daemon/control/members.h"
+#include "daemon/control/snapshot_path.h"
 #include "daemon/control/verbs.h"
 
 namespace b2b::daemonctl {
@@ -13,10 +14,10 @@ namespace json = boost::json;
 std::string describe(json::object const& snapshot) {
   if (flag_of(snapshot, "unfinished")) return "unfinished (an upload that is under way or was interrupted)";
   if (has_value(snapshot, "problem")) return "unreadable: " + text_of(snapshot, "problem");
-  std::string out = count_of(snapshot, "files") + " files, " + human_bytes(number_of(snapshot, "bytes"));
+  std::string out = counted(snapshot, "files", "file", "files") + ", " + human_bytes(number_of(snapshot, "bytes"));
   out += flag_of(snapshot, "ours") ? ", " + text_of(snapshot, "trigger") : ", by the OpenClaw plugin";
   if (text_of(snapshot, "kind") == "safety") out += ", safety";
-  if (!flag_of(snapshot, "complete")) out += ", INCOMPLETE: " + count_of(snapshot, "filesMissing") + " files missing";
+  if (!flag_of(snapshot, "complete")) out += ", INCOMPLETE: " + counted(snapshot, "filesMissing", "file", "files") + " missing";
   return out;
 }
 
@@ -133,13 +134,14 @@ int run_verb(Session& session, SnapshotsArguments const& arguments) {
 
 int run_verb(Session& session, LsArguments const& arguments) {
   json::object parameters{{"snapshot", arguments.snapshot}};
-  if (!arguments.path.empty()) parameters["path"] = arguments.path;
+  std::string const path = path_in_snapshot(session.loaded.config, arguments.path);
+  if (!path.empty()) parameters["path"] = path;
   return print_rows(session, Job::ls, parameters, text_line, "");
 }
 
 int run_verb(Session& session, CatArguments const& arguments) {
   Console& console = session.console;
-  json::object const parameters{{"snapshot", arguments.snapshot}, {"path", arguments.path}};
+  json::object const parameters{{"snapshot", arguments.snapshot}, {"path", path_in_snapshot(session.loaded.config, arguments.path)}};
   if (console.json()) {
     auto answer = session.jobs->run(Job::cat, parameters);
     if (!answer) return console.fail(answer.error());

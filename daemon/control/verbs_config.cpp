@@ -17,6 +17,13 @@ Result<void> probe_store(EngineContext& context) {
   return context.store->list({context.config.prefix + "/", "", false}, [](ListEntry const&) { return false; }, context.stop);
 }
 
+// `store`: empty when it was not asked.
+std::string verdict(bool all_read, std::string const& store) {
+  if (all_read) return "The configuration is fine" + (store.empty() ? std::string(".") : ", and " + store + " answers.");
+  return "Backups go on" + (store.empty() ? std::string() : ", and " + store + " answers") +
+         ", but OpenClaw's configuration cannot be read. Correct it: openclaw doctor";
+}
+
 }  // namespace
 
 Result<EngineContext> open_session_engine(Session& session) {
@@ -48,10 +55,10 @@ int run_verb(Session& session, ConfigCheckArguments const& arguments) {
     if (!reminder) return console.fail(reminder.error());
     if (!reminder->empty()) warnings.push_back(*reminder);
   }
+  for (std::string const& file : session.loaded.files) console.line("read " + file);
   if (!console.json())
     for (std::string const& warning : warnings) console.warn(printable(warning));
-  for (std::string const& file : session.loaded.files) console.line("read " + file);
-  console.line("The configuration is fine" + (arguments.offline ? std::string(".") : ", and " + store + " answers."));
+  console.line(verdict(session.loaded.openclaw_problem.empty(), arguments.offline ? std::string() : store));
   return console.succeed({{"files", jobs::texts_answer(session.loaded.files)}, {"store", store}, {"warnings", jobs::texts_answer(warnings)}}, 0);
 }
 

@@ -215,7 +215,7 @@ int run_verb(Session& session, CancelArguments const& arguments) {
   if (!arguments.job.empty()) {
     auto const read = std::from_chars(arguments.job.data(), arguments.job.data() + arguments.job.size(), job);
     if (read.ec != std::errc() || read.ptr != arguments.job.data() + arguments.job.size())
-      return console.fail(make_error(Condition::usage, printable(arguments.job) + " is no number of a job", "daemonctl status shows them"));
+      return console.fail(make_error(Condition::usage, printable(arguments.job) + " is no number of a job", "daemonctl --json status has them, under jobs"));
   } else {
     auto const status = client->call_json(get("/v1/status"), session.stop);
     if (!status) return console.fail(status.error());

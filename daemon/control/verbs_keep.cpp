@@ -66,9 +66,9 @@ int run_verb(Session& session, VerifyArguments const& arguments) {
     }
     warn_all(console, list_of(*answer, "notes"));
   }
-  console.line(count_of(*answer, "snapshots") + " snapshots, " + count_of(*answer, "objects") + " objects checked" +
+  console.line(counted(*answer, "snapshots", "snapshot", "snapshots") + ", " + counted(*answer, "objects", "object", "objects") + " checked" +
                (arguments.read_data ? ", " + human_bytes(number_of(*answer, "bytesRead")) + " read" : "") + ": " +
-               (problems.empty() ? "all is well" : std::to_string(problems.size()) + " problems"));
+               (problems.empty() ? "all is well" : std::to_string(problems.size()) + (problems.size() == 1 ? " problem" : " problems")));
   int const exit_code = jobs::exit_code_of_answer(*answer);
   return console.succeed(std::move(*answer), exit_code);
 }

@@ -20,19 +20,19 @@ void print(Console& console, json::object const& answer, bool dry_run) {
   bool const unchanged = flag_of(answer, "unchanged");
   if (dry_run) {
     console.result(unchanged ? "Nothing changed since the last snapshot."
-                             : count_of(answer, "changed") + " of " + count_of(answer, "files") +
-                                   " files would be read and compared, " + count_of(answer, "deleted") +
+                             : count_of(answer, "changed") + " of " + counted(answer, "files", "file", "files") +
+                                   " would be read and compared, " + count_of(answer, "deleted") +
                                    " are gone since the last snapshot.");
   } else if (unchanged) {
     console.line("Nothing changed since the last snapshot.");
   } else {
     console.line("Snapshot " + text_of(answer, "snapshot"));
-    console.line("  " + count_of(answer, "files") + " files (" + count_of(answer, "added") + " added, " +
+    console.line("  " + counted(answer, "files", "file", "files") + " (" + count_of(answer, "added") + " added, " +
                  count_of(answer, "changed") + " changed, " + count_of(answer, "deleted") + " deleted), " +
                  human_bytes(number_of(answer, "bytesUploaded")) + " uploaded in " + seconds_text(real_of(answer, "seconds")) +
-                 ", " + count_of(answer, "requests") + " requests");
+                 ", " + counted(answer, "requests", "request", "requests"));
   }
-  warn_of_each(console, list_of(answer, "skipped"), "files could not be backed up, or not whole", "reason");
+  warn_of_each(console, list_of(answer, "skipped"), "could not be backed up, or not whole", "reason");
   if (!console.json()) warn_all(console, list_of(answer, "warnings"));
 }
 

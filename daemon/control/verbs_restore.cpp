@@ -4,6 +4,7 @@
 #include "core/config/duration_text.h"
 #include "core/util/encoding.h"
 #include "daemon/control/members.h"
+#include "daemon/control/snapshot_path.h"
 #include "daemon/control/verbs.h"
 #include "daemon/jobs/answers.h"
 
@@ -12,7 +13,7 @@ namespace {
 
 namespace json = boost::json;
 
-// What only a restore around the gateway tells.
+// What became of the gateway, where the restore was around it, and what is to be done now.
 void print_gateway(Console& console, json::object const& answer) {
   json::object const& doctor = object_of(answer, "doctor");
   if (flag_of(doctor, "good")) {
@@ -33,15 +34,20 @@ void print_gateway(Console& console, json::object const& answer) {
 }
 
 void print(Console& console, json::object const& answer, bool dry_run) {
-  std::string const would = dry_run ? "would be " : "";
+  std::string const would = dry_run ? " would be" : number_of(answer, "restored") == 1 ? " was" : " were";
+  std::string const away = dry_run ? " would be" : number_of(answer, "removed") == 1 ? " was" : " were";
   console.line("Snapshot " + text_of(answer, "snapshot"));
-  console.line("  " + count_of(answer, "restored") + " " + would + "restored (" + human_bytes(number_of(answer, "bytes")) +
-               "), " + count_of(answer, "unchanged") + " already as they were, " + count_of(answer, "removed") + " " + would +
-               "set aside");
-  if (has_value(answer, "safety")) console.line("  What was there before: snapshot " + text_of(answer, "safety"));
-  if (has_value(answer, "quarantine"))
-    console.line("  Files the snapshot does not hold: " + text_of(answer, "quarantine"));
-  if (has_value(answer, "replaced")) console.line("  What was there before: " + text_of(answer, "replaced"));
+  std::string const same = counted(answer, "unchanged", "is", "are") + " as in the snapshot already";
+  if (number_of(answer, "restored") == 0 && number_of(answer, "removed") == 0) {
+    console.line("  Nothing to restore: " + same);
+  } else {
+    console.line("  " + counted(answer, "restored", "file", "files") + would + " restored (" + human_bytes(number_of(answer, "bytes")) + "), " + same);
+  }
+  if (number_of(answer, "removed") > 0)
+    console.line("  " + counted(answer, "removed", "file", "files") + " that the snapshot does not hold" + away +
+                 " set aside (moved to a folder, not deleted)");
+  if (dry_run && has_value(answer, "text")) console.line("  " + printable(text_of(answer, "text")));
+  if (has_value(answer, "replaced")) console.line("  What was replaced is in " + text_of(answer, "replaced"));
   print_gateway(console, answer);
   warn_all(console, list_of(answer, "notes"));
   warn_of_each(console, list_of(answer, "failed"), "could not be restored", "error");
@@ -52,6 +58,15 @@ Result<std::string> absolute(std::string const& target) {
   std::error_code failed;
   std::string const out = target.empty() ? target : std::filesystem::absolute(target, failed).string();
   if (failed) return errno_error(failed.value(), "find the working directory for", target);
+  return out;
+}
+
+json::array paths_of(Config const& config, std::vector<std::string> const& written) {
+  json::array out;
+  for (std::string const& path : written) {
+    std::string const known = path_in_snapshot(config, path);
+    out.emplace_back(known.empty() && !path.empty() ? "**" : known);
+  }
   return out;
 }
 
@@ -88,7 +103,7 @@ int run_verb(Session& session, RestoreArguments const& arguments) {
   auto const target = absolute(arguments.target);
   if (!target) return console.fail(target.error());
   json::object parameters{{"snapshot", arguments.snapshot}, {"dryRun", arguments.dry_run}, {"yes", arguments.yes}};
-  if (!arguments.paths.empty()) parameters["paths"] = json::value_from(arguments.paths);
+  if (!arguments.paths.empty()) parameters["paths"] = paths_of(session.loaded.config, arguments.paths);
   if (!target->empty()) parameters["target"] = *target;
   if (arguments.no_safety) parameters["safety"] = false;
   if (arguments.with_secrets) parameters["withSecrets"] = true;
@@ -100,7 +115,6 @@ int run_verb(Session& session, RestoreArguments const& arguments) {
     auto const preview = session.jobs->run(Job::restore, asked);
     if (!preview) return console.fail(preview.error());
     print(console, *preview, true);
-    if (arguments.stop_gateway) console.line("The gateway is stopped for it, and started again.");
     if (!console.ask("Go on?")) {
       console.warn("nothing was changed");
       return exit_code_of(Condition::refused);

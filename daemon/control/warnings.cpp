@@ -17,7 +17,7 @@ void warn_all(Console& console, boost::json::array const& texts) {
 
 void warn_of_each(Console& console, boost::json::array const& items, std::string_view what, std::string_view reason) {
   if (items.empty()) return;
-  console.warn(std::to_string(items.size()) + " " + std::string(what) + ":");
+  console.warn(std::to_string(items.size()) + (items.size() == 1 ? " file " : " files ") + std::string(what) + ":");
   for (std::size_t i = 0; i < items.size() && i < names_shown; ++i) {
     boost::json::object const& item = as_object(items[i]);
     console.warn("  " + text_of(item, "path") + ": " + text_of(item, reason));

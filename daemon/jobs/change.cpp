@@ -4,9 +4,16 @@
 #include "core/engine/push.h"
 #include "core/engine/restore.h"
 #include "daemon/jobs/answers.h"
+#include "core/util/log.h"
 #include "daemon/jobs/jobs.h"
+#include "daemon/jobs/last_restore.h"
 
 namespace b2b::jobs {
+namespace {
+
+namespace json = boost::json;
+
+}  // namespace
 
 Answer push(EngineContext& context, boost::json::object const& given) {
   B2B_ASSIGN(PushParameters const parameters, push_parameters(given));
@@ -36,7 +43,13 @@ Answer restore(EngineContext& context, boost::json::object const& given) {
   options.confirmed = parameters.yes;
   if (parameters.gateway != GatewayChoice::refuse) options.stop_gateway = [] { return Result<void>(); };  // a dry run: never called
   B2B_ASSIGN(RestoreReport const report, b2b::restore(context, options));
-  return restore_answer(report);
+  json::object answer = restore_answer(report);
+  bool const in_place = parameters.target.empty() && !parameters.dry_run;
+  if (!in_place) return answer;
+  json::object const last = last_restore_answer(restore_end_of(answer, parameters.paths.empty()), context.clock->now());
+  if (auto const kept = keep_last_restore(*context.index, last); !kept) log_warning("the status will not show this restore: " + kept.error().text());
+  answer["advice"] = last.at("advice");
+  return answer;
 }
 
 Answer prune(EngineContext& context, boost::json::object const& given) {

@@ -3,6 +3,9 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 
+#include "core/util/encoding.h"
+#include "core/util/nearest.h"
+
 namespace b2b::service {
 namespace {
 
@@ -12,6 +15,19 @@ Parsed answer(std::string text, int exit_code) {
   parsed.text_is_error = exit_code != 0;
   parsed.exit_code = exit_code;
   return parsed;
+}
+
+std::string what_is_wrong(CLI::App const& app, CLI::ParseError const& error) {
+  auto const extra = app.remaining();
+  auto const option = std::find_if(extra.begin(), extra.end(), [](std::string const& word) { return word.starts_with('-'); });
+  if (option == extra.end())
+    return extra.empty() ? std::string(error.what())
+                         : "b2backupd is the daemon itself, and takes no \"" + printable(extra.front()) + "\". To ask it something: daemonctl";
+  std::vector<std::string> names;
+  for (CLI::Option const* known : app.get_options())
+    for (std::string const& name : known->get_lnames()) names.push_back("--" + name);
+  std::string const meant = nearest_word(option->substr(0, option->find('=')), names);
+  return "b2backupd has no option " + printable(*option) + "." + (meant.empty() ? "" : " Did you mean " + meant + "?");
 }
 
 }  // namespace
@@ -45,7 +61,7 @@ Parsed parse_arguments(std::vector<std::string> words) {
   } catch (CLI::CallForVersion const& version) {
     return answer(std::string(version.what()) + "\n", 0);
   } catch (CLI::ParseError const& error) {
-    return answer(std::string(error.what()) + "\nRun b2backupd --help to see what it takes.\n", 64);
+    return answer(what_is_wrong(app, error) + "\nb2backupd --help shows what it takes.\n", 64);
   }
   arguments.log.format = format == "json" ? LogFormat::json : LogFormat::text;
   if (!state_dir.empty()) arguments.settings.emplace_back("stateDir", state_dir);

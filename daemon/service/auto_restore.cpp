@@ -6,6 +6,7 @@
 #include "core/engine/fresh_state.h"
 #include "core/engine/restore.h"
 #include "core/gateway/probe.h"
+#include "core/util/encoding.h"
 #include "core/util/file.h"
 #include "core/util/log.h"
 
@@ -15,6 +16,16 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::chrono::hours future_allowance{24};
+constexpr std::size_t problems_named = 3;
+
+// For the person: the first of them whole, and how many there are.
+std::string problems_of(RestoreReport const& report) {
+  std::string out;
+  for (std::size_t i = 0; i < report.failed.size() && i < problems_named; ++i)
+    out += (i == 0 ? "" : "; ") + printable(report.failed[i].path) + ": " + printable(report.failed[i].error);
+  if (report.failed.size() > problems_named) out += "; and " + std::to_string(report.failed.size() - problems_named) + " more";
+  return out;
+}
 
 json::object not_restored(std::string reason) { return {{"restored", false}, {"reason", std::move(reason)}}; }
 
@@ -92,6 +103,7 @@ Result<json::object> auto_restore(EngineContext& context) {
                       {"snapshot", id->text},
                       {"files", report.restored},
                       {"failed", report.failed.size()},
+                      {"problems", problems_of(report)},
                       {"shared", shared}};
   return answer;
 }

@@ -49,7 +49,10 @@ void Clockwork::push_failed(PushId push) {
   (later == under_way_.end() ? changes_ : later->second).add_all(back);
 }
 
-void Clockwork::push_done(PushId push) { under_way_.erase(under_way_.begin(), under_way_.upper_bound(push)); }
+void Clockwork::push_done(PushId push, bool and_all_since) {
+  under_way_.erase(under_way_.begin(), under_way_.upper_bound(push));
+  if (and_all_since) changes_.clear();
+}
 
 void Clockwork::take_over(Clockwork&& before) {
   restore(before.text());

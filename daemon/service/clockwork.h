@@ -31,7 +31,9 @@ class Clockwork {
   PushId push_began(TimePoint now);             // whatever triggered it: changes until now belong to it
   // They are changes again; or the next push's, when one is under way or done that began later, and so captured them too.
   void push_failed(PushId push);
-  void push_done(PushId push);                  // so are those of all pushes that began before it
+  // So are those of all pushes that began before it. `and_all_since`: and those that came since then, for no change was reported
+  // after its scan had begun.
+  void push_done(PushId push, bool and_all_since = false);
   bool push_under_way() const { return !under_way_.empty(); }
   // For another configuration: goes on with what `before` had, the runs handled only if the schedule is the same.
   void take_over(Clockwork&& before);

@@ -140,16 +140,14 @@ void Rollback::prepared(jobs::RestoreParameters const& parameters, JobId job, Re
     plan_.emplace(fresh);
   }
   told_.reset();
-  if (parameters.wait) {
-    waiting_.push_back(std::move(responder));
-  } else {
-    json::object answer = rollback_answer(fresh, obstacle(), now);
-    for (std::string_view const name : {"state", "report"}) answer.erase(name);
-    answer["queued"] = true;
-    responder.ok(std::move(answer));
-  }
+  if (parameters.wait) waiting_.push_back(std::move(responder));
+  look();  // a gateway that is stopped is not waited for
   announce();
-  look();
+  if (parameters.wait) return;
+  json::object answer = rollback_answer(record(), obstacle(), now);
+  for (std::string_view const name : {"state", "report", "waits"}) answer.erase(name);
+  answer["queued"] = true;
+  responder.ok(std::move(answer));
 }
 
 std::optional<Result<void>> Rollback::cancel(JobId job) {

@@ -21,6 +21,7 @@
 #include "core/engine/lock.h"
 #include "core/engine/restore.h"
 #include "core/engine/snapshot_use.h"
+#include "daemon/jobs/last_restore.h"
 #include "daemon/jobs/parameters.h"
 #include "daemon/service/rollback_plan.h"
 
@@ -60,6 +61,9 @@ class Rollback {
   std::optional<Result<void>> cancel(JobId job);
   void look();                               // the gateway may have stopped
   boost::json::value status() const;         // null, or the one there is or was
+  std::optional<jobs::RestoreEnd> ended() const;   // what became of it, when it has ended
+  // What would be done about the gateway, for a person: asked before anything is done.
+  std::string preview(jobs::RestoreParameters const& parameters) const;
   // The daemon ends: what is under way stays for the next one. Whoever waits is told so.
   void stop();
 

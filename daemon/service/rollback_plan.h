@@ -22,6 +22,7 @@
 #include "core/gateway/operate.h"
 #include "core/util/clock.h"
 #include "core/util/error.h"
+#include "daemon/jobs/last_restore.h"
 
 namespace b2b::service {
 
@@ -121,6 +122,9 @@ std::string rollback_text(RollbackRecord const& record, RollbackObstacle const& 
 
 // The member `restore` of the status.
 boost::json::object rollback_answer(RollbackRecord const& record, RollbackObstacle const& obstacle, TimePoint now);
+
+// What is told of one that has ended, but for its text.
+jobs::RestoreEnd restore_end(RollbackRecord const& record);
 
 // What a person should look at after such a restore.
 std::vector<std::string> rollback_advice(RollbackRecord const& record);

@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 
 #include "core/util/encoding.h"
+#include "daemon/jobs/last_restore.h"
 #include "daemon/service/rollback_plan.h"
 
 namespace b2b::service {
@@ -10,15 +11,24 @@ namespace {
 
 namespace json = boost::json;
 
+constexpr std::string_view how_to_stop = "openclaw gateway stop, or end it where you started it";
+
+// Nothing happens until somebody stops the gateway.
+bool waits_for_a_person(RollbackRecord const& record, RollbackObstacle const& obstacle) {
+  return record.state == RollbackState::queued &&
+         (record.request.mode == RollbackMode::when_stopped || !obstacle.missing.empty() || !obstacle.command.empty());
+}
+
 std::string in_words(std::chrono::nanoseconds time) {
   auto const seconds = std::max<std::int64_t>(0, std::chrono::ceil<std::chrono::seconds>(time).count());
   if (seconds < 120) return std::to_string(seconds) + " s";
   return std::to_string((seconds + 30) / 60) + " minutes";
 }
 
-std::string number_of(json::object const& report, std::string_view name) {
+std::string files_of(json::object const& report, std::string_view name, std::string_view one, std::string_view many) {
   auto const* const value = report.if_contains(name);
-  return value == nullptr ? std::string("0") : json::serialize(*value);
+  std::string const count = value == nullptr ? std::string("0") : json::serialize(*value);
+  return count + " " + std::string(count == "1" ? one : many);
 }
 
 std::string text_of(json::object const& report, std::string_view name) {
@@ -51,10 +61,11 @@ std::string queued_text(RollbackRecord const& record, RollbackObstacle const& ob
     std::string const when = record.not_before > now ? "In " + in_words(record.not_before - now) : std::string("Now");
     return when + " snapshot " + snapshot + " is fetched, the gateway is stopped, everything is put in place, and the gateway is started again.";
   }
-  std::string out = "Snapshot " + snapshot + " is restored as soon as somebody stops the gateway, within " +
-                    in_words(record.expires - now) + ". It is not started again by itself, since it was not stopped by itself.";
-  if (record.request.mode == RollbackMode::stop) out += " It cannot be stopped from here: " + missing + ".";
-  return out;
+  std::string const when = "Snapshot " + snapshot + " is restored as soon as somebody stops the gateway, within " + in_words(record.expires - now) +
+                           " (until " + format_iso8601(record.expires).substr(11, 5) + " UTC).";
+  if (record.request.mode == RollbackMode::when_stopped) return when + " Whoever stops it starts it again.";
+  return "The gateway runs, and it cannot be stopped from here: " + missing + ". Stop it yourself: " + std::string(how_to_stop) + ". " + when +
+         " Then start it again yourself.";
 }
 
 }  // namespace
@@ -71,14 +82,14 @@ std::string rollback_text(RollbackRecord const& record, RollbackObstacle const& 
       return "Snapshot " + snapshot + " was restored; openclaw doctor looks at it." + gateway_sentence(record);
     case RollbackState::done:
       if (!record.report.contains("restored")) return "Snapshot " + snapshot + " was restored." + gateway_sentence(record);
-      return "Snapshot " + snapshot + " was restored: " + number_of(record.report, "restored") + " files came back, " +
-             number_of(record.report, "removed") + " were set aside." + gateway_sentence(record);
+      return "Snapshot " + snapshot + " was restored: " + files_of(record.report, "restored", "file", "files") + " came back, " +
+             files_of(record.report, "removed", "was", "were") + " set aside." + gateway_sentence(record);
     case RollbackState::failed:
       if (record.tries > 0)
         return "The restore of snapshot " + snapshot + " was interrupted and could not be gone on with: " + record.problem +
                ". The state is whole: it is the old one or the snapshot's." + gateway_sentence(record);
       return "Snapshot " + snapshot + " was not restored: " + record.problem + "." + gateway_sentence(record);
-    case RollbackState::cancelled: return "The restore of snapshot " + snapshot + " was cancelled." + gateway_sentence(record);
+    case RollbackState::cancelled: return "The restore of snapshot " + snapshot + " was cancelled, and nothing was changed." + gateway_sentence(record);
     case RollbackState::expired: return "Snapshot " + snapshot + " was not restored: " + record.problem + ".";
   }
   return {};
@@ -90,26 +101,27 @@ json::object rollback_answer(RollbackRecord const& record, RollbackObstacle cons
                    {"state", state_name(record.state)},
                    {"gateway", mode_name(record.request.mode)},
                    {"expires", format_iso8601(record.expires)},
-                   {"text", rollback_text(record, obstacle, now)}};
+                   {"text", rollback_text(record, obstacle, now)},
+                   {"waits", waits_for_a_person(record, obstacle)}};
   out["safety"] = record.safety.empty() ? json::value(nullptr) : json::value(record.safety);
   out["report"] = record.report.empty() ? json::value(nullptr) : json::value(record.report);
   return out;
 }
 
+jobs::RestoreEnd restore_end(RollbackRecord const& record) {
+  jobs::RestoreEnd end;
+  end.snapshot = record.request.snapshot;
+  end.state = has_ended(record.state) ? state_name(record.state) : state_name(record.outcome);
+  end.whole_state = record.request.paths.empty();
+  end.around_gateway = true;
+  if (!record.restored) return end;
+  end.safety = text_of(record.report, "safety").empty() ? record.safety : text_of(record.report, "safety");
+  end.quarantine = text_of(record.report, "quarantine");
+  return end;
+}
+
 std::vector<std::string> rollback_advice(RollbackRecord const& record) {
-  std::vector<std::string> out;
-  if (!record.restored) return out;
-  std::string const quarantine = text_of(record.report, "quarantine");
-  if (!quarantine.empty()) out.push_back("What was replaced, and what the snapshot does not hold, is in " + quarantine + ". Nobody removes it: delete it when you miss nothing");
-  if (!record.safety.empty() || record.report.contains("safety"))
-    out.emplace_back("What was there before can be brought back like any snapshot: daemonctl restore " +
-                     (text_of(record.report, "safety").empty() ? record.safety : text_of(record.report, "safety")));
-  if (!record.request.paths.empty()) return out;
-  out.emplace_back("A channel whose keys move on with each message (WhatsApp) may have to be linked again");
-  out.emplace_back("Approvals and pairings are those of the snapshot: what was granted since is to be granted again, what was revoked since "
-                   "is to be revoked again");
-  out.emplace_back("Messages that waited for their delivery are not sent: those queues were emptied");
-  return out;
+  return record.restored ? jobs::restore_advice(restore_end(record)) : std::vector<std::string>();
 }
 
 }  // namespace b2b::service

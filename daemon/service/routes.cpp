@@ -94,12 +94,25 @@ void push(Service& service, Request const& request, Responder responder) {
   service.push(std::move(job));
 }
 
+// A dry run that also tells what would be done about the gateway.
+void look_first(Service& service, jobs::RestoreParameters const& checked, json::object parameters, Responder responder) {
+  auto const shared = std::make_shared<Responder>(std::move(responder));
+  service.coordinator().run(
+      Lane::reading, "restore", [parameters = std::move(parameters)](EngineContext& context) { return jobs::restore(context, parameters); },
+      [shared, text = service.rollback().preview(checked)](Result<json::object> result) {
+        if (result) (*result)["text"] = text;
+        answer(*shared, result);
+      });
+}
+
 void restore(Service& service, Request const& request, Responder responder) {
   auto parameters = request.json();
   if (!parameters) return responder.fail(parameters.error());
   auto const checked = jobs::restore_parameters(*parameters);
   if (!checked) return responder.fail(checked.error());
-  if (checked->gateway != jobs::GatewayChoice::refuse && !checked->dry_run) return service.rollback().ask(*checked, std::move(responder));
+  bool const around_gateway = checked->gateway != jobs::GatewayChoice::refuse;
+  if (around_gateway && !checked->dry_run) return service.rollback().ask(*checked, std::move(responder));
+  if (around_gateway) return look_first(service, *checked, std::move(*parameters), std::move(responder));
   // In place too: it takes the data lock for its last steps only, and captures go on while it downloads.
   run_job(service, Lane::reading, "restore", jobs::restore, std::move(*parameters), std::move(responder));
 }
@@ -170,7 +183,7 @@ void cancel(Service& service, Request const& request, Responder responder) {
   if (auto const ours = service.rollback().cancel(job)) {
     if (!*ours) return responder.fail(ours->error());
   } else if (!service.coordinator().cancel(job))
-    return responder.fail(make_error(Condition::not_found, "there is no job " + std::to_string(job) + " under way"));
+    return responder.fail(make_error(Condition::not_found, "there is no job " + std::to_string(job) + " under way", "daemonctl --json status has their numbers, under jobs"));
   responder.ok({{"cancelled", job}});
 }
 

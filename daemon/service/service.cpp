@@ -46,7 +46,8 @@ Service::Service(LoadedConfig loaded, ConfigSources sources, Clock& clock, Servi
       starting_timer_(loop_),
       roots_timer_(loop_),
       events_(run_name(started_)),
-      shared_config_(std::make_shared<Config>(loaded_.config)) {}
+      shared_config_(std::make_shared<Config>(loaded_.config)),
+      openclaw_problem_(loaded_.openclaw_problem) {}
 
 Service::~Service() = default;
 
@@ -57,7 +58,9 @@ std::function<Result<EngineContext>(std::stop_token)> Service::opener() {
       std::scoped_lock lock(*mutex);
       config = shared_config_;
     }
-    return open_engine(*config, clock_, std::move(stop));
+    B2B_ASSIGN(EngineContext context, open_engine(*config, clock_, std::move(stop)));
+    context.in_daemon = true;
+    return context;
   };
 }
 
@@ -195,6 +198,8 @@ void Service::begin_auto_restore() {
             log_warning(restore_note_);
           } else if (answer->at("restored").as_bool()) {
             restore_note_ = "this machine was new: the state was restored from " + std::string(answer->at("snapshot").as_string());
+            if (std::string const problems(answer->at("problems").as_string()); !problems.empty())
+              restore_note_ += ". NOT all of it came back: " + problems;
             if (answer->at("shared").as_bool())
               restore_note_ += ". Another machine pushed to the same prefix within the last hour: two machines share it now, and nothing is "
                                "pruned until one of them is told to: daemonctl prune --take-over";
@@ -248,11 +253,13 @@ void Service::start_watcher() {
     bool const known = path.empty() || scope_->takes(path, false) || scope_->takes(path, true);
     bool const sidecar = path.ends_with("-wal") && scope_->takes(path.substr(0, path.size() - 4), false);
     if (!known && !sidecar) return;
+    last_change_ = clock_.monotonic();
     bool const first = clockwork_->changes().empty();
     clockwork_->changed(sidecar ? path.substr(0, path.size() - 4) : path, clock_.now());
     if (first || loaded_.config.service.watch.push) look();
   };
   callbacks.desynced = [this](std::string const&) {
+    last_change_ = clock_.monotonic();
     clockwork_->changed_unknown(clock_.now());
     look();
   };
@@ -260,24 +267,6 @@ void Service::start_watcher() {
   watcher_ = std::make_unique<RootWatch>(loop_.get_executor(), std::move(callbacks),
                                          [this](std::string_view path) { return !scope_->may_take_below(path); });
   watcher_->watch(configured_roots(loaded_.config));
-}
-
-// A workspace that openclaw.json names now is backed up from now on. The file is often written several times in a row.
-void Service::look_for_new_roots() {
-  roots_pending_ = true;
-  roots_timer_.expires_after(std::chrono::seconds(2));
-  roots_timer_.async_wait([this](boost::system::error_code code) {
-    if (code || stopping_) return;
-    take_new_roots();
-  });
-}
-
-void Service::take_new_roots() {
-  roots_pending_ = false;
-  auto const loaded = load_config(sources_);
-  if (!loaded || !loaded->config.roots_known) return;  // half written, broken or away: what was known holds
-  bool const same = loaded->config.roots == loaded_.config.roots && loaded->config.agents_here == loaded_.config.agents_here;
-  if (!same) reload();
 }
 
 void Service::on_watch_state(WatchState const& state) {
@@ -306,9 +295,11 @@ void Service::push(PushJob job) {
   follow_up_->started();
   auto captured = std::move(job.captured);
   job.captured = [this, id, captured = std::move(captured)](Result<PushReport> const& report) {
-    boost::asio::post(loop_, [this, id, ok = report.has_value(), bytes = report ? report->bytes_captured : 0] {
+    auto const took = std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::duration<double>(report ? report->seconds : 0));
+    auto const scan_began = took.count() == 0 ? std::chrono::nanoseconds(0) : clock_.monotonic() - took;
+    boost::asio::post(loop_, [this, id, ok = report.has_value(), bytes = report ? report->bytes_captured : 0, scan_began] {
       if (ok) {
-        clockwork_->push_done(id);
+        clockwork_->push_done(id, last_change_ < scan_began);
         if (!clockwork_->push_under_way()) keep_schedule();
         clockwork_->copied_bytes(bytes);
       } else {

@@ -59,6 +59,7 @@ class Service {
   void take_new_roots();
   void look_for_new_roots();                      // openclaw.json changed
   void open_rollback();
+  void keep_restore_that_ended();
   void begin();                                   // what happens first: restore on a new machine, or a push that is overdue
   void begin_auto_restore();
   void first_push();
@@ -111,12 +112,14 @@ class Service {
   std::string restore_note_;                      // why a new machine was not restored by itself, or that it was
   std::vector<std::string> alarms_;               // for status, until the next start
   std::string gateway_said_;
+  std::string openclaw_problem_;                  // LoadedConfig's, as of the last look at the file
   bool stale_told_ = false;
   bool is_ready_ = false;
   std::optional<RecoveredRestores> settled_;      // no restore is half swapped in; what was done for that
   bool recovered_ = false;                        // the engine was open once
   bool stopping_ = false;
   bool roots_pending_ = false;                    // openclaw.json changed and was not read yet
+  std::chrono::nanoseconds last_change_{0};       // when one was last reported, on the monotonic clock
   std::string scheduled_text_;                    // as kept in the index
 };
 

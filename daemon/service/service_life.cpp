@@ -4,11 +4,13 @@
 
 #include <boost/asio/post.hpp>
 #include <thread>
+#include <utility>
 
 #include "core/config/changes.h"
 #include "core/engine/roots.h"
 #include "core/util/log.h"
 #include "daemon/jobs/check_service.h"
+#include "daemon/jobs/last_restore.h"
 #include "daemon/service/service.h"
 
 namespace b2b::service {
@@ -22,12 +24,43 @@ void Service::open_rollback() {
   around.home = sources_.home;
   around.environment = sources_.environment;
   around.data_dir = instance_.data_dir;
-  around.publish = [this](std::string_view event, boost::json::object data) { events_.publish(std::string(event), std::move(data)); };
+  around.publish = [this](std::string_view event, boost::json::object data) {
+    events_.publish(std::string(event), std::move(data));
+    keep_restore_that_ended();
+  };
   rollback_ = std::make_unique<Rollback>(std::move(around));
   if (auto const loaded = rollback_->load(); !loaded) {
     alarms_.push_back(loaded.error().text());
     log_error(loaded.error().text());
   }
+}
+
+// For the status, which shows it for a day.
+void Service::keep_restore_that_ended() {
+  auto const end = rollback_->ended();
+  if (!end) return;
+  if (auto const kept = jobs::keep_last_restore(*index_, jobs::last_restore_answer(*end, clock_.now())); !kept) log_warning(kept.error().text());
+}
+
+// A workspace that openclaw.json names now is backed up from now on. The file is often written several times in a row.
+void Service::look_for_new_roots() {
+  roots_pending_ = true;
+  roots_timer_.expires_after(std::chrono::seconds(2));
+  roots_timer_.async_wait([this](boost::system::error_code code) {
+    if (code || stopping_) return;
+    take_new_roots();
+  });
+}
+
+void Service::take_new_roots() {
+  roots_pending_ = false;
+  auto const loaded = load_config(sources_);
+  std::string const problem = std::exchange(openclaw_problem_, loaded ? loaded->openclaw_problem : loaded.error().text());
+  if (!openclaw_problem_.empty() && openclaw_problem_ != problem) log_warning(openclaw_problem_);
+  if (!loaded || !loaded->config.roots_known) return;  // half written, broken or away: what was known holds
+  bool const same = loaded->config.roots == loaded_.config.roots && loaded->config.agents_here == loaded_.config.agents_here;
+  bool const mended = !loaded_.openclaw_problem.empty() && openclaw_problem_.empty();
+  if (!same || mended) reload();
 }
 
 void Service::reload() {
@@ -51,6 +84,7 @@ void Service::reload() {
     clockwork_ = std::move(clockwork);
     scope_ = std::move(scope);
     loaded_ = std::move(loaded);
+    openclaw_problem_ = loaded_.openclaw_problem;
     if (watcher_) watcher_->watch(configured_roots(loaded_.config));
     {
       std::scoped_lock lock(*config_mutex_);

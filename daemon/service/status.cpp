@@ -8,8 +8,10 @@
 #include <cstdio>
 
 #include "core/engine/restore_pointer.h"
+#include "core/engine/unchanged_paths.h"
 #include "core/util/log.h"
 #include "daemon/jobs/jobs.h"
+#include "daemon/jobs/last_restore.h"
 #include "daemon/service/service.h"
 
 namespace b2b::service {
@@ -41,16 +43,17 @@ std::string_view state_name(WatchState::Kind kind) {
   return "healthy";
 }
 
-json::object changes_of(ChangeSet const& changes) {
+json::object changes_of(ChangeSet const& changes, std::vector<std::string> const& changed) {
   json::array paths;
-  for (std::string const& path : changes.paths()) {
+  for (std::string const& path : changed) {
     if (paths.size() == paths_shown) break;
     paths.emplace_back(printable(path));
   }
+  bool const any = !changed.empty() || !changes.complete();
   return {{"paths", std::move(paths)},
-          {"count", changes.paths().size()},
+          {"count", changed.size()},
           {"more", !changes.complete()},
-          {"since", time_or_null(changes.first_change())}};
+          {"since", any ? time_or_null(changes.first_change()) : json::value(nullptr)}};
 }
 
 }  // namespace
@@ -65,6 +68,7 @@ json::object Service::status() {
   json::object out{{"version", "b2backupd " B2B_VERSION},
                    {"api", 1},
                    {"restore", rollback_->status()},
+                   {"lastRestore", nullptr},
                    {"pid", ::getpid()},
                    {"started", format_iso8601(started_)},
                    {"stateDir", printable(loaded_.config.state_dir)},
@@ -74,6 +78,7 @@ json::object Service::status() {
                    {"store", now_known.bucket ? now_known.bucket->store : loaded_.config.endpoint},
                    {"storeReachable", now_known.store_reachable},
                    {"notAnsweringSince", time_or_null(now_known.not_answering_since)}};
+  if (auto const restored = jobs::last_restore(*index_); restored && *restored) out["lastRestore"] = **restored;
   std::string_view health = "ok";
   if (!alarms_.empty() || watch_state_.kind != WatchState::Kind::healthy) health = "degraded";
   if (now_known.last_error) health = "failing";
@@ -114,7 +119,11 @@ json::object Service::status() {
   out["queueBytes"] = now_known.queue_bytes;
   out["queueLimitBytes"] = loaded_.config.limits.spool_bytes;
   out["nextUploadSeconds"] = now_known.next_upload_in ? json::value(seconds_of(*now_known.next_upload_in)) : json::value(nullptr);
-  out["changes"] = changes_of(clockwork_->changes());
+  EngineContext records;
+  records.config = loaded_.config;
+  records.index = index_;
+  records.instance = instance_;
+  out["changes"] = changes_of(clockwork_->changes(), really_changed(records, clockwork_->changes().paths()));
   out["watch"] = json::object{{"state", state_name(watch_state_.kind)}, {"reason", watch_state_.reason}, {"advice", watch_state_.advice}};
   GatewayState const gateway = probe_gateway(loaded_.config.state_dir, loaded_.config.service.gateway.port);
   out["gateway"] = json::object{{"running", running_name(gateway.running)}, {"detail", gateway.detail}, {"said", gateway_said_}};
@@ -129,16 +138,15 @@ json::object Service::status() {
   }
   out["prunePaused"] = now_known.prune_paused;
   out["keyReminder"] = nullptr;
-  EngineContext records;
-  records.config = loaded_.config;
-  records.index = index_;
   if (auto const reminder = jobs::key_reminder(records); reminder && !reminder->empty()) out["keyReminder"] = *reminder;
   json::array warnings;
   for (std::string const& alarm : alarms_) warnings.emplace_back(alarm);
   if (!restore_note_.empty()) warnings.emplace_back(restore_note_);
   for (std::string const& place : places_waited_for(instance_.data_dir)) warnings.emplace_back(place);
   for (std::string const& warning : now_known.warnings) warnings.emplace_back(printable(warning));
-  for (std::string const& warning : loaded_.warnings) warnings.emplace_back(printable(warning));
+  if (!openclaw_problem_.empty()) warnings.emplace_back(printable(openclaw_problem_));
+  for (std::string const& warning : loaded_.warnings)
+    if (warning != loaded_.openclaw_problem) warnings.emplace_back(printable(warning));
   out["warnings"] = std::move(warnings);
   return out;
 }

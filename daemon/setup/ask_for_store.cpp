@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::uint64_t probe_retry_seconds = 10;  // a person waits for this
 constexpr std::uint64_t key_file_bytes_max = 64 << 10;
+constexpr std::string_view directory_bucket = "openclaw";  // where there is no account with buckets to name one of
 
 bool is_directory(Config const& config) {
   return config.endpoint.starts_with("file://");
@@ -172,20 +173,23 @@ Result<void> show_known(Conversation& talk, Sources const& from) {
 }
 
 Result<void> ask_missing(Conversation& talk) {
-  Config const& wanted = talk.wanted;
-  if (!talk.asker.is_there())
-    return require_store([&] {
-      Config store = wanted;
-      store.encrypt = false;  // that is a question of its own
-      return store;
-    }());
+  Config& wanted = talk.wanted;
+  if (!talk.asker.is_there()) {
+    if (is_directory(wanted) && wanted.bucket.empty()) {
+      wanted.bucket = directory_bucket;
+      talk.console.line("  The bucket is a folder in that directory: " + wanted.bucket + " (another name: --bucket NAME)");
+    }
+    Config store = wanted;
+    store.encrypt = false;  // that is a question of its own
+    return require_store(store);
+  }
   if (needs_key(wanted)) {
     if (is_b2(wanted))
       talk.console.line(
           "  Three things from the B2 console: an application key's keyID, the key itself, and the bucket.");
     B2B_TRY(ask_key(talk));
   }
-  if (wanted.bucket.empty()) B2B_TRY(ask_bucket(talk, is_directory(wanted) ? "openclaw" : ""));
+  if (wanted.bucket.empty()) B2B_TRY(ask_bucket(talk, is_directory(wanted) ? std::string(directory_bucket) : std::string()));
   return {};
 }
 

@@ -196,7 +196,8 @@ Result<void> read_what_is_there(Conversation& talk) {
   auto loaded = load_there(talk);
   if (!loaded) {
     Error error = std::move(loaded).error();
-    if (talk.config_exists && error.condition == Condition::bad_config)
+    bool const not_ours = error.subject == join_path(talk.state.path, "openclaw.json");
+    if (talk.config_exists && !not_ours && error.condition == Condition::bad_config)
       error.advice += std::string(error.advice.empty() ? "" : ". ") + "Correct that, or begin anew: mv " +
                       talk.config_path + " " + talk.config_path + ".old";
     return error;

@@ -69,7 +69,7 @@ Result<std::string> back_up(Conversation& talk, Session& session, JobSource& dir
   for (json::value const& text : list_of(pushed, "warnings"))
     warn(talk, as_text(text));
   if (!console.json())
-    warn_of_each(console, list_of(pushed, "skipped"), "files could not be backed up, or not whole", "reason");
+    warn_of_each(console, list_of(pushed, "skipped"), "could not be backed up, or not whole", "reason");
   if (jobs::exit_code_of_answer(pushed) != 0) talk.incomplete = true;
   if (flag_of(pushed, "unchanged")) {
     console.line("  Nothing has changed since the newest backup, which is tested.");

@@ -65,14 +65,15 @@ function reportLines(report) {
     lines.push(`NOT restored: ${counted(report.failed.length, 'file')}:`);
     lines.push(...listed(report.failed.map(({ path, error }) => `- ${shownPath(path)}: ${error}`), FAILED_SHOWN));
   }
-  if (report.safety) lines.push(`What was there before is in the safety snapshot ${report.safety}.`);
-  if (report.quarantine) lines.push(`What was moved aside is in ${report.quarantine}.`);
+  const told = report.advice?.length > 0;  // both are part of the advice
+  if (report.safety && !told) lines.push(`What was there before is in the safety snapshot ${report.safety}.`);
+  if (report.quarantine && !told) lines.push(`What was moved aside is in ${report.quarantine}.`);
   lines.push(...(report.notes ?? []));
   return lines;
 }
 
 export function restoredText(report) {
-  return reportLines(report).join('\n');
+  return [...reportLines(report), ...(report.advice ?? [])].join('\n');
 }
 
 export function queuedText(answer) {

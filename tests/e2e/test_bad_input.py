@@ -40,6 +40,39 @@ class Configuration(Case):
         self.machine.configure(keepSnapshots="many")
         self.expect(self.machine.run("push"), 65, "keepSnapshots")
 
+    def test_a_broken_openclaw_json_is_not_fine(self):
+        self.machine.write("openclaw.json", '{\n  agents: { list }\n}\n')
+        for words in (("config", "check"), ("config", "check", "--offline")):
+            outcome = self.machine.run(*words)
+            self.expect(outcome, 0, "openclaw.json:2:", "meanwhile this program's own settings are used", "cannot be read. Correct it")
+            self.assertNotIn("is fine", outcome.out)
+        answer = self.machine.ok("config", "check", "--offline")
+        self.assertIn("openclaw.json:2:", answer["warnings"][0])
+        self.machine.write("openclaw.json.last-good", "{}")
+        self.expect(self.machine.run("config", "check"), 0, "openclaw.json:2:", "openclaw.json.last-good is used")
+        (self.machine.state / "openclaw.json.last-good").unlink()
+        self.machine.configure(endpoint=None, bucket=None)
+        self.expect(self.machine.run("config", "check"), 65, "openclaw.json:2:", "nothing else names a complete store")
+
+    def test_status_shows_a_broken_openclaw_json_until_it_is_mended(self):
+        daemon = harness.Daemon(self.machine)
+        self.addCleanup(daemon.kill)
+        daemon.until_backed_up()
+        told = lambda status: any("openclaw.json:2:" in warning for warning in status["warnings"])
+        self.assertFalse(told(daemon.status()))
+        self.machine.write("openclaw.json", '{\n  agents: { list }\n}\n')
+        daemon.until(told, "the warning")
+        self.machine.write("openclaw.json", "{}")
+        daemon.until(lambda status: not told(status), "the end of the warning")
+        self.machine.write("openclaw.json", '{\n  agents: { list }\n}\n')
+        daemon.terminate()
+        daemon = harness.Daemon(self.machine)
+        self.addCleanup(daemon.kill)
+        status = daemon.until(told, "the warning")
+        self.assertEqual(sum("openclaw.json:2:" in warning for warning in status["warnings"]), 1)
+        self.machine.write("openclaw.json", "{}")
+        daemon.until(lambda status: not status["warnings"], "the end of all warnings")
+
     def test_missing_fields_are_named(self):
         self.machine.configure(endpoint=None, bucket=None)
         self.expect(self.machine.run("push"), 65, "bucket")
@@ -99,6 +132,45 @@ class CommandLine(unittest.TestCase):
             self.assertEqual(outcome.code, 64, outcome)
             self.assertEqual(outcome.json["code"], "usage")
             self.assertFalse(outcome.json["ok"])
+
+    def without_direct(self, *words):
+        done = subprocess.run([harness.BIN / "daemonctl", *map(str, words)], env=self.machine.environment, stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, timeout=60)
+        return harness.Outcome(done.returncode, done.stdout, done.stderr)
+
+    def test_mistakes_name_what_is_wrong_and_what_to_do(self):
+        gone = self.machine.root / "gone"
+        for words, code, said in ((("--config", self.machine.home, "status"), 65, "is not a regular file but a directory"),
+                                  (("--socket", gone, "status"), 69, f"there is no {gone}"),
+                                  (("--state-dir", gone, "status"), 69, "does not exist"),
+                                  (("--direct", "status"), 64, "daemonctl --direct snapshots"),
+                                  (("--direct", "restore", "lat", "--yes"), 1, "Did you mean latest"),
+                                  (("--direct", "restore", "latest", "--path", "nope/**", "--yes"), 1, "relative to the state directory"),
+                                  (("--direct", "ls", "latest", "/somewhere/else"), 1, "relative to the state directory")):
+            with self.subTest(words):
+                outcome = self.without_direct(*words)
+                self.assertEqual(outcome.code, code, outcome)
+                self.assertIn(said, outcome.err)
+
+    def test_a_setting_that_the_daemon_never_hears_of_is_refused(self):
+        outcome = self.without_direct("--set", "bucket=other", "push")
+        self.assertEqual(outcome.code, 64, outcome)
+        self.assertIn("--set bucket would have no effect", outcome.err)
+        self.assertEqual(self.without_direct("--set", f"stateDir={self.machine.state}", "push").code, 69)
+        self.assertEqual(self.without_direct("--set", "prefix=other", "config", "show").code, 0)
+
+    def test_a_path_on_this_machine_is_understood(self):
+        state = self.machine.state
+        listed = self.machine.run("ls", "latest", state / "workspace")
+        self.assertEqual(listed.code, 0, listed)
+        self.assertIn("workspace/MEMORY.md", listed.out)
+        self.assertEqual(self.machine.run("cat", "latest", "~/.openclaw/workspace/MEMORY.md").out, "# memory\n")
+        self.machine.write("workspace/MEMORY.md", "edited\n")
+        self.machine.write("workspace/script.sh", "edited\n")
+        done = self.machine.ok("restore", "latest", "--path", f"{state}/workspace/*.md", "--yes")
+        self.assertEqual(done["restored"], 1)
+        self.assertEqual((state / "workspace/MEMORY.md").read_text(), "# memory\n")
+        self.assertEqual((state / "workspace/script.sh").read_text(), "edited\n")
 
     def test_an_answer_that_cannot_be_written_is_a_failure(self):
         for words in (["snapshots"], ["--json", "snapshots"], ["ls", "latest"], ["verify"], ["config", "show"]):

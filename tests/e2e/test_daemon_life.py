@@ -6,6 +6,7 @@ import base64
 import json
 import shutil
 import signal
+import sqlite3
 import time
 import unittest
 
@@ -358,6 +359,41 @@ class Neighbours(unittest.TestCase):
         last = daemons[1].push()["snapshot"]
         daemons[1].until(lambda s: not s["jobs"] and s["bucket"]["snapshots"] == 1, "pruning")
         self.assertEqual([s["id"] for s in daemons[1].snapshots()], [last])
+
+
+class Changed(unittest.TestCase):
+    """What the status counts as changed since the last backup."""
+
+    def setUp(self):
+        self.machine = Machine().use_directory(schedule="off")
+        self.addCleanup(self.machine.close)
+        self.machine.populate(files=5)
+        self.daemon = Daemon(self.machine)
+        self.addCleanup(self.daemon.kill)
+        self.daemon.until_backed_up()
+
+    def test_what_a_push_found_equal_is_not_counted(self):
+        nothing = lambda status: not status["changes"]["paths"] and status["changes"]["count"] == 0
+        for _ in range(3):  # each reads the databases, and SQLite touches their sidecars
+            self.daemon.push()
+            self.daemon.until(nothing, "the end of the changes")
+            time.sleep(0.7)
+            self.assertTrue(nothing(self.daemon.status()), self.daemon.status()["changes"])
+        self.machine.write("workspace/MEMORY.md", "other\n")
+        changes = self.daemon.until(lambda s: s["changes"]["count"] > 0, "the change")["changes"]
+        self.assertEqual((changes["paths"], changes["count"]), (["workspace/MEMORY.md"], 1))
+        self.assertTrue(changes["since"])
+        self.daemon.push()
+        changes = self.daemon.until(nothing, "the end of the change")["changes"]
+        self.assertEqual((changes["more"], changes["since"]), (False, None))
+        connection = sqlite3.connect(self.machine.state / "state/openclaw.sqlite")
+        self.addCleanup(connection.close)
+        connection.execute("INSERT INTO cron_jobs(body) VALUES('new')")
+        connection.commit()
+        changes = self.daemon.until(lambda s: s["changes"]["count"] > 0, "the change")["changes"]
+        self.assertEqual(changes["paths"], ["state/openclaw.sqlite"])
+        self.daemon.push()
+        self.daemon.until(nothing, "the end of the change")
 
 
 if __name__ == "__main__":

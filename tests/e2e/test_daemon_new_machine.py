@@ -2,6 +2,7 @@
 import json
 import shutil
 import sqlite3
+import subprocess
 import unittest
 
 import harness
@@ -74,6 +75,26 @@ class NewMachine(unittest.TestCase):
         daemon = self.start(machine)
         daemon.push()
         self.assertFalse((machine.state / "workspace/MEMORY.md").exists())
+
+    def test_a_workspace_outside_whose_place_is_taken_is_told_with_what_to_run(self):
+        place = self.old.root / "work space"
+        place.mkdir()
+        (place / "notes.md").write_text("of the snapshot\n")
+        self.old.write("openclaw.json", json.dumps({"agents": {"defaults": {"workspace": str(place)}}}))
+        snapshot = self.old.ok("push")["snapshot"]
+        (place / "notes.md").write_text("what is there now\n")
+        machine = self.new_machine()
+        daemon = self.start(machine)
+        status = self.until_said(daemon, "NOT all of it came back: @workspace: not restored")
+        said = next(warning for warning in status["warnings"] if "@workspace" in warning)
+        self.assertIn(f"daemonctl restore {snapshot} --path '@workspace/**'", said)
+        self.assertIn("--target DIR", said)
+        self.assertEqual((place / "notes.md").read_text(), "what is there now\n")
+        daemon.until_backed_up()
+        done = subprocess.run([harness.BIN / "daemonctl", "restore", snapshot, "--path", "@workspace/**", "--yes"], env=machine.environment,
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, 0, done)
+        self.assertEqual((place / "notes.md").read_text(), "of the snapshot\n")
 
     def test_not_when_it_is_used(self):
         machine = self.new_machine()

@@ -145,7 +145,15 @@ class StopGateway(Gateway):
         done = self.daemonctl("restore", answer["safety"], "--stop-gateway", "--yes")
         self.assertEqual(done.code, 0, done)
         self.assertIn("The gateway is up again", done.out)
-        self.assertIn("daemonctl restore", done.out)
+        self.assertRegex(done.out, "To undo it, with what was there before: daemonctl restore safety-[^ ]+ --stop-gateway")
+        self.assertEqual(done.out.count("safety-"), 2, "the id that was restored, and the way back, once")
+        last = self.daemon.status()["lastRestore"]
+        self.assertEqual((last["state"], last["snapshot"]), ("done", answer["safety"]))
+        self.assertEqual(last["undo"], f"daemonctl restore {last['safety']} --stop-gateway")
+        said = self.daemonctl("status").out
+        self.assertIn("Restored:", said)
+        self.assertIn(last["undo"], said)
+        self.assertIn("WhatsApp", said)
         self.assertEqual(self.state(), self.new_state)
 
     def test_the_answer_comes_before_the_stop_and_a_push_meanwhile_comes_after_the_swap(self):
@@ -257,6 +265,7 @@ class StopGateway(Gateway):
         done = self.daemonctl("restore", self.old, "--stop-gateway", "--dry-run")
         self.assertEqual(done.code, 0, done)
         self.assertIn("would be restored", done.out)
+        self.assertIn("The gateway is stopped for it, and started again.", done.out)
         self.assertEqual([call for call in self.calls() if call.startswith("gateway")], ["gateway start"])
 
     def test_plain_files_leave_the_gateway_running(self):
@@ -480,13 +489,57 @@ class ByHand(Gateway):
     def test_it_waits_for_somebody_to_stop_it(self):
         self.start_gateway()
         answer = self.restore(gateway="stop", wait=False)
-        self.assertIn("It cannot be stopped from here", answer["text"])
+        self.assertIn("it cannot be stopped from here", answer["text"])
         self.assertIn("gateway.stop and gateway.start", answer["text"])
         time.sleep(3)
         self.assertTrue(self.gateway_up())
         self.openclaw("gateway", "stop", "--force")
         self.assertEqual(self.until_ended()["state"], "done")
         self.assertEqual(self.state(), self.old_state)
+
+
+    def test_a_dry_run_says_that_it_would_wait(self):
+        self.start_gateway()
+        done = self.daemonctl("restore", self.old, "--stop-gateway", "--dry-run")
+        self.assertEqual(done.code, 0, done)
+        self.assertIn("it cannot be stopped from here", done.out)
+        self.assertIn("until you stop the gateway yourself", done.out)
+
+    def test_whoever_waits_is_told_at_once_what_to_do(self):
+        self.start_gateway()
+        process = subprocess.Popen([BIN / "daemonctl", "restore", self.old, "--stop-gateway", "--yes"], env={**self.machine.environment, **self.env},
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(process.communicate)
+        said = process.stderr.readline()
+        self.assertIn("Stop it yourself", said)
+        self.assertIn("within 15 minutes", said)
+        self.assertIn("daemonctl cancel", said)
+        self.assertEqual(self.daemon.status()["restore"]["state"], "queued")
+        self.openclaw("gateway", "stop", "--force")
+        self.assertEqual(process.wait(60), 0)
+        self.assertEqual(self.state(), self.old_state)
+
+    def test_a_gateway_that_is_stopped_already_is_not_waited_for(self):
+        answer = self.restore(gateway="stop", wait=False)
+        self.assertNotIn("somebody stops", answer["text"])
+        self.assertEqual(self.until_ended()["state"], "done")
+        self.assertNotIn("somebody stops", self.daemon.log)
+        done = self.daemonctl("restore", self.new, "--stop-gateway", "--dry-run")
+        self.assertIn("No gateway runs", done.out)
+
+    def test_status_shows_a_plain_restore_too_and_one_that_was_given_up(self):
+        done = self.daemonctl("restore", self.old, "--yes")
+        self.assertEqual(done.code, 0, done)
+        last = self.daemon.status()["lastRestore"]
+        self.assertEqual((last["state"], last["snapshot"], last["undo"]), ("done", self.old, f"daemonctl restore {last['safety']}"))
+        self.assertIn(last["undo"], done.out)
+        self.assertIn(last["undo"], self.daemonctl("status").out)
+        self.start_gateway()
+        self.restore(self.new, gateway="stop", wait=False)
+        self.assertEqual(self.daemonctl("cancel").code, 0)
+        said = self.daemonctl("status").out
+        self.assertIn("was cancelled, and nothing was changed", said)
+        self.assertNotIn("To undo it", said)
 
 
 class Killed(Gateway):

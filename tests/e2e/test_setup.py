@@ -351,6 +351,17 @@ class WithoutATerminal(Case):
         self.assertIn('decryptionKeys: ["a passphrase of mine"]', machine.config_path.read_text())
         self.assertEqual((self.folder(machine) / "passphrase.txt").read_text(), "a second passphrase\n")
 
+    def test_a_directory_needs_no_bucket(self):
+        machine = self.newcomer()
+        folder = self.endpoint(machine).removeprefix("file://")
+        wrong = self.script(machine, "--yes", "--endpoint", folder, "--no-encrypt")
+        self.assertEqual(wrong.code, 64, wrong)
+        self.assertIn(f"file://{folder}", wrong.json["error"])
+        outcome = self.script(machine, "--yes", "--endpoint", self.endpoint(machine), "--no-encrypt")
+        self.assertEqual(outcome.code, 0, outcome)
+        self.assertEqual(outcome.json["bucket"], "openclaw")
+        self.assertTrue(os.path.isdir(os.path.join(folder, "openclaw")))
+
     def test_the_key_comes_from_a_file_or_the_environment(self):
         fake = FakeS3()
         self.addCleanup(fake.stop)

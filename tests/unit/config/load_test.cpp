@@ -311,12 +311,15 @@ TEST_CASE("load: a broken openclaw.json stops only who depends on it") {
   home.write_openclaw("{plugins: oops");
   CHECK(home.fail().condition == Condition::bad_config);
   CHECK(has(home.fail().message, "openclaw.json:1:11: "));
+  CHECK(has(home.fail().message, "nothing else names a complete store"));
+  CHECK(has(home.fail().advice, "~/.config/b2backupd/config.json5"));
 
   home.write_config(three_fields);
   LoadedConfig loaded = home.load();
   REQUIRE(loaded.warnings.size() == 2);
   CHECK(has(loaded.warnings[0], "openclaw.json:1:11: "));
-  CHECK(has(loaded.warnings[0], "the backup goes on without the plugin's entry"));
+  CHECK(has(loaded.warnings[0], "meanwhile this program's own settings are used"));
+  CHECK(loaded.openclaw_problem == loaded.warnings[0]);
   CHECK(loaded.config.retention_uncertain);
   CHECK(has(loaded.warnings[1], "nothing is pruned"));
 
@@ -343,6 +346,12 @@ TEST_CASE("load: the last good openclaw.json stands in, and nothing is pruned by
   CHECK(loaded.config.keep_snapshots == 99);
   CHECK(loaded.config.retention_uncertain);
   CHECK(shown(loaded, "bucket").source == "openclaw.json.last-good");
+  CHECK(has(loaded.openclaw_problem, "openclaw.json:1:2: "));
+  CHECK(has(loaded.openclaw_problem, "meanwhile its copy "));
+  CHECK(has(loaded.openclaw_problem, "openclaw.json.last-good is used"));
+  CHECK(loaded.openclaw_problem == loaded.warnings[0]);
+  home.write_openclaw("{}");
+  CHECK(home.load().openclaw_problem.empty());
 }
 
 TEST_CASE("load: values of the plugin's entry that cannot be used") {

@@ -161,7 +161,8 @@ TEST_CASE("plugin entry: a malformed file, with and without its last good copy")
   CHECK(entry.from_last_good);
   CHECK(text(entry, "bucket") == "abc");
   CHECK(entry.values.find("bucket")->source == "openclaw.json.last-good");
-  CHECK(any_contains(entry.warnings, "openclaw.json:1:11: "));
+  CHECK(has(entry.problem, "openclaw.json:1:11: "));
+  CHECK(broken.problem.empty());
 }
 
 TEST_CASE("plugin entry: while openclaw.json is away the copy made for a restore is read") {

@@ -155,10 +155,11 @@ TEST_CASE("schema: endpoints") {
        {"http://s3.example.org", "http://127.evil.org", "http://localhost.evil.org", "ftp://host", "https://",
         "https://user:pw@host", "https://host/bucket", "https://host?x", "https://host:0",
         "https://host:99999", "https://host:", "https://ho st", "https://[::1", "file://mnt", "file:///",
-        "https://h\nost", "", "https:/"}) {
+        "https://h\nost", "", "https:/", "/mnt/backup", "./backup", "~/backup"}) {
     INFO(text);
     refused("endpoint", text);
   }
+  CHECK(check_text(*find_key("endpoint"), "/mnt/backup").error().message.find("file:///mnt/backup") != std::string::npos);
 }
 
 TEST_CASE("schema: prefixes, buckets, regions") {

@@ -65,3 +65,54 @@ TEST_CASE("arguments: which daemon") {
   CHECK_FALSE(parsed.arguments.direct);
   CHECK(parsed.arguments.verb_name == "push");
 }
+
+TEST_CASE("arguments: a mistake is told with what was probably meant, and with the verb's own help") {
+  struct Row {
+    std::vector<std::string> words;
+    std::string text;
+  };
+  std::vector<Row> const rows{
+      {{"pusch"}, "There is no verb pusch. Did you mean push?\ndaemonctl --help shows what it takes.\n"},
+      {{"snapshot"}, "There is no verb snapshot. Did you mean snapshots?\ndaemonctl --help shows what it takes.\n"},
+      {{"resotre", "latest", "--yes"}, "There is no verb resotre. Did you mean restore?\ndaemonctl --help shows what it takes.\n"},
+      {{"backup"}, "There is no verb backup. To back up now: daemonctl push\ndaemonctl --help shows what it takes.\n"},
+      {{"frobnicate"}, "There is no verb frobnicate.\ndaemonctl --help shows what it takes.\n"},
+      {{}, "What shall it do? daemonctl status says how the backups are, daemonctl setup sets them up.\ndaemonctl --help shows what it takes.\n"},
+      {{"restore"}, "restore needs to know which snapshot: latest, an id, or the beginning of one. daemonctl snapshots lists them.\n"
+                    "daemonctl restore --help shows what it takes.\n"},
+      {{"restore", "latest", "--stopgateway"}, "restore has no option --stopgateway. Did you mean --stop-gateway?\n"
+                                               "daemonctl restore --help shows what it takes.\n"},
+      {{"restore", "--dryrun"}, "restore has no option --dryrun. Did you mean --dry-run?\ndaemonctl restore --help shows what it takes.\n"},
+      {{"restore", "latest", "workspace/a.md"}, "restore cannot use \"workspace/a.md\" there. To bring back only some files: --path 'workspace/a.md'\n"
+                                                "daemonctl restore --help shows what it takes.\n"},
+      {{"status", "now"}, "status cannot use \"now\" there.\ndaemonctl status --help shows what it takes.\n"},
+      {{"push", "--jsn"}, "push has no option --jsn. Did you mean --json?\ndaemonctl push --help shows what it takes.\n"},
+      {{"push", "--frobnicate"}, "push has no option --frobnicate.\ndaemonctl push --help shows what it takes.\n"},
+      {{"--diret", "push"}, "push has no option --diret. Did you mean --direct?\ndaemonctl push --help shows what it takes.\n"},
+      {{"config"}, "config needs one more word: check, show, acknowledge-key.\ndaemonctl config --help shows what it takes.\n"},
+      {{"config", "chek"}, "There is no verb config chek. Did you mean config check?\ndaemonctl config --help shows what it takes.\n"},
+      {{"config", "xyz"}, "There is no verb config xyz. There are: check, show, acknowledge-key\ndaemonctl config --help shows what it takes.\n"},
+      {{"config", "check", "--ofline"}, "check has no option --ofline. Did you mean --offline?\ndaemonctl config check --help shows what it takes.\n"},
+      {{"push", "--config"}, "--config needs a value: FILE.\ndaemonctl push --help shows what it takes.\n"},
+      {{"cat", "latest"}, "cat needs to know which file: its path as daemonctl ls SNAPSHOT shows it.\ndaemonctl cat --help shows what it takes.\n"},
+      {{"restore", "latest", "--stop-gateway", "--when-stopped"}, "--stop-gateway does not go together with --when-stopped.\n"
+                                                                  "daemonctl restore --help shows what it takes.\n"},
+      {{"restore", "latest", "--expires", "1h"}, "--expires goes only with --when-stopped.\ndaemonctl restore --help shows what it takes.\n"},
+      {{"pu\033sch"}, "There is no verb pu\\x1bsch. Did you mean push?\ndaemonctl --help shows what it takes.\n"},
+  };
+  for (Row const& row : rows) {
+    Parsed const parsed = parse(row.words);
+    CAPTURE(row.words);
+    CHECK(parsed.text == row.text);
+    CHECK(parsed.text_is_error);
+    CHECK(parsed.exit_code == 64);
+  }
+}
+
+TEST_CASE("arguments: help is a word, too") {
+  CHECK(parse({"help"}).text == parse({"--help"}).text);
+  Parsed const help = parse({"help", "restore"});
+  CHECK(help.text == parse({"restore", "--help"}).text);
+  CHECK(help.text.find("--stop-gateway") != std::string::npos);
+  CHECK(help.exit_code == 0);
+}

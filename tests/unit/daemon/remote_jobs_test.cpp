@@ -318,6 +318,15 @@ TEST_CASE("remote: without a daemon, what to do instead") {
     CHECK(unconfigured.error().text().find(word) != std::string::npos);
 
   config.bucket = "bucket";
+  auto const mistyped = find_daemon(arguments, config);
+  REQUIRE_FALSE(mistyped);
+  CHECK(exit_code_of(mistyped.error().condition) == 69);
+  CHECK(mistyped.error().text().find("there is no " + scratch / "none.sock") != std::string::npos);
+  arguments.socket.clear();
+  config.service.socket = scratch / "none.sock";
+  Config elsewhere = config;
+  elsewhere.state_dir = scratch / "gone";
+  CHECK(find_daemon(arguments, elsewhere).error().text().find("gone does not exist") != std::string::npos);
   auto const stopped = find_daemon(arguments, config);
   REQUIRE_FALSE(stopped);
   CHECK(exit_code_of(stopped.error().condition) == 69);

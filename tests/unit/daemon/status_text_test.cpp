@@ -1,5 +1,7 @@
 #include "daemon/control/status_text.h"
 
+#include "daemon/control/tell_waiting.h"
+
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
 
@@ -89,6 +91,8 @@ TEST_CASE("status: lines about what matters") {
   CHECK(says(with(R"({"changes":{"paths":["a","b","c","d"],"count":4,"more":false,"since":"2026-02-19T11:50:00Z"}})"),
              "Changed:   4 paths, the first 10 minutes ago (a, b, c, …)"));
   CHECK(says(with(R"({"changes":{"paths":["a"],"count":1,"more":true,"since":null}})"), "Changed:   at least 1 path (a)"));
+  CHECK(says(with(R"({"changes":{"paths":[],"count":0,"more":true,"since":"2026-02-19T11:50:00Z"}})"),
+             "Changed:   maybe; not every change could be seen, so the next backup looks at every file"));
   CHECK(says(with(R"({"storeReachable":false,"lastError":{"time":"2026-02-19T11:00:00Z","error":"no route"}})"),
              "Store:     away since 60 minutes ago; what is captured meanwhile is uploaded when it is back"));
   CHECK(says(with(R"({"storeReachable":false,"notAnsweringSince":"2026-02-19T11:58:30.000Z"})"),
@@ -149,6 +153,48 @@ TEST_CASE("status: a restore that waits for the gateway comes before everything 
     CHECK(first_line(bad) == "Backed up 12 minutes ago.");
     CHECK(status_text(bad, now, false).find("Restore:   It is over.\n") != std::string::npos);
   }
+}
+
+TEST_CASE("status: what the last restore did is shown for a day, with the way back") {
+  auto const ended = [](std::string const& when, std::string const& state) {
+    return with(R"({"restore":{"job":12,"state":")" + state + R"(","text":"Old words."},"lastRestore":{"ended":")" + when + R"(","state":")" + state +
+                R"(","text":"Snapshot s was restored.","undo":"daemonctl restore t","advice":["To undo it: daemonctl restore t","Link it again"]}})");
+  };
+  std::string const text = status_text(ended("2026-02-19T10:00:00Z", "done"), now, false);
+  CHECK(text.find("  Restored:  2 hours ago. Snapshot s was restored.\n"
+                  "             - To undo it: daemonctl restore t\n"
+                  "             - Link it again\n") != std::string::npos);
+  for (char const* state : {"failed", "expired", "cancelled"}) {
+    std::string const bad = status_text(ended("2026-02-19T10:00:00Z", state), now, false);
+    CHECK(bad.find("  Restore:   2 hours ago. Snapshot s was restored.\n") != std::string::npos);
+    CHECK(bad.find("Old words") == std::string::npos);
+  }
+  for (char const* state : {"done", "failed", "expired", "cancelled"}) {
+    std::string const later = status_text(ended("2026-02-18T11:59:59Z", state), now, false);
+    CHECK(later.find("Restore") == std::string::npos);
+    CHECK(later.find("Old words") == std::string::npos);
+  }
+  auto active = ended("2026-02-19T10:00:00Z", "done");
+  active["restore"] = json::object{{"job", 13}, {"state", "queued"}, {"text", "The next one."}};
+  CHECK(status_text(active, now, false).find("Restored:") == std::string::npos);
+  auto const down = with(R"({"restore":{"job":12,"state":"done","text":"It is down.","report":{"gateway":{"up":false}}},
+    "lastRestore":{"ended":"2026-02-10T10:00:00Z","state":"done","text":"x","advice":[]}})");
+  CHECK(says(down, "Restore:   It is down."));
+}
+
+TEST_CASE("status: whoever waits for a restore is told when it waits for a person, and of nothing else") {
+  auto const told = [](std::string const& restore) {
+    bool settled = false;
+    auto const text = waiting_text(with(R"({"restore":)" + restore + "}"), settled);
+    return std::pair(text, settled);
+  };
+  using Told = std::pair<std::optional<std::string>, bool>;
+  CHECK(told("null") == Told(std::nullopt, false));
+  CHECK(told(R"({"job":3,"state":"done","text":"x","waits":false})") == Told(std::nullopt, false));   // the one before
+  CHECK(told(R"({"job":4,"state":"queued","text":"In 5 s.","waits":false})") == Told(std::nullopt, false));
+  CHECK(told(R"({"job":4,"state":"restoring","text":"x","waits":false})") == Told(std::nullopt, true));
+  CHECK(told(R"({"job":4,"state":"queued","text":"Stop it yourself.","waits":true})") ==
+        Told("Stop it yourself. To give it up: Ctrl-C, or daemonctl cancel 4", true));
 }
 
 TEST_CASE("status: lengths of time") {

@@ -222,6 +222,12 @@ TEST_CASE("snapshots are found by id and by an unambiguous beginning") {
   REQUIRE_FALSE(unknown);
   CHECK(unknown.error().condition == Condition::not_found);
   CHECK(unknown.error().text().find(newer) != std::string::npos);
+  CHECK(unknown.error().text().find("Did you mean latest") == std::string::npos);
+  for (char const* const cut : {"lat", "lastest", "Latest"}) {
+    auto const text = resolve(bucket, cut).error().text();
+    CHECK(text.find("Did you mean latest, which is the newest complete one? The nearest ones: ") != std::string::npos);
+    CHECK(text.find(newer) != std::string::npos);
+  }
   CHECK(resolve(bucket, "").error().condition == Condition::usage);
   CHECK(resolve(bucket, "../x").error().condition == Condition::not_found);
 }

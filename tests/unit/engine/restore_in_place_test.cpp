@@ -31,6 +31,7 @@ struct Rollback {
   TemporaryDirectory directory =
       TemporaryDirectory::create(fs::exists("/dev/shm") ? "/dev/shm" : "/tmp", "b2b-rollback-").value();
   Machine machine;
+  bool in_daemon = false;
   std::string snapshot;
 
   explicit Rollback(std::string const& config = "{}", bool encrypt = true) {
@@ -87,6 +88,7 @@ struct Rollback {
   }
   Result<RestoreReport> run(RestoreOptions const& options) {
     auto context = machine.open();
+    context.in_daemon = in_daemon;
     return restore(context, options);
   }
   RestoreReport run_ok(RestoreOptions const& options) {
@@ -175,8 +177,15 @@ TEST_CASE("rollback with a gateway that runs: refused with the choices, or it is
       REQUIRE_FALSE(refused);
       CHECK(exit_code_of(refused.error().condition) == 77);
       CHECK(refused.error().message.find("a gateway is running") != std::string::npos);
-      for (char const* const choice : {"--stop-gateway", "--when-stopped", "--target", "--path"})
+      for (char const* const choice : {"--stop-gateway, and no --direct", "openclaw gateway stop", "--target", "--path 'workspace/**'"})
         CHECK(refused.error().advice.find(choice) != std::string::npos);
+      CHECK(refused.error().advice.find("--when-stopped") == std::string::npos);  // nobody is there to wait
+      rollback.in_daemon = true;
+      std::string const in_daemon = rollback.run(options).error().advice;
+      rollback.in_daemon = false;
+      for (char const* const choice : {"--stop-gateway", "--when-stopped", "--target", "--path 'workspace/**'"})
+        CHECK(in_daemon.find(choice) != std::string::npos);
+      CHECK(in_daemon.find("--direct") == std::string::npos);
     }
     CHECK(rollback.sessions(shared) == "5");
     // Plain files change at any time.

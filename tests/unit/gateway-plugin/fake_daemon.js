@@ -25,7 +25,7 @@ export function status(more = {}) {
     schedule: { text: 'daily', timezone: 'UTC', next: TIME }, stale: false, staleAfterSeconds: null, jobs: [], queue: [], queueBytes: 0, queueLimitBytes: 1000,
     nextUploadSeconds: null, changes: { paths: [], count: 0, more: false, since: null }, watch: { state: 'healthy', reason: '', advice: '' },
     gateway: { running: 'running', detail: '', said: '' }, bucket: null, prunePaused: false, keyReminder: null, warnings: [],
-    restore: null, ...more,
+    restore: null, lastRestore: null, ...more,
   };
 }
 

@@ -66,7 +66,7 @@ test('status: in order, and in trouble', async (t) => {
   assert.equal('status' in fine.details, false, 'OpenClaw judges a call by that name');
   daemon.answers['GET /v1/status'] = status({
     health: 'failing', lastError: { time: TIME, error: 'the key is wrong' }, storeReachable: false, notAnsweringSince: TIME, warnings: ['1', '2', '3', '4', '5', '6', '7'],
-    restore: { job: 3, snapshot: ID, state: 'done', gateway: 'stop', expires: TIME, safety: SAFETY, text: 'It is back.', report: AROUND },
+    restore: { job: 3, snapshot: ID, state: 'done', gateway: 'stop', expires: TIME, safety: SAFETY, text: 'It is back.', waits: false, report: AROUND },
   });
   const text = said(await gateway.call({ action: 'status' }, {}));
   assert.match(text, new RegExp(`^Restore of ${ID}: done\\. It is back\\.\nRestored 3 files`), 'the restore stands first');
@@ -118,6 +118,15 @@ test('restore of plain files: at once, and without the gateway', async (t) => {
   assert.deepEqual(daemon.asked, [{ route: 'POST /v1/restore', body: { snapshot: 'latest', paths: ['workspace/**'], yes: true } }]);
   assert.match(said(result), /^Restored 3 files from .*; 4 were as they should be already, 1 that the snapshot does not hold were moved aside\.\nWhat was there before/);
   assert.equal(result.details.report.restored, 3);
+});
+
+test('what the advice says of the way back is not said twice', async (t) => {
+  const advice = ['To undo it, with what was there before: daemonctl restore safety-1', 'What was set aside is in /q'];
+  const { gateway } = await prepared(t, { 'POST /v1/restore': { ...REPORT, advice } });
+  const text = said(await gateway.call({ action: 'restore', snapshotId: 'latest', paths: ['workspace/**'] }));
+  assert.ok(text.endsWith(advice.join('\n')), text);
+  assert.doesNotMatch(text, /What was there before is in/);
+  assert.doesNotMatch(text, /What was moved aside is in/);
 });
 
 test('restore of paths with a database among them: refused live, then queued around the gateway', async (t) => {

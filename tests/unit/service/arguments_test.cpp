@@ -67,5 +67,7 @@ TEST_CASE("service arguments: mistakes are usage errors that name what is wrong"
   CHECK(complaint({"--log-format", "xml"}).find("xml") != std::string::npos);
   CHECK(complaint({"--config"}).find("--config") != std::string::npos);
   CHECK(complaint({"--set", "prefix"}).find("KEY=VALUE, not prefix") != std::string::npos);
+  CHECK(complaint({"--confg", "x"}).starts_with("b2backupd has no option --confg. Did you mean --config?\n"));
+  CHECK(complaint({"start"}).find("To ask it something: daemonctl") != std::string::npos);
   CHECK(complaint({"--set", "=value"}).find("KEY=VALUE") != std::string::npos);
 }

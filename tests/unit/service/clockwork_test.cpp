@@ -38,6 +38,20 @@ TEST_CASE("clockwork: what cannot be a schedule or a time zone") {
   CHECK(Clockwork::create(config, machine).error().condition == Condition::bad_config);
 }
 
+TEST_CASE("clockwork: what was reported before the scan began belongs to the push, too") {
+  auto clockwork = clockwork_of(config_of("off"));
+  auto const first = clockwork.push_began(noon);
+  clockwork.changed_unknown(noon + 1s);
+  SECTION("it came before the scan") {
+    clockwork.push_done(first, true);
+    CHECK(clockwork.changes().empty());
+  }
+  SECTION("it may have come after") {
+    clockwork.push_done(first, false);
+    CHECK_FALSE(clockwork.changes().empty());
+  }
+}
+
 TEST_CASE("clockwork: a first start waits for the next slot; each slot is due once") {
   auto clockwork = clockwork_of(config_of("hourly"));
   CHECK(clockwork.text().empty());

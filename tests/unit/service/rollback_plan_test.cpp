@@ -314,7 +314,12 @@ TEST_CASE("rollback plan: the words for a person name the snapshot, and loudly a
     CHECK(rollback_state_from(state_name(state)) == state);
   }
   CHECK(rollback_text(queued(RollbackMode::when_stopped), {}, asked).find("within 15 minutes") != std::string::npos);
-  CHECK(rollback_text(queued(RollbackMode::stop), {"no way", {}}, asked).find("It cannot be stopped from here: no way.") != std::string::npos);
+  CHECK(rollback_text(queued(RollbackMode::stop), {"no way", {}}, asked).find("it cannot be stopped from here: no way. Stop it yourself: ") != std::string::npos);
+  CHECK(rollback_text(queued(RollbackMode::stop), {"no way", {}}, asked).find("within 15 minutes (until 12:15 UTC)") != std::string::npos);
+  CHECK(rollback_answer(queued(RollbackMode::stop), {"no way", {}}, asked).at("waits") == true);
+  CHECK(rollback_answer(queued(RollbackMode::stop), {{}, "an agent"}, asked).at("waits") == true);
+  CHECK(rollback_answer(queued(RollbackMode::when_stopped), {}, asked).at("waits") == true);
+  CHECK(rollback_answer(queued(RollbackMode::stop), {}, asked).at("waits") == false);
   CHECK(rollback_text(queued(RollbackMode::stop), {}, asked).find("In 5 s snapshot ") != std::string::npos);
   RollbackPlan plan = at(State::restoring);
   REQUIRE(plan.restored(answer, seen(Running::stopped), asked));
@@ -393,6 +398,24 @@ TEST_CASE("rollback plan: what was cancelled on the way is not begun again by th
   CHECK(plan.record().state == State::restoring);
   REQUIRE(plan.restored(plan.record().report, seen(Running::stopped), asked));
   CHECK(plan.record().outcome == State::done);
+}
+
+TEST_CASE("rollback plan: the way back is a command that works, and one file is one file") {
+  RollbackPlan plan = at(State::restoring, RollbackMode::stop, false);
+  json::object one = answer;
+  one["restored"] = 1;
+  one["safety"] = "safety-1/2";
+  REQUIRE(plan.restored(one, seen(Running::stopped), asked));
+  CHECK(rollback_text(plan.record(), {}, asked).find(": 1 file came back, 1 was set aside.") != std::string::npos);
+  auto const advice = rollback_advice(plan.record());
+  REQUIRE(advice.size() == 5);
+  CHECK(advice[0] == "To undo it, with what was there before: daemonctl restore safety-1/2 --stop-gateway");
+  CHECK(advice[1] == "What was set aside is in /q. Nobody removes it: delete it when you miss nothing");
+  CHECK(advice[2].find("WhatsApp") != std::string::npos);
+  auto const end = restore_end(plan.record());
+  CHECK(end.state == "done");
+  CHECK(end.safety == "safety-1/2");
+  CHECK(restore_end(at(State::expired).record()).safety.empty());
 }
 
 TEST_CASE("rollback record: comes back as it was, and only whole") {
