@@ -346,7 +346,7 @@ TEST_CASE("load: the last good openclaw.json stands in, and nothing is pruned by
   CHECK(loaded.config.keep_snapshots == 99);
   CHECK(loaded.config.retention_uncertain);
   CHECK(shown(loaded, "bucket").source == "openclaw.json.last-good");
-  CHECK(has(loaded.openclaw_problem, "openclaw.json:1:2: "));
+  CHECK(has(loaded.openclaw_problem, "openclaw.json:1:"));
   CHECK(has(loaded.openclaw_problem, "meanwhile its copy "));
   CHECK(has(loaded.openclaw_problem, "openclaw.json.last-good is used"));
   CHECK(loaded.openclaw_problem == loaded.warnings[0]);
