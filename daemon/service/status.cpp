@@ -8,6 +8,7 @@
 #include <cstdio>
 
 #include "core/engine/restore_pointer.h"
+#include "core/gateway/own.h"
 #include "core/util/log.h"
 #include "daemon/jobs/jobs.h"
 #include "daemon/service/service.h"
@@ -116,7 +117,7 @@ json::object Service::status() {
   out["nextUploadSeconds"] = now_known.next_upload_in ? json::value(seconds_of(*now_known.next_upload_in)) : json::value(nullptr);
   out["changes"] = changes_of(clockwork_->changes());
   out["watch"] = json::object{{"state", state_name(watch_state_.kind)}, {"reason", watch_state_.reason}, {"advice", watch_state_.advice}};
-  GatewayState const gateway = probe_gateway(loaded_.config.state_dir, loaded_.config.service.gateway.port);
+  GatewayState const gateway = probe_own_gateway(loaded_.config);
   out["gateway"] = json::object{{"running", running_name(gateway.running)}, {"detail", gateway.detail}, {"said", gateway_said_}};
   out["bucket"] = nullptr;
   if (now_known.bucket) {
