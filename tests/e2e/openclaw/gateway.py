@@ -93,7 +93,8 @@ class Gateway:
         packed = subprocess.run([npm, "pack", "--json", "--offline", "--pack-destination", self.machine.root, SOURCE / "gateway-plugin"],
                                 capture_output=True, text=True, timeout=120, check=True, cwd=self.machine.root)
         archive = self.machine.root / json.loads(packed.stdout)[0]["filename"]
-        return self.cli("plugins", "install", archive, *([] if self.in_files else ["--force", "--accept-capabilities"]))
+        # The older release translates itself on its first run ever, for a minute or two.
+        return self.cli("plugins", "install", archive, *([] if self.in_files else ["--force", "--accept-capabilities"]), timeout=600)
 
     # --- the gateway ---------------------------------------------------------------------------------------------
 
