@@ -32,7 +32,8 @@ struct RestoreOptions {
   // In place: called once, right before the swap is committed, with the report that the restore will have if it is not undone: what
   // is written down then is true when a later process finishes the swap. An error: nothing is changed.
   std::function<Result<void>(RestoreReport const&)> committing;
-  std::string installed_openclaw;  // OpenClaw's version on this machine; empty: what openclaw.json says
+  // OpenClaw's version on this machine; asked for when databases would change in place. Empty, or "": what openclaw.json says.
+  std::function<std::string()> installed_openclaw;
   SwapHook swap_hook;              // for tests
 };
 

@@ -4,6 +4,7 @@
 #include "core/engine/openclaw_version.h"
 #include "core/gateway/launch.h"
 #include "core/gateway/open_by.h"
+#include "core/gateway/own.h"
 #include "core/gateway/probe.h"
 #include "core/util/encoding.h"
 #include "core/util/file.h"
@@ -47,11 +48,6 @@ Result<void> nobody_has_databases_open(RestoreSite const& site, PlanStore& plan)
   return paths.empty() ? Result<void>() : nobody_has_open(paths);
 }
 
-GatewayState gateway_of(std::string const& state_dir, std::string const& openclaw_json,
-                        std::optional<std::uint16_t> port = {}) {
-  return probe_gateway(state_dir, port ? port : configured_gateway_port(openclaw_json));
-}
-
 Error gateway_runs(GatewayState const& gateway, std::string const& state_dir, std::string_view what,
                    std::string advice) {
   if (is_held_by_command(gateway))
@@ -72,16 +68,13 @@ Error gateway_runs(GatewayState const& gateway, std::string const& state_dir, st
 Result<void> nothing_of_a_target_runs(RestoreSite const& site) {
   std::string const openclaw_json = site.tree->absolute("openclaw.json");
   if (!path_exists(openclaw_json)) return {};
-  GatewayState const gateway = gateway_of(site.target, openclaw_json);
+  GatewayState const gateway = probe_gateway(site.target, configured_gateway_port(openclaw_json));
   if (gateway.running == GatewayState::Running::stopped) return {};
   return gateway_runs(gateway, site.target, "replace databases", "Stop the gateway and restore again");
 }
 
 GatewayState our_gateway(EngineContext const& context) {
-  std::string const& state_dir = context.config.state_dir;
-  std::string const& configured = context.config.openclaw_json;
-  return gateway_of(state_dir, configured.empty() ? join_path(state_dir, "openclaw.json") : configured,
-                    context.config.service.gateway.port);
+  return probe_own_gateway(context.config);
 }
 
 Result<void> our_gateway_is_stopped(EngineContext const& context) {
@@ -135,8 +128,9 @@ Result<void> guard_databases(EngineContext& context, RestoreSite const& site, Pl
 }
 
 Result<void> guard_version(EngineContext const& context, RestoreSite const& site, PlanTotals const& totals,
-                           SnapshotInfo const& snapshot, std::string installed) {
-  if (!needs_fence(site, totals)) return {};
+                           SnapshotInfo const& snapshot, std::function<std::string()> const& ask) {
+  if (!needs_fence(site, totals) || snapshot.openclaw.empty()) return {};
+  std::string installed = ask ? ask() : std::string();
   if (installed.empty() && snapshot.instance == context.instance.id) return {};
   if (installed.empty()) installed = openclaw_version(context.config.state_dir);
   if (!is_newer_openclaw(snapshot.openclaw, installed)) return {};

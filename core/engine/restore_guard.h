@@ -29,11 +29,11 @@ Result<void> guard_databases(EngineContext& context, RestoreSite const& site, Pl
                              PlanTotals const& totals, GuardQuestion question = GuardQuestion::everything);
 
 // refused: databases of a newer OpenClaw than is installed, which the installed one would not open.
-// `installed` empty: it is not known. Then the version that last wrote openclaw.json here has to do, and a
+// `ask` tells what is installed; none, or an empty answer: it is not known. Then the version that last wrote openclaw.json here has to do, and a
 // snapshot of this machine is taken to fit, since a restore brings that file back, too. Where one of the two
 // versions is not known, there is nothing to refuse.
 Result<void> guard_version(EngineContext const& context, RestoreSite const& site, PlanTotals const& totals,
-                           SnapshotInfo const& snapshot, std::string installed);
+                           SnapshotInfo const& snapshot, std::function<std::string()> const& ask);
 
 // A gateway, that is: no other program of OpenClaw's that has its lock.
 bool gateway_of_ours_runs(EngineContext const& context);

@@ -20,7 +20,25 @@ std::string text_in(json::object const& object, std::string_view name) {
   return printable(text.substr(0, reason_max_bytes));
 }
 
+bool is_version(std::string_view word) {
+  constexpr std::size_t word_max_bytes = 64;
+  std::string_view const numbers = word.substr(0, word.find_first_of("-+"));
+  return word.size() <= word_max_bytes && numbers.find('.') != std::string_view::npos && numbers.front() != '.' &&
+         numbers.find_first_not_of("0123456789.") == std::string_view::npos;
+}
+
 }  // namespace
+
+std::string parse_openclaw_version(std::string_view output) {
+  constexpr std::string_view blanks = " \t\r\n";
+  for (;;) {
+    output.remove_prefix(std::min(output.find_first_not_of(blanks), output.size()));
+    if (output.empty()) return {};
+    std::string_view const word = output.substr(0, output.find_first_of(blanks));
+    if (is_version(word)) return printable(word);
+    output.remove_prefix(word.size());
+  }
+}
 
 std::optional<Preflight> parse_preflight(std::string_view output) {
   auto const begin = output.find('{');

@@ -23,6 +23,10 @@ struct Preflight {
 // failed before it looked.
 std::optional<Preflight> parse_preflight(std::string_view output);
 
+// What `openclaw --version` says: "2026.2.26", "OpenClaw 2026.9.6 (eb377ac)". The first word that is numbers with dots, a "-beta.1"
+// or the like behind them; empty: there is none.
+std::string parse_openclaw_version(std::string_view output);
+
 // The answer of GET /healthz, from its first bytes.
 enum class Health {
   well,         // 200

@@ -128,6 +128,7 @@ json::object snapshot_answer(ListedSnapshot const& snapshot) {
   if (!snapshot.problem.empty()) out["problem"] = printable(snapshot.problem);
   out["host"] = info.host;
   out["ours"] = info.ours;
+  out["openclaw"] = info.openclaw;
   out["writtenBy"] = info.ours ? info.program : "OpenClaw B2 plugin";
   return out;
 }

@@ -1,8 +1,10 @@
 // The jobs that change something: push, restore, prune.
+#include "core/config/sources.h"
 #include "core/engine/queue_upload.h"
 #include "core/engine/prune.h"
 #include "core/engine/push.h"
 #include "core/engine/restore.h"
+#include "core/gateway/installed.h"
 #include "daemon/jobs/answers.h"
 #include "core/util/log.h"
 #include "daemon/jobs/jobs.h"
@@ -41,6 +43,10 @@ Answer restore(EngineContext& context, boost::json::object const& given) {
   options.safety = parameters.safety;
   options.with_secrets = parameters.with_secrets;
   options.confirmed = parameters.yes;
+  options.installed_openclaw = [&context] {
+    ConfigSources const ours = process_sources();
+    return installed_openclaw(context.config.state_dir, ours.home, ours.environment, context.stop, *context.clock);
+  };
   if (parameters.gateway != GatewayChoice::refuse) options.stop_gateway = [] { return Result<void>(); };  // a dry run: never called
   B2B_ASSIGN(RestoreReport const report, b2b::restore(context, options));
   json::object answer = restore_answer(report);

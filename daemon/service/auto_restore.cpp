@@ -5,7 +5,7 @@
 #include "core/engine/bucket.h"
 #include "core/engine/fresh_state.h"
 #include "core/engine/restore.h"
-#include "core/gateway/probe.h"
+#include "core/gateway/own.h"
 #include "core/util/encoding.h"
 #include "core/util/file.h"
 #include "core/util/log.h"
@@ -88,7 +88,7 @@ Result<json::object> auto_restore(EngineContext& context) {
   for (std::string const& note : notes) log_warning(note);
   if (!id && id.error().condition == Condition::not_found) return not_restored("");
   if (!id) return id.error();
-  GatewayState const gateway = probe_gateway(context.config.state_dir, context.config.service.gateway.port);
+  GatewayState const gateway = probe_own_gateway(context.config);
   if (gateway.running != GatewayState::Running::stopped)
     return not_restored("this machine is new, but its gateway runs or may run (" + gateway.detail +
                         "), so nothing is restored by itself. Stop it, then: daemonctl restore latest");

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "core/config/openclaw_config.h"
-#include "core/gateway/probe.h"
+#include "core/gateway/own.h"
 #include "core/util/encoding.h"
 #include "core/util/file.h"
 #include "core/util/log.h"
@@ -315,15 +315,14 @@ std::shared_ptr<GatewayOperator> Rollback::make_operator() const {
   settings.openclaw_json = config.openclaw_json;
   settings.environment = around_.environment;
   settings.clock = around_.clock;
-  settings.probe = [state_dir = config.state_dir, port = config.service.gateway.port] { return probe_gateway(state_dir, port); };
+  settings.probe = [config] { return probe_own_gateway(config); };
   std::string const openclaw_json = config.openclaw_json.empty() ? join_path(config.state_dir, "openclaw.json") : config.openclaw_json;
   settings.port = [openclaw_json, port = config.service.gateway.port] { return port ? port : configured_gateway_port(openclaw_json); };
   return std::make_shared<GatewayOperator>(std::move(settings));
 }
 
 GatewayState Rollback::probe() const {
-  Config const& config = around_.config();
-  return probe_gateway(config.state_dir, config.service.gateway.port);
+  return probe_own_gateway(around_.config());
 }
 
 RollbackObstacle Rollback::obstacle() const {

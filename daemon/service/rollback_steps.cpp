@@ -6,6 +6,7 @@
 #include "core/engine/bucket.h"
 #include "core/engine/push.h"
 #include "core/engine/restore.h"
+#include "core/gateway/installed.h"
 #include "core/gateway/operate.h"
 #include "core/gateway/probe.h"
 #include "core/util/log.h"
@@ -133,6 +134,9 @@ Result<json::object> Rollback::restore_now(EngineContext& context, RollbackRecor
   options.committing = [&](RestoreReport const& report) -> Result<void> {
     change([&](RollbackPlan& plan) { return plan.committing(jobs::restore_answer(report)); });
     return {};
+  };
+  options.installed_openclaw = [&] {
+    return installed_openclaw(context.config.state_dir, around_.home, around_.environment, context.stop, *context.clock);
   };
   auto const began = context.clock->monotonic();
   for (;;) {

@@ -9,6 +9,7 @@
 #include "core/engine/lock.h"
 #include "core/engine/restore.h"
 #include "core/engine/roots.h"
+#include "core/gateway/own.h"
 #include "core/util/file.h"
 #include "core/util/log.h"
 #include "daemon/service/auto_restore.h"
@@ -101,7 +102,7 @@ Result<void> Service::open() {
   follow_up_ = std::make_unique<FollowUp>(loaded_.config, index_, clock_);
   gateway_stop_ = std::make_unique<GatewayStop>(
       loop_.get_executor(),
-      [this] { return probe_gateway(loaded_.config.state_dir, loaded_.config.service.gateway.port); },
+      [this] { return probe_own_gateway(loaded_.config); },
       [this](GatewayStop::End end) { on_gateway_gone(end); });
   open_rollback();
   finish_restores();

@@ -9,6 +9,7 @@
 
 #include "core/engine/restore_pointer.h"
 #include "core/engine/unchanged_paths.h"
+#include "core/gateway/own.h"
 #include "core/util/log.h"
 #include "daemon/jobs/jobs.h"
 #include "daemon/jobs/last_restore.h"
@@ -125,7 +126,7 @@ json::object Service::status() {
   records.instance = instance_;
   out["changes"] = changes_of(clockwork_->changes(), really_changed(records, clockwork_->changes().paths()));
   out["watch"] = json::object{{"state", state_name(watch_state_.kind)}, {"reason", watch_state_.reason}, {"advice", watch_state_.advice}};
-  GatewayState const gateway = probe_gateway(loaded_.config.state_dir, loaded_.config.service.gateway.port);
+  GatewayState const gateway = probe_own_gateway(loaded_.config);
   out["gateway"] = json::object{{"running", running_name(gateway.running)}, {"detail", gateway.detail}, {"said", gateway_said_}};
   out["bucket"] = nullptr;
   if (now_known.bucket) {

@@ -2,6 +2,7 @@
 """Stands in for the program `openclaw` of a machine: its service can be stopped and started, its gateway holds the lock of a real one,
 has its database open and answers on its port. What it is told is appended to calls.log; files in its folder change how it behaves:
 
+version       of which release it says that it is
 refuse-stop   the gateway ignores SIGTERM           stop-delay   seconds that it drains
 start-delay   seconds until it is up
 no-start      starting it does nothing; with "until doctor" in it, doctor removes it
@@ -127,6 +128,8 @@ def main(words):
     elif words[:1] == ["database"]:
         print(json.dumps({"schema": "fake-schema-preflight.v1", "status": setting("preflight", "exact"), "reason": "as configured"}))
         sys.exit(0 if setting("preflight", "exact") == "exact" else 1)
+    elif words == ["--version"]:
+        print("OpenClaw", setting("version", "2026.9.6"), "(fake)")
     else:
         sys.exit(f"no such command: {words}")
 

@@ -156,6 +156,25 @@ class StopGateway(Gateway):
         self.assertIn("WhatsApp", said)
         self.assertEqual(self.state(), self.new_state)
 
+    def test_a_snapshot_of_a_newer_release_than_is_installed(self):
+        """Its own, too: openclaw.json of now does not say what would open the databases."""
+        self.machine.write("openclaw.json", '{ meta: { lastTouchedVersion: "2026.9.6" } }')
+        newer = self.daemon.push()["snapshot"]
+        self.assertEqual([entry["openclaw"] for entry in self.daemon.snapshots() if entry["id"] == newer], ["2026.9.6"])
+        self.change(2)
+        self.set("version", "2026.2.26")
+        self.start_gateway()
+        before = self.state()
+        done = self.daemonctl("restore", newer, "--stop-gateway", "--yes")
+        self.assertEqual(done.code, 77, done)
+        self.assertIn("from OpenClaw 2026.9.6, and here is 2026.2.26", done.err)
+        self.assertIn("Nothing was changed", done.err)
+        self.assertEqual(self.state(), before)
+        self.assertNotIn("gateway stop --force", self.calls())
+        self.assertTrue(self.gateway_up())
+        self.set("version", "2026.9.6")
+        self.assertEqual(self.daemonctl("restore", newer, "--stop-gateway", "--yes").code, 0)
+
     def test_the_answer_comes_before_the_stop_and_a_push_meanwhile_comes_after_the_swap(self):
         self.start_gateway()
         self.set("stop-delay", 1)

@@ -12,11 +12,12 @@ import sys
 import time
 import urllib.error
 import urllib.request
+import uuid
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from harness import SOURCE, Daemon, Machine, Outcome, wait_for  # noqa: E402
-from installation import openclaw  # noqa: E402
+from installation import OLDER, OPENCLAW, openclaw  # noqa: E402
 from model_server import Model  # noqa: E402
 
 TOKEN = "the-token-of-the-tests"
@@ -30,11 +31,14 @@ def free_port():
 
 
 class Gateway:
-    """`settings` is merged into openclaw.json at the top; `entry` is the plugin's in plugins.entries."""
+    """`settings` is merged into openclaw.json at the top; `entry` is the plugin's in plugins.entries. Another `release` than the newest has
+    its own way to things, below; with a `profile` the state directory is that profile's."""
 
-    def __init__(self, machine, settings=None, entry=None):
-        self.machine, self.state = machine, machine.state
-        self.installation = openclaw()
+    def __init__(self, machine, settings=None, entry=None, release=OPENCLAW, profile=None):
+        self.machine, self.profile = machine, profile
+        self.state = machine.home / f".openclaw-{profile}" if profile else machine.state
+        self.state.mkdir(mode=0o700, exist_ok=True)
+        self.use(release)
         self.model = Model().start()
         self.port = free_port()
         self.process = None
@@ -48,17 +52,28 @@ class Gateway:
             **({"plugins": {"entries": {"b2-backup": entry}}} if entry else {}), **(settings or {})}
         (self.state / "openclaw.json").write_text(json.dumps(config, indent=1))
 
+    def use(self, release):
+        """From now on it is this release that runs, on the same state."""
+        self.installation = openclaw(release)
+        self.in_files = self.installation.layout == "files"
+        translated = self.machine.root / "jiti"
+        if self.in_files and not translated.is_symlink():
+            # Its own plugins are TypeScript, which it translates anew (for a minute) wherever it finds no translation.
+            self.installation.translated.mkdir(exist_ok=True)
+            translated.symlink_to(self.installation.translated)
+
     @property
     def environment(self):
         environment = self.machine.environment
         environment.update(PATH=f"{self.installation.path}:{environment['PATH']}", OPENCLAW_DISABLE_BONJOUR="1", NO_COLOR="1",
-                           TMPDIR=str(self.machine.root))
+                           TMPDIR=str(self.machine.root), NODE_COMPILE_CACHE=str(self.installation.compiled))
         return environment
 
     # --- commands ------------------------------------------------------------------------------------------------
 
     def command(self, *arguments):
-        return [str(self.installation.node), str(self.installation.openclaw), *map(str, arguments)]
+        profile = ("--profile", self.profile) if self.profile else ()
+        return [str(self.installation.node), str(self.installation.openclaw), *profile, *map(str, arguments)]
 
     def cli(self, *arguments, timeout=120, code=0, typed=""):
         done = subprocess.run(self.command(*arguments), env=self.environment, cwd=self.machine.home, input=typed.encode(),
@@ -78,7 +93,8 @@ class Gateway:
         packed = subprocess.run([npm, "pack", "--json", "--offline", "--pack-destination", self.machine.root, SOURCE / "gateway-plugin"],
                                 capture_output=True, text=True, timeout=120, check=True, cwd=self.machine.root)
         archive = self.machine.root / json.loads(packed.stdout)[0]["filename"]
-        return self.cli("plugins", "install", archive, "--force", "--accept-capabilities")
+        # The older release translates itself on its first run ever, for a minute or two.
+        return self.cli("plugins", "install", archive, *([] if self.in_files else ["--force", "--accept-capabilities"]), timeout=600)
 
     # --- the gateway ---------------------------------------------------------------------------------------------
 
@@ -97,7 +113,8 @@ class Gateway:
     def ready(self):
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=5) as answer:
-                return json.loads(answer.read()).get("ready") is True
+                # The older release has no such page, and shows its control page when it listens.
+                return self.in_files or json.loads(answer.read()).get("ready") is True
         except (OSError, ValueError):
             return False
 
@@ -148,6 +165,10 @@ class Gateway:
 
     def chat(self, session, text):
         """One turn; what the agent said."""
+        if self.in_files:  # its command knows sessions by their id alone
+            parameters = {"message": text, "sessionKey": f"agent:main:{session}", "idempotencyKey": str(uuid.uuid4())}
+            answer = self.cli_json("gateway", "call", "agent", "--expect-final", "--params", json.dumps(parameters), "--timeout", "120000", "--json")
+            return "\n".join(payload["text"] for payload in answer["result"]["payloads"])
         answer = self.cli_json("agent", "--agent", "main", "--session-key", f"agent:main:{session}", "--message", text, "--json")
         return "\n".join(payload["text"] for payload in answer["result"]["payloads"])
 
@@ -163,6 +184,10 @@ class Gateway:
         return answer["approvals"], answer["text"]
 
     def compact(self, session):
+        if self.in_files:
+            # By the command in the chat, which needs enough to sum up; its RPC of that name only cuts the transcript off.
+            parameters = {"message": "/compact", "sessionKey": f"agent:main:{session}", "idempotencyKey": str(uuid.uuid4())}
+            return self.call("chat.send", parameters)
         answer = self.call("sessions.compact", {"key": f"agent:main:{session}"})
         assert answer.get("compacted"), answer
         return answer
@@ -180,6 +205,22 @@ class Gateway:
     def transcripts(self, state=None):
         """session → its events, in order, as they stand in the agent's database."""
         return transcripts((state or self.state) / AGENT_DATABASE)
+
+
+def files_of_sessions(state):
+    """The older layout: name → lines of each transcript."""
+    return {path.name: path.read_text().splitlines() for path in sorted((state / "agents/main/sessions").glob("*.jsonl"))}
+
+
+def rows(path):
+    """table → its rows, of any database."""
+    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    try:
+        tables = [name for name, in connection.execute("SELECT name FROM sqlite_master WHERE type='table' AND sql NOT LIKE 'CREATE VIRTUAL%'"
+                                                       " ORDER BY name")]
+        return {table: sorted(connection.execute(f'SELECT * FROM "{table}"').fetchall(), key=repr) for table in tables}
+    finally:
+        connection.close()
 
 
 def transcripts(path):
@@ -203,4 +244,5 @@ def cron_jobs(path):
         connection.close()
 
 
-__all__ = ["AGENT_DATABASE", "Daemon", "Gateway", "Machine", "TOKEN", "cron_jobs", "transcripts", "wait_for"]
+__all__ = ["AGENT_DATABASE", "Daemon", "Gateway", "Machine", "OLDER", "OPENCLAW", "TOKEN", "cron_jobs", "files_of_sessions", "rows",
+           "transcripts", "wait_for"]

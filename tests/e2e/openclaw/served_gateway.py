@@ -7,8 +7,9 @@ from gateway import AGENT_DATABASE, Daemon, Gateway, Machine, cron_jobs, transcr
 
 
 class ServedGateway(Gateway):
-    """A gateway that a service would start and stop: by two commands, which the daemon knows too. Service managers return from the second when
-    the process is gone; waits=False: it only sends the signal."""
+    """A gateway that a service would start and stop: by two commands, which the daemon knows too. As with service managers there is one process
+    at most: starting what runs, or is on its way, does nothing. They return from the stop when the process is gone; waits=False: it only sends the
+    signal."""
 
     def __init__(self, machine, waits=True):
         super().__init__(machine)
@@ -16,10 +17,14 @@ class ServedGateway(Gateway):
         environment = {name: self.environment[name] for name in ("PATH", "HOME", "TMPDIR", "OPENCLAW_DISABLE_BONJOUR", "NO_COLOR")}
         exports = "\n".join(f"export {name}='{value}'" for name, value in environment.items())
         run = " ".join(f"'{word}'" for word in self.command("gateway", "run", "--port", self.port, "--bind", "loopback"))
-        self.start_command = self.script("start-gateway", f"{exports}\ncd '{machine.home}'\nsetsid {run} >>'{self.log_path}' 2>&1 </dev/null &\n"
-                                                          f"echo $! >>'{self.pids}'\n")
+        self.start_command = self.script("start-gateway", f"{exports}\ncd '{machine.home}'\nexec 9>'{self.pids}.lock'\nflock 9\n"
+                                                          f"pid=$(tail -n 1 '{self.pids}' 2>/dev/null || true)\n"
+                                                          "if [ -n \"$pid\" ] && kill -0 $pid 2>/dev/null; then\n"
+                                                          f"  [ -e '{self.pids}.told-'$pid ] || exit 0\n"
+                                                          "  while kill -0 $pid 2>/dev/null; do sleep 0.2; done\nfi\n"
+                                                          f"setsid {run} >>'{self.log_path}' 2>&1 </dev/null 9>&- &\necho $! >>'{self.pids}'\n")
         wait = "while kill -0 $pid 2>/dev/null; do sleep 0.2; done\n" if waits else ""
-        self.stop_command = self.script("stop-gateway", f"pid=$(tail -n 1 '{self.pids}')\nkill -TERM $pid\n{wait}")
+        self.stop_command = self.script("stop-gateway", f"pid=$(tail -n 1 '{self.pids}')\ntouch '{self.pids}.told-'$pid\nkill -TERM $pid\n{wait}")
 
     def script(self, name, text):
         path = self.machine.root / name

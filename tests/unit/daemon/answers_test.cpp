@@ -80,10 +80,12 @@ TEST_CASE("answers: a list of snapshots says what is wrong with each") {
   snapshot.info.skipped_total = 2;
   snapshot.info.ours = true;
   snapshot.info.program = "b2backupd 1";
+  snapshot.info.openclaw = "2026.9.6";
   auto const incomplete = snapshot_answer(snapshot);
   CHECK_FALSE(incomplete.at("complete").as_bool());
   CHECK(incomplete.at("filesMissing").to_number<int>() == 2);
   CHECK(incomplete.at("writtenBy").as_string() == "b2backupd 1");
+  CHECK(incomplete.at("openclaw").as_string() == "2026.9.6");
   snapshot.has_manifest = false;
   CHECK(snapshot_answer(snapshot).at("unfinished").as_bool());
   CHECK_FALSE(snapshot_answer(snapshot).contains("filesMissing"));

@@ -350,7 +350,7 @@ TEST_CASE("databases of a newer OpenClaw than the one here are not restored in p
   Rollback rollback(R"({"meta":{"lastTouchedVersion":"2026.9.6"}})");
   rollback.change();
   auto options = rollback.options();
-  options.installed_openclaw = "2026.9.5";
+  options.installed_openclaw = [] { return "2026.9.5"; };
   auto const refused = rollback.run(options);
   REQUIRE_FALSE(refused);
   CHECK(refused.error().condition == Condition::refused);
@@ -360,11 +360,11 @@ TEST_CASE("databases of a newer OpenClaw than the one here are not restored in p
   rollback.run_ok(options);
   options.paths.clear();
   SECTION("the same one") {
-    options.installed_openclaw = "2026.9.6";
+    options.installed_openclaw = [] { return "2026.9.6"; };
   }
   // An earlier restore may have brought back an older openclaw.json.
   SECTION("this machine had it") {
-    options.installed_openclaw.clear();
+    options.installed_openclaw = [] { return ""; };
     rollback.machine.write("openclaw.json", R"({"meta":{"lastTouchedVersion":"2026.2.26"}})");
   }
   rollback.run_ok(options);

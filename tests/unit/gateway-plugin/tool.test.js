@@ -11,7 +11,7 @@ const ID = '2026-02-19T12-00-00-000Z-1a2b3c4d';
 const SAFETY = 'safety-2026-02-19T13-00-00-000Z/2026-02-19T13-00-00-000Z';
 
 function snapshot(id, more = {}) {
-  return { id, kind: 'regular', layout: 'plugin', time: TIME, trigger: 'compaction', files: 461, bytes: 62_000_000, complete: true, host: 'here', ours: true, writtenBy: 'b2backupd 0.1.0', ...more };
+  return { id, kind: 'regular', layout: 'plugin', time: TIME, trigger: 'compaction', files: 461, bytes: 62_000_000, complete: true, host: 'here', ours: true, openclaw: '2026.9.6', writtenBy: 'b2backupd 0.1.0', ...more };
 }
 
 const REPORT = { ok: true, snapshot: ID, restored: 3, unchanged: 4, removed: 1, bytes: 100, failed: [], safety: SAFETY, quarantine: '/s/b2backupd/q', notes: [] };
@@ -165,6 +165,8 @@ test('only the owner restores and pushes, and only when OpenClaw says so', async
       await assert.rejects(gateway.tool(context).execute('c', wanted), { name: 'ToolAuthorizationError', status: 403, message: /only the owner.*Nothing was done.*daemonctl restore/s });
     }
   }
+  for (const [context, said] of [[{}, /does not tell the plugin here who asks/], [{ senderIsOwner: false }, /nothing shows that this request comes from the owner/]])
+    await assert.rejects(gateway.tool(context).execute('c', { action: 'push' }), { message: said });
   assert.deepEqual(daemon.requests, []);
 });
 

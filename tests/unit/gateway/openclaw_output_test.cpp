@@ -29,6 +29,15 @@ TEST_CASE("openclaw's output: a release without preflight says nothing of a data
     CHECK_FALSE(parse_preflight(output));
 }
 
+TEST_CASE("openclaw's output: its version") {
+  CHECK(parse_openclaw_version("2026.2.26\n") == "2026.2.26");
+  CHECK(parse_openclaw_version("OpenClaw 2026.9.6 (eb377ac)\n") == "2026.9.6");
+  CHECK(parse_openclaw_version("(node:7) Warning: old.\r\n\t2026.10.0-beta.1+x") == "2026.10.0-beta.1+x");
+  for (char const* other : {"", " \n", "2026", ".5", "v1.2", "1.2a", "error: unknown option '--version'",
+                            "1.11111111111111111111111111111111111111111111111111111111111111111111"})
+    CHECK(parse_openclaw_version(other).empty());
+}
+
 TEST_CASE("openclaw's output: what an answer on the gateway's port means") {
   CHECK(health_from("HTTP/1.1 200 OK\r\n") == Health::well);
   CHECK(health_from("HTTP/1.0 200 ") == Health::well);
