@@ -406,6 +406,7 @@ TEST_CASE("rollback plan: the way back is a command that works, and one file is 
   one["restored"] = 1;
   one["safety"] = "safety-1/2";
   REQUIRE(plan.restored(one, seen(Running::stopped), asked));
+  REQUIRE(plan.checked({{"good", true}}, std::nullopt));
   CHECK(rollback_text(plan.record(), {}, asked).find(": 1 file came back, 1 was set aside.") != std::string::npos);
   auto const advice = rollback_advice(plan.record());
   REQUIRE(advice.size() == 5);
