@@ -143,23 +143,33 @@ Result<void> ChunkReader::expect(ChunkType type, std::span<ChunkId const> ids) {
 
 Result<void> ChunkReader::read(ChunkType type, ChunkId const& id, std::string& content) {
   Impl& impl = *impl_;
-  B2B_ASSIGN(auto const found, impl.repository->index->find(type, id));
-  if (!found)
+  B2B_ASSIGN(auto const found, impl.repository->index->find_all(type, id));
+  if (found.empty())
     return make_error(Condition::not_found, "a piece of it (" + to_hex(id).substr(0, 16) + "…) is in no pack that the index names",
                       "daemonctl verify tells what else is affected");
-  std::string const key = pack_key(impl.repository->prefix, found->pack);
-  auto const as_told = [&](Error error) {
-    error.subject = key;
+  auto const told = [&](FoundChunk const& chunk, Error error) {
+    error.subject = pack_key(impl.repository->prefix, chunk.pack);
     return error;
   };
-  auto box = impl.whole_pays(*found) ? impl.box_from_pack(*found) : impl.box_alone(*found);
-  auto opened = box ? impl.open(*found, *box, content) : Result<void>(box.error());
-  if (opened) return {};
-  if (opened.error().condition != Condition::corrupt) return as_told(opened.error());
-  box = impl.box_alone(*found);
-  opened = box ? impl.open(*found, *box, content) : Result<void>(box.error());
-  if (opened) return {};
-  return as_told(opened.error());
+  auto const read_from = [&](FoundChunk const& chunk, bool whole) -> Result<void> {
+    auto const box = whole ? impl.box_from_pack(chunk) : impl.box_alone(chunk);
+    auto opened = box ? impl.open(chunk, *box, content) : Result<void>(box.error());
+    if (!opened) return told(chunk, opened.error());
+    return opened;
+  };
+  auto const first = read_from(found.front(), impl.whole_pays(found.front()));
+  if (first) return {};
+  auto const may_be_elsewhere = [](Error const& error) {
+    return error.condition == Condition::corrupt || error.condition == Condition::not_found;
+  };
+  if (!may_be_elsewhere(first.error())) return first.error();
+  // Once more, and then in the other packs that hold it.
+  for (FoundChunk const& chunk : found) {
+    auto const again = read_from(chunk, false);
+    if (again) return {};
+    if (!may_be_elsewhere(again.error())) return again.error();
+  }
+  return first.error();
 }
 
 }  // namespace b2b::packed
