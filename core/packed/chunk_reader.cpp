@@ -3,7 +3,9 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <condition_variable>
+#include <deque>
 #include <list>
 #include <map>
 #include <mutex>
@@ -16,8 +18,17 @@ namespace b2b::packed {
 namespace {
 
 constexpr std::size_t packs_kept = 8;
-// A pack of which at least this share is wanted is fetched whole: one request in place of many.
+// A request takes about as long as this many bytes of an answer: where chunks one by one would cost a share of what the whole pack
+// does, it is fetched whole.
+constexpr std::uint64_t request_costs_bytes = 128 << 10;
 constexpr std::uint64_t whole_from_share = 4;
+constexpr std::size_t openers_kept = 16;
+
+struct Wanted {
+  std::uint64_t chunks = 0;
+  std::uint64_t bytes = 0;  // of boxes
+  std::uint64_t cost() const { return bytes + chunks * request_costs_bytes; }
+};
 
 }  // namespace
 
@@ -38,16 +49,18 @@ struct ChunkReader::Impl {
 
   std::mutex mutex;
   std::condition_variable changed;
-  std::map<PackId, std::uint64_t> wanted;  // bytes of boxes
+  std::map<PackId, Wanted> wanted;
   std::map<PackId, std::shared_ptr<Pack>> packs;
   std::list<PackId> recent;  // the newest first
   std::uint64_t files_made = 0;
+  std::deque<std::pair<Salt, std::unique_ptr<PackOpener>>> openers;  // that nobody uses right now: a pack's key is derived once
 
   bool whole_pays(FoundChunk const& chunk) {
     std::scoped_lock lock(mutex);
     if (packs.contains(chunk.pack)) return true;
     auto const of_pack = wanted.find(chunk.pack);
-    return of_pack != wanted.end() && of_pack->second > chunk.place.box_bytes && of_pack->second * whole_from_share >= chunk.pack_bytes;
+    return of_pack != wanted.end() && of_pack->second.chunks > 1 &&
+           of_pack->second.cost() * whole_from_share >= chunk.pack_bytes + request_costs_bytes;
   }
 
   Result<UniqueFd> fetch_pack(FoundChunk const& chunk, std::string const& path) {
@@ -118,9 +131,30 @@ struct ChunkReader::Impl {
     return sink.take();
   }
 
+  std::unique_ptr<PackOpener> take_opener(Salt const& salt) {
+    {
+      std::scoped_lock lock(mutex);
+      auto const kept = std::find_if(openers.begin(), openers.end(), [&](auto const& opener) { return opener.first == salt; });
+      if (kept != openers.end()) {
+        auto opener = std::move(kept->second);
+        openers.erase(kept);
+        return opener;
+      }
+    }
+    return std::make_unique<PackOpener>(repository->master, repository->config.id, salt);
+  }
+
+  void put_back(Salt const& salt, std::unique_ptr<PackOpener> opener) {
+    std::scoped_lock lock(mutex);
+    openers.emplace_back(salt, std::move(opener));
+    if (openers.size() > openers_kept) openers.pop_front();
+  }
+
   Result<void> open(FoundChunk const& chunk, std::string const& box, std::string& content) {
-    PackOpener opener(repository->master, repository->config.id, chunk.salt);
-    B2B_TRY(opener.open(chunk.number, chunk.place, box, content));
+    auto opener = take_opener(chunk.salt);
+    auto const opened = opener->open(chunk.number, chunk.place, box, content);
+    put_back(chunk.salt, std::move(opener));
+    if (!opened) return opened.error();
     if (chunk_id(repository->keys, chunk.place.type, as_bytes(content)) != chunk.place.id)
       return make_error(Condition::corrupt, "a chunk has another content");
     return {};
@@ -136,7 +170,9 @@ Result<void> ChunkReader::expect(ChunkType type, std::span<ChunkId const> ids) {
     B2B_ASSIGN(auto const found, impl_->repository->index->find(type, id));
     if (!found) continue;
     std::scoped_lock lock(impl_->mutex);
-    impl_->wanted[found->pack] += found->place.box_bytes;
+    Wanted& wanted = impl_->wanted[found->pack];
+    ++wanted.chunks;
+    wanted.bytes += found->place.box_bytes;
   }
   return {};
 }

@@ -15,7 +15,7 @@ namespace {
 
 // A repository with packs of some chunks each, whose requests are counted.
 struct Shelf {
-  explicit Shelf(std::size_t packs, std::size_t chunks_in_pack) {
+  explicit Shelf(std::size_t packs, std::size_t chunks_in_pack, std::size_t chunk_bytes_in = 5000) : chunk_bytes(chunk_bytes_in) {
     FaultPlan plan;
     plan.before = [this](std::uint64_t, std::string_view verb, std::string const& key) -> Result<void> {
       std::scoped_lock lock(mutex);
@@ -32,7 +32,7 @@ struct Shelf {
   void add_pack(Repository& into, std::size_t from, std::size_t count) {
     auto const writer = ChunkWriter::create(std::shared_ptr<Repository>(std::shared_ptr<void>(), &into), scratch / "packs", clock, {}).value();
     for (std::size_t i = from; i < from + count; ++i) {
-      if (contents.size() == i) contents.push_back(random_text(5000));
+      if (contents.size() == i) contents.push_back(random_text(chunk_bytes));
       ChunkId const id = writer->add(ChunkType::data, as_bytes(contents[i])).value();
       if (ids.size() == i) ids.push_back(id);
     }
@@ -56,6 +56,7 @@ struct Shelf {
   b2b::test::Scratch scratch, packs_scratch;
   std::unique_ptr<Store> store = make_memory_store(clock, false);
   std::shared_ptr<Repository> repository;
+  std::size_t chunk_bytes;
   std::vector<std::string> contents;
   std::vector<ChunkId> ids;
 };
@@ -63,7 +64,7 @@ struct Shelf {
 }  // namespace
 
 TEST_CASE("a pack of which much is wanted is fetched once, else chunks alone", "[chunk_reader]") {
-  Shelf shelf(2, 40);
+  Shelf shelf(2, 40, 100'000);
   ChunkReader reader(shelf.repository, shelf.packs_scratch.path(), {});
   std::string content;
   for (std::size_t i : {0U, 1U}) {
@@ -87,6 +88,18 @@ TEST_CASE("a pack of which much is wanted is fetched once, else chunks alone", "
   CHECK(content == shelf.contents[39]);
   CHECK(shelf.all_gets() == 3);
   CHECK(std::filesystem::is_empty(shelf.packs_scratch.path()));  // nothing stays, whatever happens
+}
+
+TEST_CASE("many small chunks of a pack are worth the whole of it", "[chunk_reader]") {
+  Shelf shelf(1, 1000);  // 5 MB
+  ChunkReader reader(shelf.repository, shelf.packs_scratch.path(), {});
+  REQUIRE(reader.expect(ChunkType::data, std::span(shelf.ids).first(30)));  // 150 KB, but 30 requests
+  std::string content;
+  for (std::size_t i = 0; i < 30; ++i) {
+    REQUIRE(reader.read(ChunkType::data, shelf.ids[i], content));
+    CHECK(content == shelf.contents[i]);
+  }
+  CHECK(shelf.all_gets() == 1);
 }
 
 TEST_CASE("any number of packs can be read, in any order", "[chunk_reader]") {
