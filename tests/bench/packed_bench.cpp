@@ -4,7 +4,7 @@
 //   packed_bench push DATA_DIR FOLDER      restore DATA_DIR TARGET (the newest snapshot)
 //
 // The server: B2B_BENCH_ENDPOINT, B2B_BENCH_BUCKET, B2B_BENCH_KEY_ID, B2B_BENCH_APPLICATION_KEY. Prints a line of JSON.
-#include <fcntl.h>
+#include <malloc.h>
 
 #include <cstdio>
 #include <cstdlib>
@@ -186,6 +186,10 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "usage: packed_bench push DATA_DIR FOLDER | restore DATA_DIR TARGET\n");
     return 64;
   }
+  // As the daemon has it: freed packs go back to the system.
+  ::mallopt(M_ARENA_MAX, 2);
+  ::mallopt(M_TRIM_THRESHOLD, 1 << 20);
+  ::mallopt(M_MMAP_THRESHOLD, 256 << 10);
   auto const done = std::string(argv[1]) == "push" ? push(argv[2], argv[3]) : restore(argv[2], argv[3]);
   if (!done) std::fprintf(stderr, "%s\n", done.error().text().c_str());
   return done ? 0 : 1;

@@ -1,6 +1,7 @@
 #include "core/packed/chunk_reader.h"
 
 #include <filesystem>
+#include <condition_variable>
 #include <mutex>
 #include <thread>
 
@@ -20,6 +21,7 @@ struct Shelf {
     plan.before = [this](std::uint64_t, std::string_view verb, std::string const& key) -> Result<void> {
       std::scoped_lock lock(mutex);
       if (verb == "get") ++gets[key];
+      asked.notify_all();
       return {};
     };
     RepositoryConfig config;
@@ -40,6 +42,7 @@ struct Shelf {
   }
 
   std::size_t all_gets() {
+    std::scoped_lock lock(mutex);
     std::size_t out = 0;
     for (auto const& [key, count] : gets) out += count;
     return out;
@@ -51,6 +54,7 @@ struct Shelf {
   }
 
   std::mutex mutex;
+  std::condition_variable asked;
   std::map<std::string, std::size_t> gets;
   ManualClock clock{TimePoint{}};
   b2b::test::Scratch scratch, packs_scratch;
@@ -113,6 +117,23 @@ TEST_CASE("any number of packs can be read, in any order", "[chunk_reader]") {
       REQUIRE(reader.read(ChunkType::data, shelf.ids[at], content));
       CHECK(content == shelf.contents[at]);
     }
+}
+
+TEST_CASE("packs come before they are asked for, each once", "[chunk_reader]") {
+  Shelf shelf(6, 4);
+  ChunkReader reader(shelf.repository, shelf.packs_scratch.path(), {});
+  REQUIRE(reader.expect(ChunkType::data, shelf.ids));
+  std::string content;
+  REQUIRE(reader.read(ChunkType::data, shelf.ids[0], content));
+  {
+    std::unique_lock lock(shelf.mutex);
+    CHECK(shelf.asked.wait_for(lock, std::chrono::seconds(60), [&] { return shelf.gets.size() == 3; }));
+  }
+  for (std::size_t i = 0; i < shelf.ids.size(); ++i) {
+    REQUIRE(reader.read(ChunkType::data, shelf.ids[i], content));
+    CHECK(content == shelf.contents[i]);
+  }
+  CHECK(shelf.all_gets() == 6);
 }
 
 TEST_CASE("threads share what one of them fetches", "[chunk_reader]") {
