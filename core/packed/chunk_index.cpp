@@ -23,17 +23,17 @@ constexpr char schema[] = R"sql(
                      offset INTEGER NOT NULL, box_bytes INTEGER NOT NULL, content_bytes INTEGER NOT NULL,
                      PRIMARY KEY(id, type, pack)) WITHOUT ROWID;
   CREATE INDEX chunk_pack ON chunk(pack, number);
-  CREATE TABLE index_object(n INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, replaced INTEGER NOT NULL DEFAULT 0);
+  CREATE TABLE index_object(n INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE);
+  CREATE TABLE replacement(old INTEGER NOT NULL, by INTEGER NOT NULL, PRIMARY KEY(old, by)) WITHOUT ROWID;
+  CREATE INDEX replacement_by ON replacement(by);
   CREATE TABLE named(index_object INTEGER NOT NULL, pack INTEGER NOT NULL, PRIMARY KEY(index_object, pack)) WITHOUT ROWID;
   CREATE INDEX named_pack ON named(pack);
   CREATE TABLE content(hash BLOB NOT NULL, size INTEGER NOT NULL, part INTEGER NOT NULL, last INTEGER NOT NULL, chunks BLOB NOT NULL,
                        PRIMARY KEY(hash, size, part)) WITHOUT ROWID;
-  PRAGMA user_version = 1;
+  PRAGMA user_version = 2;
 )sql";
 
 constexpr std::string_view unnamed = "state = 2 AND NOT EXISTS (SELECT 1 FROM named WHERE named.pack = pack.n)";
-
-constexpr std::size_t contents_in_batch = 512;
 
 template <std::size_t size>
 std::array<std::uint8_t, size> bytes_of(sqlite::Statement const& row, int column) {
@@ -57,9 +57,10 @@ Result<sqlite::Database> open_checked(std::string const& path, std::string const
     B2B_TRY(transaction.commit());
     return database;
   }
-  if (version != 1) return make_error(Condition::corrupt, path + " is not of this version", {}, path);
+  if (version != 2) return make_error(Condition::corrupt, path + " is not of this version", {}, path);
   B2B_ASSIGN(auto const of, database.query_text("SELECT id FROM repository"));
   if (of != repository) return make_error(Condition::corrupt, path + " belongs to another repository", {}, path);
+  B2B_TRY(database.execute("DELETE FROM content WHERE hash = zeroblob(32)"));  // an earlier process did not finish them
   return database;
 }
 
@@ -92,25 +93,31 @@ Result<sqlite::Statement*> ChunkIndex::statement(std::optional<sqlite::Statement
   return &*kept;
 }
 
-Result<std::optional<FoundChunk>> ChunkIndex::find(ChunkType type, ChunkId const& id) {
+Result<std::vector<FoundChunk>> ChunkIndex::find_all(ChunkType type, ChunkId const& id) {
   std::scoped_lock lock(mutex_);
   B2B_ASSIGN(sqlite::Statement* const select,
              statement(find_, "SELECT pack.id, pack.salt, pack.bytes, number, offset, box_bytes, content_bytes FROM chunk JOIN pack ON "
-                              "pack.n = chunk.pack WHERE chunk.id = ? AND type = ? LIMIT 1"));
+                              "pack.n = chunk.pack WHERE chunk.id = ? AND type = ? ORDER BY pack.n"));
   select->bind_blob(1, id).bind(2, static_cast<int>(type));
-  B2B_ASSIGN(bool const there, select->step());
-  std::optional<FoundChunk> found;
-  if (there) {
-    found.emplace();
-    found->pack = bytes_of<32>(*select, 0);
-    found->salt = bytes_of<32>(*select, 1);
-    found->pack_bytes = static_cast<std::uint64_t>(select->column_int(2));
-    found->number = static_cast<std::uint32_t>(select->column_int(3));
-    found->place = {id, type, static_cast<std::uint32_t>(select->column_int(4)), static_cast<std::uint32_t>(select->column_int(5)),
-                    static_cast<std::uint32_t>(select->column_int(6))};
+  std::vector<FoundChunk> found;
+  while (true) {
+    B2B_ASSIGN(bool const there, select->step());
+    if (!there) break;
+    FoundChunk& chunk = found.emplace_back();
+    chunk.pack = bytes_of<32>(*select, 0);
+    chunk.salt = bytes_of<32>(*select, 1);
+    chunk.pack_bytes = static_cast<std::uint64_t>(select->column_int(2));
+    chunk.number = static_cast<std::uint32_t>(select->column_int(3));
+    chunk.place = {id, type, static_cast<std::uint32_t>(select->column_int(4)), static_cast<std::uint32_t>(select->column_int(5)),
+                   static_cast<std::uint32_t>(select->column_int(6))};
   }
   select->reset();
   return found;
+}
+
+Result<std::optional<FoundChunk>> ChunkIndex::find(ChunkType type, ChunkId const& id) {
+  B2B_ASSIGN(auto const found, find_all(type, id));
+  return found.empty() ? std::nullopt : std::optional(found.front());
 }
 
 Result<bool> ChunkIndex::has_unlocked(ChunkType type, ChunkId const& id) {
@@ -228,10 +235,9 @@ Result<void> ChunkIndex::index_read(IndexId const& id, IndexPayload const& paylo
   B2B_ASSIGN(auto insert, database_.prepare("INSERT OR IGNORE INTO index_object(id) VALUES(?)"));
   insert.bind_blob(1, id);
   B2B_TRY(insert.run());
-  B2B_ASSIGN(auto select, database_.prepare("SELECT replaced FROM index_object WHERE id = ?"));
+  B2B_ASSIGN(auto select, database_.prepare("SELECT 1 FROM replacement WHERE old = (SELECT n FROM index_object WHERE id = ?)"));
   select.bind_blob(1, id);
-  B2B_ASSIGN(bool const row, select.step());
-  bool const replaced = row && select.column_int(0) != 0;
+  B2B_ASSIGN(bool const replaced, select.step());
   select.reset();
   if (replaced) return transaction.commit();
   B2B_ASSIGN(auto name, database_.prepare("INSERT OR IGNORE INTO named SELECT n, ? FROM index_object WHERE id = ?"));
@@ -241,12 +247,16 @@ Result<void> ChunkIndex::index_read(IndexId const& id, IndexPayload const& paylo
     B2B_TRY(name.run());
   }
   for (IndexId const& old : payload.replaces) {
-    for (char const* sql : {"INSERT OR IGNORE INTO index_object(id) VALUES(?)", "UPDATE index_object SET replaced = 1 WHERE id = ?",
-                            "DELETE FROM named WHERE index_object = (SELECT n FROM index_object WHERE id = ?)"}) {
+    for (char const* sql : {"INSERT OR IGNORE INTO index_object(id) VALUES(?1)",
+                            "DELETE FROM named WHERE index_object = (SELECT n FROM index_object WHERE id = ?1)"}) {
       B2B_ASSIGN(auto change, database_.prepare(sql));
       change.bind_blob(1, old);
       B2B_TRY(change.run());
     }
+    B2B_ASSIGN(auto note, database_.prepare("INSERT OR IGNORE INTO replacement SELECT old.n, by.n FROM index_object old, index_object by "
+                                            "WHERE old.id = ? AND by.id = ? AND old.n <> by.n"));
+    note.bind_blob(1, old).bind_blob(2, id);
+    B2B_TRY(note.run());
   }
   if (!payload.replaces.empty()) B2B_TRY(forget_packs(unnamed));
   return transaction.commit();
@@ -255,12 +265,20 @@ Result<void> ChunkIndex::index_read(IndexId const& id, IndexPayload const& paylo
 Result<void> ChunkIndex::index_gone(IndexId const& id) {
   std::scoped_lock lock(mutex_);
   B2B_ASSIGN(sqlite::Transaction transaction, begin());
-  for (char const* sql : {"DELETE FROM named WHERE index_object = (SELECT n FROM index_object WHERE id = ?)",
-                          "DELETE FROM index_object WHERE id = ?"}) {
-    B2B_ASSIGN(auto remove, database_.prepare(sql));
-    remove.bind_blob(1, id);
-    B2B_TRY(remove.run());
-  }
+  // With what it had replaced, what that had replaced, and so on, unless another one replaces it as well.
+  B2B_TRY(database_.execute("CREATE TEMP TABLE IF NOT EXISTS going(n INTEGER PRIMARY KEY); DELETE FROM going"));
+  B2B_ASSIGN(auto collect,
+             database_.prepare("WITH RECURSIVE below(n) AS (SELECT n FROM index_object WHERE id = ? UNION SELECT old FROM replacement JOIN "
+                               "below ON by = below.n) INSERT INTO going SELECT n FROM below"));
+  collect.bind_blob(1, id);
+  B2B_TRY(collect.run());
+  B2B_ASSIGN(auto spare, database_.prepare("DELETE FROM going WHERE n IN (SELECT old FROM replacement WHERE by NOT IN (SELECT n FROM going)) "
+                                           "AND n <> (SELECT n FROM index_object WHERE id = ?)"));
+  spare.bind_blob(1, id);
+  B2B_TRY(spare.run());
+  B2B_TRY(database_.execute("DELETE FROM named WHERE index_object IN (SELECT n FROM going);"
+                            "DELETE FROM replacement WHERE by IN (SELECT n FROM going) OR old IN (SELECT n FROM going);"
+                            "DELETE FROM index_object WHERE n IN (SELECT n FROM going)"));
   B2B_TRY(forget_packs(unnamed));
   return transaction.commit();
 }
@@ -298,81 +316,10 @@ Result<sqlite::Transaction> ChunkIndex::begin() {
   return sqlite::Transaction::begin(database_);
 }
 
-Result<void> ChunkIndex::put_content(Sha256Digest const& hash, std::uint64_t size, std::uint64_t part, bool last,
-                                     std::span<ChunkId const> chunks) {
-  B2B_ASSERT(!chunks.empty() && chunks.size() <= chunks_in_part && (last || chunks.size() == chunks_in_part));
-  std::scoped_lock lock(mutex_);
+Result<void> ChunkIndex::begin_in_batch() {
   if (in_batch_ == 0) B2B_TRY(database_.execute("BEGIN IMMEDIATE"));
   ++in_batch_;
-  B2B_ASSIGN(sqlite::Statement* const insert, statement(insert_content_, "INSERT OR REPLACE INTO content VALUES(?, ?, ?, ?, ?)"));
-  insert->bind_blob(1, hash).bind(2, static_cast<std::int64_t>(size)).bind(3, static_cast<std::int64_t>(part)).bind(4, last ? 1 : 0);
-  insert->bind_blob(5, {reinterpret_cast<std::uint8_t const*>(chunks.data()), chunks.size() * sizeof(ChunkId)});
-  B2B_TRY(insert->run());
-  if (in_batch_ >= contents_in_batch) B2B_TRY(end_batch());
   return {};
-}
-
-Result<std::optional<std::uint64_t>> ChunkIndex::last_part(Sha256Digest const& hash, std::uint64_t size) {
-  B2B_ASSIGN(sqlite::Statement* const select,
-             statement(select_last_, "SELECT part FROM content WHERE hash = ? AND size = ? AND last = 1"));
-  select->bind_blob(1, hash).bind(2, static_cast<std::int64_t>(size));
-  B2B_ASSIGN(bool const row, select->step());
-  std::optional<std::uint64_t> part;
-  if (row) part = static_cast<std::uint64_t>(select->column_int(0));
-  select->reset();
-  return part;
-}
-
-Result<std::optional<std::vector<ChunkId>>> ChunkIndex::read_part(Sha256Digest const& hash, std::uint64_t size, std::uint64_t part) {
-  B2B_ASSIGN(sqlite::Statement* const select,
-             statement(select_content_, "SELECT chunks FROM content WHERE hash = ? AND size = ? AND part = ?"));
-  select->bind_blob(1, hash).bind(2, static_cast<std::int64_t>(size)).bind(3, static_cast<std::int64_t>(part));
-  B2B_ASSIGN(bool const row, select->step());
-  std::optional<std::vector<ChunkId>> chunks;
-  std::string const bytes = row ? select->column_bytes(0) : std::string();
-  select->reset();
-  if (!row || bytes.size() % sizeof(ChunkId) != 0) return chunks;
-  chunks.emplace(bytes.size() / sizeof(ChunkId));
-  std::copy(bytes.begin(), bytes.end(), reinterpret_cast<char*>(chunks->data()));
-  return chunks;
-}
-
-Result<std::optional<std::uint64_t>> ChunkIndex::count_chunks(Sha256Digest const& hash, std::uint64_t size, AlsoThere const& also_there) {
-  std::optional<std::uint64_t> none;
-  if (size == 0) return std::optional<std::uint64_t>(0);
-  std::uint64_t count = 0;
-  std::scoped_lock lock(mutex_);
-  B2B_ASSIGN(auto const last, last_part(hash, size));
-  if (!last) return none;
-  for (std::uint64_t part = 0; part <= *last; ++part) {
-    B2B_ASSIGN(auto const chunks, read_part(hash, size, part));
-    if (!chunks) return none;
-    for (ChunkId const& id : *chunks) {
-      if (also_there && also_there(id)) continue;
-      B2B_ASSIGN(bool const there, has_unlocked(ChunkType::data, id));
-      if (!there) return none;
-    }
-    count += chunks->size();
-  }
-  return std::optional(count);
-}
-
-Result<void> ChunkIndex::visit_chunks(Sha256Digest const& hash, std::uint64_t size,
-                                      std::function<Result<void>(std::span<ChunkId const>)> const& visit) {
-  if (size == 0) return {};
-  for (std::uint64_t part = 0;; ++part) {
-    std::optional<std::vector<ChunkId>> chunks;
-    bool last = false;
-    {
-      std::scoped_lock lock(mutex_);
-      B2B_ASSIGN(auto const end, last_part(hash, size));
-      B2B_ASSIGN(chunks, read_part(hash, size, part));
-      if (!end || !chunks) return make_error(Condition::internal, "the chunks of a file are not known any more; push again");
-      last = part == *end;
-    }
-    B2B_TRY(visit(*chunks));
-    if (last) return {};
-  }
 }
 
 }  // namespace b2b::packed

@@ -33,9 +33,9 @@ class ChunkIndex {
   // Makes it when there is none. One that is damaged, of another version or of another repository is replaced, with a line in the log.
   static Result<std::shared_ptr<ChunkIndex>> open(std::string const& data_dir, RepositoryId const& repository);
 
-  Result<std::optional<FoundChunk>> find(ChunkType type, ChunkId const& id);
+  Result<std::optional<FoundChunk>> find(ChunkType type, ChunkId const& id);  // in the pack that we know longest
+  Result<std::vector<FoundChunk>> find_all(ChunkType type, ChunkId const& id);
   Result<bool> has(ChunkType type, ChunkId const& id);
-
 
   // A pack is in the store; no index object names it yet. When it is known already, nothing happens.
   Result<void> pack_stored(PackRecord const& pack, TimePoint now);
@@ -49,7 +49,8 @@ class ChunkIndex {
   Result<void> index_written(IndexId const& id, std::span<PackRecord const> packs);   // of packs that were stored
   // Those that it replaces count no more, whether they were read already or come later.
   Result<void> index_read(IndexId const& id, IndexPayload const& payload);
-  Result<void> index_gone(IndexId const& id);      // packs that no other index object names are forgotten
+  // Packs that no other index object names are forgotten. What only it had replaced is to be read again.
+  Result<void> index_gone(IndexId const& id);
   Result<void> pack_gone(PackId const& id);        // its object is missing
   struct KnownPack {
     PackId id{};
@@ -57,10 +58,9 @@ class ChunkIndex {
   };
   Result<std::vector<KnownPack>> packs();
 
-  // Files, by their content (SHA-256 and size): the ids of their data chunks, in parts of chunks_in_part, the last one shorter or as long.
-  // A content is known once its last part is there. Those of empty files are known always. Written in batches: a crash forgets some.
+  // Files, by their content (SHA-256 and size): the ids of their data chunks, in parts of chunks_in_part, the last one shorter or as long
+  // (ContentParts writes them). Those of empty files are known always. Written in batches: a crash forgets some.
   static constexpr std::size_t chunks_in_part = 1024;
-  Result<void> put_content(Sha256Digest const& hash, std::uint64_t size, std::uint64_t part, bool last, std::span<ChunkId const> chunks);
   // How many chunks it has; nullopt: not known, or not all of them are in the store (or under way, `also_there`).
   using AlsoThere = std::function<bool(ChunkId const&)>;
   Result<std::optional<std::uint64_t>> count_chunks(Sha256Digest const& hash, std::uint64_t size, AlsoThere const& also_there = {});
@@ -70,6 +70,7 @@ class ChunkIndex {
   ~ChunkIndex();
 
  private:
+  friend class ContentParts;
   explicit ChunkIndex(sqlite::Database database) : database_(std::move(database)) {}
   Result<std::int64_t> insert_pack(PackRecord const& pack, int state, TimePoint now);
   Result<void> forget_packs(std::string_view where);
@@ -77,13 +78,43 @@ class ChunkIndex {
   Result<std::optional<std::vector<ChunkId>>> read_part(Sha256Digest const& hash, std::uint64_t size, std::uint64_t part);
   Result<std::optional<std::uint64_t>> last_part(Sha256Digest const& hash, std::uint64_t size);
   Result<sqlite::Statement*> statement(std::optional<sqlite::Statement>& kept, std::string_view sql);
+  // Parts but the last stand under a number of their own until the content is known to be right.
+  std::uint64_t begin_content();
+  Result<void> put_part(std::uint64_t begun, std::uint64_t part, std::span<ChunkId const> chunks);
+  Result<void> put_content(Sha256Digest const& hash, std::uint64_t size, std::uint64_t begun, std::uint64_t part,
+                           std::span<ChunkId const> chunks);
+  Result<void> drop_parts(std::uint64_t begun);
+  Result<void> write_part(std::span<std::uint8_t const> hash, std::uint64_t size, std::uint64_t part, bool last,
+                          std::span<ChunkId const> chunks);
+  Result<void> begin_in_batch();
   Result<void> end_batch();
   Result<sqlite::Transaction> begin();
 
   std::mutex mutex_;
   sqlite::Database database_;
   std::size_t in_batch_ = 0;   // contents put since the transaction that is open began; 0: none is
-  std::optional<sqlite::Statement> find_, has_, insert_chunk_, insert_content_, select_content_, select_last_;
+  std::uint64_t contents_begun_ = 0;
+  std::optional<sqlite::Statement> find_, has_, insert_chunk_, insert_content_, remove_content_, select_content_, select_last_;
+};
+
+// The ids of one content on their way into the index. Nothing of them counts before finish() has returned, and what was known of the
+// content stays known until then: several may be under way for the same content. One thread at a time.
+class ContentParts {
+ public:
+  ContentParts(ChunkIndex& index, Sha256Digest const& hash, std::uint64_t size) : index_(index), hash_(hash), size_(size) {}
+  ContentParts(ContentParts const&) = delete;
+  ContentParts& operator=(ContentParts const&) = delete;
+  ~ContentParts();
+  Result<void> add(ChunkId const& id);
+  Result<void> finish();  // not without any id; when its hash and size were seen to be right
+
+ private:
+  ChunkIndex& index_;
+  Sha256Digest const hash_;
+  std::uint64_t const size_;
+  std::uint64_t begun_ = 0;  // 0: no part was full yet
+  std::uint64_t part_ = 0;
+  std::vector<ChunkId> ids_;
 };
 
 }  // namespace b2b::packed

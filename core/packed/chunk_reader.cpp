@@ -3,21 +3,42 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <condition_variable>
+#include <deque>
+#include <functional>
 #include <list>
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
+#include <utility>
+#include <vector>
 
 #include "core/packed/pack.h"
 #include "core/util/file.h"
+#include "core/util/worker_pool.h"
 
 namespace b2b::packed {
 namespace {
 
 constexpr std::size_t packs_kept = 8;
-// A pack of which at least this share is wanted is fetched whole: one request in place of many.
+// A request takes about as long as this many bytes of an answer: where chunks one by one would cost a share of what the whole pack
+// does, it is fetched whole.
+constexpr std::uint64_t request_costs_bytes = 128 << 10;
 constexpr std::uint64_t whole_from_share = 4;
+constexpr std::size_t openers_kept = 16;
+// Fetched before anybody asks: while one pack is read, the next ones come.
+constexpr std::size_t packs_ahead = 2;
+
+struct Wanted {
+  std::uint64_t chunks = 0;
+  std::uint64_t bytes = 0;  // of boxes
+  std::uint64_t pack_bytes = 0;
+  bool whole_pays() const {
+    return chunks > 1 && (bytes + chunks * request_costs_bytes) * whole_from_share >= pack_bytes + request_costs_bytes;
+  }
+};
 
 }  // namespace
 
@@ -27,73 +48,119 @@ struct ChunkReader::Impl {
     State state = State::fetching;
     std::optional<Error> failure;
     UniqueFd file;
+    bool asked_for = false;
   };
 
   Impl(std::shared_ptr<Repository> repository_in, std::string scratch_dir_in, std::stop_token stop_in)
-      : repository(std::move(repository_in)), scratch_dir(std::move(scratch_dir_in)), stop(std::move(stop_in)) {}
+      : repository(std::move(repository_in)),
+        scratch_dir(std::move(scratch_dir_in)),
+        forward_stop(std::move(stop_in), [this] { ending.request_stop(); }),
+        stop(ending.get_token()) {}
+  ~Impl() { ending.request_stop(); }
 
   std::shared_ptr<Repository> repository;
   std::string const scratch_dir;
+  std::stop_source ending;  // ours: on the caller's stop or destruction
+  std::stop_callback<std::function<void()>> forward_stop;
   std::stop_token const stop;
 
   std::mutex mutex;
   std::condition_variable changed;
-  std::map<PackId, std::uint64_t> wanted;  // bytes of boxes
+  std::map<PackId, Wanted> wanted;
+  std::vector<PackId> order;     // of `wanted`, as it was told
+  std::size_t next_in_order = 0;
+  std::set<PackId> begun;        // fetched whole, or about to be
+  std::size_t under_way_ahead = 0;
   std::map<PackId, std::shared_ptr<Pack>> packs;
   std::list<PackId> recent;  // the newest first
   std::uint64_t files_made = 0;
+  std::deque<std::pair<Salt, std::unique_ptr<PackOpener>>> openers;  // that nobody uses right now: a pack's key is derived once
+  WorkerPool ahead{packs_ahead, packs_ahead};
 
   bool whole_pays(FoundChunk const& chunk) {
     std::scoped_lock lock(mutex);
     if (packs.contains(chunk.pack)) return true;
     auto const of_pack = wanted.find(chunk.pack);
-    return of_pack != wanted.end() && of_pack->second > chunk.place.box_bytes && of_pack->second * whole_from_share >= chunk.pack_bytes;
+    return of_pack != wanted.end() && of_pack->second.whole_pays();
   }
 
-  Result<UniqueFd> fetch_pack(FoundChunk const& chunk, std::string const& path) {
+  Result<UniqueFd> fetch_pack(PackId const& id, std::string const& path) {
     B2B_ASSIGN(auto sink, FileSink::create(path));
     B2B_ASSIGN(UniqueFd file, open_file(path, O_RDONLY, "read the fetched pack"));
     // Only the descriptors keep the file: whatever ends this process, nothing is left.
     ::unlink(path.c_str());
-    B2B_TRY(repository->store->get(pack_key(repository->prefix, chunk.pack), std::nullopt, *sink, stop));
+    B2B_TRY(repository->store->get(pack_key(repository->prefix, id), std::nullopt, *sink, stop));
     return file;
+  }
+
+  // A pack that is about to be fetched; its file's path. With the mutex.
+  std::string begin(PackId const& id, std::shared_ptr<Pack> const& pack) {
+    packs[id] = pack;
+    begun.insert(id);
+    recent.push_front(id);
+    if (recent.size() > packs_kept) {
+      packs.erase(recent.back());  // its file goes with the last who reads it
+      recent.pop_back();
+    }
+    return join_path(scratch_dir, "pack-" + std::to_string(files_made++));
+  }
+
+  void fetch(PackId const& id, std::shared_ptr<Pack> const& pack, std::string const& path) {
+    auto fetched = fetch_pack(id, path);
+    std::scoped_lock lock(mutex);
+    changed.notify_all();
+    if (fetched) {
+      pack->file = std::move(*fetched);
+      pack->state = Pack::State::there;
+      return;
+    }
+    pack->state = Pack::State::failed;
+    pack->failure = fetched.error();
+    auto const slot = packs.find(id);
+    if (slot == packs.end() || slot->second != pack) return;
+    packs.erase(slot);
+    recent.remove(id);
+  }
+
+  // With the mutex, when a pack is asked for the first time.
+  void fetch_ahead() {
+    while (next_in_order < order.size() && begun.contains(order[next_in_order])) ++next_in_order;
+    for (std::size_t i = next_in_order; i < order.size() && under_way_ahead < packs_ahead; ++i) {
+      PackId const id = order[i];
+      if (begun.contains(id) || !wanted[id].whole_pays()) continue;
+      auto pack = std::make_shared<Pack>();
+      std::string path = begin(id, pack);
+      ++under_way_ahead;
+      ahead.submit([this, id, pack = std::move(pack), path = std::move(path)] {
+        fetch(id, pack, path);
+        std::scoped_lock lock(mutex);
+        --under_way_ahead;
+      });
+    }
   }
 
   // The pack's file; waits for another thread that fetches it.
   Result<std::shared_ptr<Pack>> pack_of(FoundChunk const& chunk) {
+    std::unique_lock lock(mutex);
     std::shared_ptr<Pack> pack;
     std::string path;
-    {
-      std::unique_lock lock(mutex);
-      auto& slot = packs[chunk.pack];
-      if (slot) {
-        recent.remove(chunk.pack);
-        recent.push_front(chunk.pack);
-        pack = slot;
-        changed.wait(lock, [&] { return pack->state != Pack::State::fetching; });
-        if (pack->failure) return *pack->failure;
-        return pack;
-      }
-      slot = pack = std::make_shared<Pack>();
-      recent.push_front(chunk.pack);
-      if (recent.size() > packs_kept) {
-        packs.erase(recent.back());  // its file goes with the last who reads it
-        recent.pop_back();
-      }
-      path = join_path(scratch_dir, "pack-" + std::to_string(files_made++));
-    }
-    auto fetched = fetch_pack(chunk, path);
-    std::scoped_lock lock(mutex);
-    changed.notify_all();
-    if (!fetched) {
-      pack->state = Pack::State::failed;
-      pack->failure = fetched.error();
-      packs.erase(chunk.pack);
+    bool const mine = !packs.contains(chunk.pack);
+    if (mine) {
+      pack = std::make_shared<Pack>();
+      path = begin(chunk.pack, pack);
+    } else {
+      pack = packs[chunk.pack];
       recent.remove(chunk.pack);
-      return fetched.error();
+      recent.push_front(chunk.pack);
     }
-    pack->file = std::move(*fetched);
-    pack->state = Pack::State::there;
+    if (!std::exchange(pack->asked_for, true)) fetch_ahead();
+    if (mine) {
+      lock.unlock();
+      fetch(chunk.pack, pack, path);
+      lock.lock();
+    }
+    changed.wait(lock, [&] { return pack->state != Pack::State::fetching; });
+    if (pack->failure) return *pack->failure;
     return pack;
   }
 
@@ -118,9 +185,30 @@ struct ChunkReader::Impl {
     return sink.take();
   }
 
+  std::unique_ptr<PackOpener> take_opener(Salt const& salt) {
+    {
+      std::scoped_lock lock(mutex);
+      auto const kept = std::find_if(openers.begin(), openers.end(), [&](auto const& opener) { return opener.first == salt; });
+      if (kept != openers.end()) {
+        auto opener = std::move(kept->second);
+        openers.erase(kept);
+        return opener;
+      }
+    }
+    return std::make_unique<PackOpener>(repository->master, repository->config.id, salt);
+  }
+
+  void put_back(Salt const& salt, std::unique_ptr<PackOpener> opener) {
+    std::scoped_lock lock(mutex);
+    openers.emplace_back(salt, std::move(opener));
+    if (openers.size() > openers_kept) openers.pop_front();
+  }
+
   Result<void> open(FoundChunk const& chunk, std::string const& box, std::string& content) {
-    PackOpener opener(repository->master, repository->config.id, chunk.salt);
-    B2B_TRY(opener.open(chunk.number, chunk.place, box, content));
+    auto opener = take_opener(chunk.salt);
+    auto const opened = opener->open(chunk.number, chunk.place, box, content);
+    put_back(chunk.salt, std::move(opener));
+    if (!opened) return opened.error();
     if (chunk_id(repository->keys, chunk.place.type, as_bytes(content)) != chunk.place.id)
       return make_error(Condition::corrupt, "a chunk has another content");
     return {};
@@ -136,30 +224,43 @@ Result<void> ChunkReader::expect(ChunkType type, std::span<ChunkId const> ids) {
     B2B_ASSIGN(auto const found, impl_->repository->index->find(type, id));
     if (!found) continue;
     std::scoped_lock lock(impl_->mutex);
-    impl_->wanted[found->pack] += found->place.box_bytes;
+    Wanted& wanted = impl_->wanted[found->pack];
+    if (wanted.chunks++ == 0) impl_->order.push_back(found->pack);
+    wanted.pack_bytes = found->pack_bytes;
+    wanted.bytes += found->place.box_bytes;
   }
   return {};
 }
 
 Result<void> ChunkReader::read(ChunkType type, ChunkId const& id, std::string& content) {
   Impl& impl = *impl_;
-  B2B_ASSIGN(auto const found, impl.repository->index->find(type, id));
-  if (!found)
+  B2B_ASSIGN(auto const found, impl.repository->index->find_all(type, id));
+  if (found.empty())
     return make_error(Condition::not_found, "a piece of it (" + to_hex(id).substr(0, 16) + "…) is in no pack that the index names",
                       "daemonctl verify tells what else is affected");
-  std::string const key = pack_key(impl.repository->prefix, found->pack);
-  auto const as_told = [&](Error error) {
-    error.subject = key;
+  auto const told = [&](FoundChunk const& chunk, Error error) {
+    error.subject = pack_key(impl.repository->prefix, chunk.pack);
     return error;
   };
-  auto box = impl.whole_pays(*found) ? impl.box_from_pack(*found) : impl.box_alone(*found);
-  auto opened = box ? impl.open(*found, *box, content) : Result<void>(box.error());
-  if (opened) return {};
-  if (opened.error().condition != Condition::corrupt) return as_told(opened.error());
-  box = impl.box_alone(*found);
-  opened = box ? impl.open(*found, *box, content) : Result<void>(box.error());
-  if (opened) return {};
-  return as_told(opened.error());
+  auto const read_from = [&](FoundChunk const& chunk, bool whole) -> Result<void> {
+    auto const box = whole ? impl.box_from_pack(chunk) : impl.box_alone(chunk);
+    auto opened = box ? impl.open(chunk, *box, content) : Result<void>(box.error());
+    if (!opened) return told(chunk, opened.error());
+    return opened;
+  };
+  auto const first = read_from(found.front(), impl.whole_pays(found.front()));
+  if (first) return {};
+  auto const may_be_elsewhere = [](Error const& error) {
+    return error.condition == Condition::corrupt || error.condition == Condition::not_found;
+  };
+  if (!may_be_elsewhere(first.error())) return first.error();
+  // Once more, and then in the other packs that hold it.
+  for (FoundChunk const& chunk : found) {
+    auto const again = read_from(chunk, false);
+    if (again) return {};
+    if (!may_be_elsewhere(again.error())) return again.error();
+  }
+  return first.error();
 }
 
 }  // namespace b2b::packed

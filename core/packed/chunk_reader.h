@@ -18,11 +18,12 @@ class ChunkReader {
   ChunkReader(std::shared_ptr<Repository> repository, std::string scratch_dir, std::stop_token stop);
   ~ChunkReader();
 
-  // These chunks will be wanted: what is known before makes fewer and larger requests. Thread-safe.
+  // These chunks will be wanted, in about this order: what is known before makes fewer and larger requests, and packs come before they
+  // are asked for. Thread-safe.
   Result<void> expect(ChunkType type, std::span<ChunkId const> ids);
 
-  // Replaces `content`. Thread-safe. Damaged bytes are read once more before they are believed.
-  // Errors: not_found (no pack that we know of has it, or its pack is gone), corrupt, the store's.
+  // Replaces `content`. Thread-safe. Damaged bytes are read once more before they are believed, and then looked for in other packs that
+  // have the chunk. Errors: not_found (no pack that we know of has it, or they are gone), corrupt, the store's.
   Result<void> read(ChunkType type, ChunkId const& id, std::string& content);
 
  private:

@@ -79,19 +79,21 @@ struct ChunkWriter::Impl {
   std::atomic<std::uint64_t> bytes_uploaded{0};
   std::atomic<std::uint64_t> chunks_added{0};
 
-  std::mutex mutex;  // of the next three
+  std::mutex mutex;  // of the next four
+  std::condition_variable room;  // in the builder, or a failure
   PackBuilder builder;
+  bool handing_over = false;  // a full pack is in memory, on its way to its file and the queue
   std::set<ChunkName> underway;  // in the builder, or in packs that are not in the store yet
   std::optional<Error> failure;
 
   std::atomic<std::uint64_t> packs_begun{0};
-  std::mutex sealing;
   WorkerPool uploads;
 
   Error failed(Error error) {
     std::scoped_lock lock(mutex);
     if (!failure) failure = std::move(error);
     stop.request_stop();
+    room.notify_all();
     return *failure;
   }
 
@@ -102,9 +104,7 @@ struct ChunkWriter::Impl {
     return {};
   }
 
-  // One at a time, so that at most two packs are in memory: this one and the one that fills meanwhile.
   Result<PackRecord> seal(PackBuilder full, std::string const& path) {
-    std::scoped_lock lock(sealing);
     B2B_ASSIGN(auto sink, FileSink::create(path));
     return full.finish(repository->master, repository->config.id, *sink);
   }
@@ -126,6 +126,26 @@ struct ChunkWriter::Impl {
       if (stop.stop_requested()) return;
       if (auto done = store_pack(record, file->path()); !done) static_cast<void>(failed(std::move(done).error()));
     });
+    return {};
+  }
+
+  // Puts a chunk into the pack that fills. One full pack at a time is handed over, by the thread that filled it; others fill the next
+  // one meanwhile and then wait, so that there are at most two in memory.
+  Result<void> put_in_pack(ChunkType type, ChunkId const& id, std::uint32_t content_bytes, std::string_view encoded) {
+    std::unique_lock lock(mutex);
+    room.wait(lock, [&] { return failure || !builder.full(); });
+    if (failure) return *failure;
+    builder.add(type, id, content_bytes, encoded);
+    while (builder.full() && !handing_over) {
+      PackBuilder full = std::exchange(builder, PackBuilder());
+      handing_over = true;
+      room.notify_all();
+      lock.unlock();
+      auto handed = hand_over(std::move(full));
+      if (!handed) return failed(std::move(handed).error());
+      lock.lock();
+      handing_over = false;
+    }
     return {};
   }
 };
@@ -156,16 +176,8 @@ Result<ChunkId> ChunkWriter::add(ChunkType type, std::span<std::uint8_t const> c
   thread_local std::string encoded;
   encoded.clear();
   encoder.append(content, encoded);
-  PackBuilder full;
-  {
-    std::scoped_lock lock(impl.mutex);
-    impl.builder.add(type, id, static_cast<std::uint32_t>(content.size()), encoded);
-    if (impl.builder.full()) full = std::exchange(impl.builder, PackBuilder());
-  }
+  B2B_TRY(impl.put_in_pack(type, id, static_cast<std::uint32_t>(content.size()), encoded));
   impl.chunks_added.fetch_add(1);
-  if (!full.empty()) {
-    if (auto handed = impl.hand_over(std::move(full)); !handed) return impl.failed(handed.error());
-  }
   return id;
 }
 

@@ -18,7 +18,8 @@ namespace b2b::packed {
 
 class ChunkWriter {
  public:
-  // Memory: the pack that fills (16 MiB), and about 1 MB for each thread that calls add(). On disk at most four packs.
+  // Memory: the pack that fills and one that is sealed (16 MiB each), and about 1 MB for each thread that calls add(). On disk at most
+  // six packs: four on their way, one that waits and the one that is sealed.
   // `spool_dir` is emptied of what an earlier one left.
   static Result<std::unique_ptr<ChunkWriter>> create(std::shared_ptr<Repository> repository, std::string spool_dir, Clock& clock,
                                                      std::stop_token stop);

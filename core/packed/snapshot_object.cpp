@@ -22,8 +22,10 @@ json::array const* array_of(json::object const& object, std::string_view name) {
 bool read_chunk_ids(json::array const& array, std::vector<ChunkId>& out) {
   out.reserve(array.size());
   for (json::value const& value : array) {
-    auto const bytes = value.is_string() ? from_hex(std::string_view(value.get_string().data(), value.get_string().size())) : std::nullopt;
-    if (!bytes || bytes->size() != sizeof(ChunkId)) return false;
+    if (!value.is_string()) return false;
+    std::string_view const text(value.get_string().data(), value.get_string().size());
+    auto const bytes = from_hex(text);
+    if (!bytes || bytes->size() != sizeof(ChunkId) || to_hex(*bytes) != text) return false;
     out.emplace_back();
     std::copy(bytes->begin(), bytes->end(), out.back().begin());
   }

@@ -1,6 +1,6 @@
 #include "core/packed/store_content.h"
 
-#include <vector>
+#include <algorithm>
 
 #include "core/packed/chunker.h"
 
@@ -9,37 +9,13 @@ namespace {
 
 constexpr std::size_t read_bytes = 256 << 10;
 
-// Ids on their way into the index. All but the last part are written as they fill: a content counts with its last part, which is written
-// when its hash was seen to be right.
-class Parts {
- public:
-  Parts(ChunkIndex& index, Sha256Digest const& hash, std::uint64_t size) : index_(index), hash_(hash), size_(size) {}
-
-  Result<void> add(ChunkId const& id) {
-    if (ids_.size() == ChunkIndex::chunks_in_part) {
-      B2B_TRY(index_.put_content(hash_, size_, part_++, false, ids_));
-      ids_.clear();
-    }
-    ids_.push_back(id);
-    return {};
-  }
-  Result<void> finish() { return index_.put_content(hash_, size_, part_, true, ids_); }
-
- private:
-  ChunkIndex& index_;
-  Sha256Digest const& hash_;
-  std::uint64_t size_;
-  std::uint64_t part_ = 0;
-  std::vector<ChunkId> ids_;
-};
-
 }  // namespace
 
 Result<void> store_content(Repository& repository, ChunkWriter& writer, ByteSource const& content, Sha256Digest const& hash,
                            std::uint64_t size) {
   B2B_ASSIGN(auto const known, repository.index->count_chunks(hash, size, [&](ChunkId const& id) { return writer.underway(id); }));
   if (known) return {};
-  Parts parts(*repository.index, hash, size);
+  ContentParts parts(*repository.index, hash, size);
   Chunker chunker(repository.config.data, repository.gear, [&](std::span<std::uint8_t const> chunk) -> Result<void> {
     B2B_ASSIGN(ChunkId const id, writer.add(ChunkType::data, chunk));
     return parts.add(id);

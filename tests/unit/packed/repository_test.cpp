@@ -1,37 +1,18 @@
 // Whole snapshots in and out of repositories in memory and in directories.
 #include <cstdlib>
 #include <fstream>
-#include <map>
 
-#include "core/packed/snapshots.h"
-#include "core/packed/store_content.h"
-#include "core/packed/key_store.h"
 #include "core/util/file.h"
-#include "tests/support/catch.h"
 #include "tests/support/paths.h"
-#include "tests/support/scratch.h"
+#include "tests/unit/packed/repository_support.h"
 
 using namespace b2b;
 using namespace b2b::packed;
+using namespace b2b::packed::test;
 using b2b::test::Scratch;
 using b2b::test::source_directory;
 
 namespace {
-
-using Files = std::map<std::string, std::string>;
-
-std::string random_text(std::size_t bytes) {
-  std::string text(bytes, '\0');
-  random_bytes({reinterpret_cast<std::uint8_t*>(text.data()), text.size()});
-  return text;
-}
-
-std::string log_text(std::size_t lines, unsigned from = 0) {
-  std::string text;
-  for (std::size_t i = 0; i < lines; ++i)
-    text += "{\"role\":\"user\",\"n\":" + std::to_string(from + i) + ",\"text\":\"" + std::to_string((from + i) * 2654435761U) + "\"}\n";
-  return text;
-}
 
 Files some_files() {
   Files files;
@@ -43,108 +24,6 @@ Files some_files() {
   files["name\xff.bin"] = "not UTF-8";
   for (int i = 0; i < 200; ++i) files["many/" + std::to_string(i)] = "file " + std::to_string(i);
   return files;
-}
-
-struct Machine {
-  explicit Machine(std::shared_ptr<Store> store_in) : store(std::move(store_in)) { open(); }
-
-  void open() {
-    KeyStore key_store(*store, "p", {}, clock);
-    SlotSecret const secrets[] = {{SlotKind::passphrase, Secret("correct horse")}};
-    auto const opened = key_store.open_or_create({}, secrets, {});
-    REQUIRE(opened);
-    auto index = ChunkIndex::open(scratch.path(), opened->config.id);
-    REQUIRE(index);
-    repository = std::make_shared<Repository>(store, "p", opened->config, opened->master, *index);
-    std::vector<std::string> problems;
-    REQUIRE(sync_index(*repository, problems, {}));
-    CHECK(problems.empty());
-  }
-
-  struct Pushed {
-    SnapshotId id;
-    std::uint64_t bytes = 0;
-    std::uint64_t chunks = 0;
-  };
-  Pushed push(Files const& files) {
-    clock.advance(std::chrono::seconds(10));
-    auto writer = ChunkWriter::create(repository, scratch.path() + "/packs", clock, {}).value();
-    auto catalog = Catalog::create(scratch.path() + "/scan.sqlite").value();
-    for (auto const& [path, text] : files) {
-      CatalogEntry row;
-      row.entry.path = path;
-      row.entry.size = text.size();
-      row.entry.hash = sha256(text);
-      row.entry.mode = 0640;
-      row.entry.mtime_ns = 1'771'502'400'123'456'789;
-      row.stored_name = "-";
-      REQUIRE(store_content(*repository, *writer, MemorySource(text), row.entry.hash, row.entry.size));
-      REQUIRE(catalog.put(row));
-    }
-    CatalogEntry link;
-    link.entry.path = "link";
-    link.entry.type = EntryType::symlink;
-    link.entry.target = "openclaw.json";
-    REQUIRE(catalog.put(link));
-    SnapshotInfo info;
-    info.id = make_snapshot_id(SnapshotKind::regular, clock.now(), 1);
-    info.timestamp = format_iso8601(clock.now());
-    info.host = "host";
-    info.skipped = {{"gone", "unreadable"}};
-    info.skipped_total = 1;
-    auto const committed = commit_snapshot(*repository, *writer, info, catalog, {});
-    REQUIRE(committed);
-    CHECK(committed->info.files == files.size());
-    return {info.id, committed->bytes_uploaded + writer->bytes_uploaded(), writer->chunks_added()};
-  }
-
-  std::shared_ptr<Store> store;
-  Scratch scratch;
-  ManualClock clock{TimePoint(std::chrono::seconds(1'771'502'400))};
-  std::shared_ptr<Repository> repository;
-};
-
-class Restored : public EntryLineVisitor {
- public:
-  explicit Restored(ChunkReader& reader) : reader_(reader) {}
-  Result<void> entry(Entry&& entry, std::uint64_t) override {
-    path_ = entry.path;
-    if (entry.type == EntryType::file) files[path_] = "";
-    entries[path_] = std::move(entry);
-    return {};
-  }
-  Result<void> chunks(std::span<ChunkId const> ids, bool) override {
-    std::string content;
-    for (ChunkId const& id : ids) {
-      B2B_TRY(reader_.read(ChunkType::data, id, content));
-      files[path_] += content;
-    }
-    return {};
-  }
-  Files files;
-  std::map<std::string, Entry> entries;
-
- private:
-  ChunkReader& reader_;
-  std::string path_;
-};
-
-Files restore(Machine& machine, SnapshotId const& id) {
-  Scratch const scratch;
-  ChunkReader reader(machine.repository, scratch.path(), {});
-  auto const snapshot = read_snapshot(*machine.repository, id, {});
-  REQUIRE(snapshot);
-  Restored restored(reader);
-  REQUIRE(read_list(reader, *snapshot, restored));
-  CHECK(restored.entries.at("link").target == "openclaw.json");
-  for (auto const& [path, text] : restored.files) CHECK(sha256(text) == restored.entries.at(path).hash);
-  return restored.files;
-}
-
-std::vector<std::string> keys_of(Store& store) {
-  std::vector<std::string> keys;
-  REQUIRE(store.list({}, [&](ListEntry const& entry) { keys.push_back(entry.object.key); return true; }, {}));
-  return keys;
 }
 
 }  // namespace
