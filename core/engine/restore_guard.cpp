@@ -77,10 +77,10 @@ GatewayState our_gateway(EngineContext const& context) {
   return probe_own_gateway(context.config);
 }
 
-Result<void> our_gateway_is_stopped(EngineContext const& context) {
+Result<void> our_gateway_is_stopped(EngineContext const& context, std::string_view what = "change databases") {
   GatewayState const gateway = our_gateway(context);
   if (gateway.running == GatewayState::Running::stopped) return {};
-  return gateway_runs(gateway, context.config.state_dir, "change databases",
+  return gateway_runs(gateway, context.config.state_dir, what,
                       context.in_daemon ? "Have it stopped, and started again: --stop-gateway. Let the restore wait until somebody stops "
                                           "it: --when-stopped. Stop it yourself and restore again: openclaw gateway stop"
                                         : "Stop it and restore again: openclaw gateway stop. Have the daemon stop it, and start it "
@@ -105,7 +105,7 @@ Result<void> none_starts_unconfigured(EngineContext const& context) {
 }  // namespace
 
 bool needs_fence(RestoreSite const& site, PlanTotals const& totals) {
-  return site.kind == RestoreSite::Kind::in_place && (!totals.databases.empty() || totals.makes_databases);
+  return site.kind == RestoreSite::Kind::in_place && (!totals.databases.empty() || totals.makes_databases || totals.changes_gateway_files);
 }
 
 Result<void> guard_databases(EngineContext& context, RestoreSite const& site, PlanStore& plan,
@@ -123,7 +123,8 @@ Result<void> guard_databases(EngineContext& context, RestoreSite const& site, Pl
   if (!needs_fence(site, totals)) return {};
   B2B_TRY(none_starts_unconfigured(context));
   if (question == GuardQuestion::all_but_the_running_gateway) return {};
-  B2B_TRY(our_gateway_is_stopped(context));
+  bool const databases = !totals.databases.empty() || totals.makes_databases;
+  B2B_TRY(our_gateway_is_stopped(context, databases ? "change databases" : "change sessions and schedules"));
   return nobody_has_databases_open(site, plan);
 }
 

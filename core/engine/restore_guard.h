@@ -15,7 +15,8 @@
 
 namespace b2b {
 
-// In place, and databases would be replaced, moved away or made: the fence is needed.
+// In place, and databases, or plain files that the gateway holds in memory (gateway_files.h), would be replaced, moved away or made: the fence
+// is needed.
 bool needs_fence(RestoreSite const& site, PlanTotals const& totals);
 
 enum class GuardQuestion {

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 
+#include "core/engine/gateway_files.h"
 #include "core/util/file.h"
 
 namespace b2b {
@@ -226,6 +227,7 @@ void count_item(PlanTotals& totals, PlanItem const& item) {
       totals.bytes += item.bytes;
       totals.overwritten += replaces ? 1 : 0;
       totals.makes_databases = totals.makes_databases || item.makes_database;
+      totals.changes_gateway_files = totals.changes_gateway_files || is_kept_by_gateway(item.path);
       break;
     case PlanAction::make_directory:
       ++totals.directories_made;
@@ -241,6 +243,7 @@ void count_item(PlanTotals& totals, PlanItem const& item) {
     case PlanAction::move_away:
       ++totals.moved_away;
       ++totals.overwritten;
+      totals.changes_gateway_files = totals.changes_gateway_files || is_kept_by_gateway(item.path);
       break;
     case PlanAction::remove_directory:
       ++totals.directories_removed;

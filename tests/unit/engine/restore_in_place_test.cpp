@@ -61,6 +61,7 @@ struct Rollback {
               "INSERT INTO sessions(body) SELECT 'row '||i FROM n");
     }
     machine.write("agents/main/sessions/a.jsonl", std::to_string(rows));
+    machine.write("workspace/notes.md", std::to_string(rows));
   }
   void change() {
     fill(5);
@@ -188,10 +189,16 @@ TEST_CASE("rollback with a gateway that runs: refused with the choices, or it is
       CHECK(in_daemon.find("--direct") == std::string::npos);
     }
     CHECK(rollback.sessions(shared) == "5");
-    // Plain files change at any time.
+    // Transcripts and schedules as plain files are in the gateway's memory, too.
     options.paths = {"agents/main/sessions/**"};
+    auto const refused = rollback.run(options);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().message.find("would change sessions and schedules under it") != std::string::npos);
+    CHECK(read_file(rollback.machine.path("agents/main/sessions/a.jsonl"), 10).value() == "5");
+    // Other plain files change at any time.
+    options.paths = {"workspace/**"};
     rollback.run_ok(options);
-    CHECK(read_file(rollback.machine.path("agents/main/sessions/a.jsonl"), 10).value() == "3");
+    CHECK(read_file(rollback.machine.path("workspace/notes.md"), 10).value() == "3");
   }
   SECTION("stopped, once everything is fetched") {
     int stopped = 0;
@@ -270,7 +277,7 @@ TEST_CASE("rollback: a gateway that would start without openclaw.json is a reaso
   CHECK(refused.error().condition == Condition::refused);
   CHECK(refused.error().message.find("--allow-unconfigured") != std::string::npos);
   auto options = rollback.options();
-  options.paths = {"agents/main/sessions/**"};
+  options.paths = {"workspace/**"};
   rollback.run_ok(options);
 }
 
@@ -356,7 +363,7 @@ TEST_CASE("databases of a newer OpenClaw than the one here are not restored in p
   CHECK(refused.error().condition == Condition::refused);
   CHECK(refused.error().message.find("2026.9.6") != std::string::npos);
   CHECK(refused.error().message.find("2026.9.5") != std::string::npos);
-  options.paths = {"agents/main/sessions/**"};
+  options.paths = {"workspace/**"};
   rollback.run_ok(options);
   options.paths.clear();
   SECTION("the same one") {
