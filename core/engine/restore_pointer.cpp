@@ -84,6 +84,7 @@ Result<RestorePointers> list_restore_pointers(std::string const& data_dir) {
   B2B_ASSIGN(TargetTree const tree, TargetTree::open(directory));
   B2B_ASSIGN(auto const names, tree.list({}));
   for (std::string const& name : names) {
+    if (name.starts_with('.')) continue;  // one that is being written just now
     auto const text = read_file(join_path(directory, name), longest_pointer);
     if (!text && text.error().condition == Condition::not_found) continue;  // its restore ended just now
     if (!text) return text.error();

@@ -322,7 +322,7 @@ class Snapshots(Case):
         self.addCleanup(gateway.kill)
         self.assertEqual(gateway.stdout.readline(), b"held\n")
         self.before = harness.tree(self.machine.state)
-        self.expect(self.machine.run("restore", snapshot, "--yes"), 77, "gateway is running", "--stop-gateway", "--when-stopped", "--target")
+        self.expect(self.machine.run("restore", snapshot, "--yes"), 77, "gateway is running", "--stop-gateway", "--target")
         # What the message offers does work.
         self.machine.write("workspace/MEMORY.md", "edited\n")
         self.assertEqual(self.machine.run("restore", snapshot, "--path", "workspace/**", "--yes").code, 0)

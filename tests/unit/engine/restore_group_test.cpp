@@ -3,6 +3,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <fstream>
+
 #include "core/engine/lock.h"
 #include "core/engine/restore.h"
 #include "core/engine/restore_pointer.h"
@@ -203,4 +205,15 @@ TEST_CASE("restore pointers: come back as they were; what earlier versions wrote
   CHECK_FALSE(is_unmounted(*old));
   for (char const* const bad : {"", "a\nb\n", "/a\n../b\n", "/a\nb\n/\n-\nsideways\n", "/a\nb\nmnt\n-\n-\n", "/a\nb\n/\n\n-\n", "/a\nb\n/\n-\n-\nmore\n"})
     CHECK_FALSE(parse_restore_pointer("1", bad));
+}
+
+TEST_CASE("restore pointers: one that is being written is left alone, one that cannot be read is named") {
+  TemporaryDirectory const data = TemporaryDirectory::create("/tmp", "b2b-pointers-").value();
+  RestorePointer const pointer{"0123456789ab", "/somewhere", "staging", "/", {}, RestorePointer::Decision::none};
+  REQUIRE(keep_restore_pointer(data.path(), pointer));
+  std::ofstream(data.path() + "/restores/.b2backupd-abcdef.tmp") << "/somewh";
+  std::ofstream(data.path() + "/restores/ba9876543210") << "/somewh";
+  auto const listed = list_restore_pointers(data.path()).value();
+  CHECK(listed.known == std::vector<RestorePointer>{pointer});
+  CHECK(listed.unreadable == std::vector<std::string>{"ba9876543210"});
 }
