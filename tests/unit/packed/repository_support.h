@@ -74,7 +74,7 @@ struct Machine {
 
   Result<Pushed> try_push(Files const& files) {
     clock.advance(std::chrono::seconds(10));
-    B2B_ASSIGN(auto const writer, ChunkWriter::create(repository, scratch.path() + "/packs", clock, {}));
+    B2B_ASSIGN(auto const writer, ChunkWriter::create(repository, scratch.path() + "/packs", {}));
     B2B_ASSIGN(auto catalog, Catalog::create(scratch.path() + "/scan.sqlite"));
     for (auto const& [path, text] : files) {
       CatalogEntry row;
