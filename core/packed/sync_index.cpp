@@ -43,6 +43,9 @@ Result<IndexPayload> read_index_object(Repository const& repository, IndexId con
 
 Result<void> sync_index(Repository& repository, std::vector<std::string>& problems, std::stop_token const& stop) {
   B2B_ASSIGN(TimePoint const began, repository.store->now(stop));  // of an answer before: rather too early than too late
+  // In this order, marks, index, packs: a collection takes packs out of the index and away first, and then its mark. A mark that is not there
+  // any more has done all that by now.
+  B2B_TRY(read_marks(repository, stop));
   B2B_ASSIGN(std::vector<IndexId> const there, list_index_objects(repository, stop));
   B2B_ASSIGN(std::vector<IndexId> const known, repository.index->index_objects());
   std::vector<IndexId> fresh, gone;
@@ -66,8 +69,6 @@ Result<void> sync_index(Repository& repository, std::vector<std::string>& proble
     new_to_us = true;
   }
   for (IndexId const& id : gone) B2B_TRY(repository.index->index_gone(id));
-  // In this order: a collection takes the packs away first, and then its mark.
-  B2B_TRY(read_marks(repository, stop));
   B2B_ASSIGN(bool const wait_long, repository.index->has_unindexed_before(began - push_limit));
   if (new_to_us || wait_long) B2B_TRY(look_for_packs(repository, stop));
   repository.synced_at = began;

@@ -171,6 +171,7 @@ void simulate(std::uint32_t seed, OpenedRepository const& keys, std::string cons
   std::vector<Counts> of_actor(actors);
   for (std::size_t i = 0; i < actors; ++i)
     threads.emplace_back([&, i] {
+      turns.wait(i);
       try {
         live(*machines[i], promised, seed * 31 + static_cast<std::uint32_t>(i), of_actor[i]);
       } catch (std::exception const& error) {
