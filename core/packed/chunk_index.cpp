@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <utility>
 
+#include "core/packed/column_bytes.h"
 #include "core/util/file.h"
 #include "core/util/log.h"
 
@@ -15,9 +16,10 @@ namespace {
 enum PackState { stored = 1, indexed = 2 };
 
 constexpr char schema[] = R"sql(
-  CREATE TABLE repository(id TEXT NOT NULL);
+  CREATE TABLE repository(id TEXT NOT NULL, owner BLOB NOT NULL);
   CREATE TABLE pack(n INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, salt BLOB NOT NULL, bytes INTEGER NOT NULL,
-                    state INTEGER NOT NULL, stored_ns INTEGER NOT NULL);
+                    state INTEGER NOT NULL, stored_ns INTEGER NOT NULL, condemned INTEGER NOT NULL DEFAULT 0);
+  CREATE TABLE condemned(id BLOB PRIMARY KEY) WITHOUT ROWID;
   CREATE INDEX pack_state ON pack(state, n);
   CREATE TABLE chunk(id BLOB NOT NULL, type INTEGER NOT NULL, pack INTEGER NOT NULL, number INTEGER NOT NULL,
                      offset INTEGER NOT NULL, box_bytes INTEGER NOT NULL, content_bytes INTEGER NOT NULL,
@@ -30,18 +32,10 @@ constexpr char schema[] = R"sql(
   CREATE INDEX named_pack ON named(pack);
   CREATE TABLE content(hash BLOB NOT NULL, size INTEGER NOT NULL, part INTEGER NOT NULL, last INTEGER NOT NULL, chunks BLOB NOT NULL,
                        PRIMARY KEY(hash, size, part)) WITHOUT ROWID;
-  PRAGMA user_version = 2;
+  PRAGMA user_version = 3;
 )sql";
 
 constexpr std::string_view unnamed = "state = 2 AND NOT EXISTS (SELECT 1 FROM named WHERE named.pack = pack.n)";
-
-template <std::size_t size>
-std::array<std::uint8_t, size> bytes_of(sqlite::Statement const& row, int column) {
-  std::array<std::uint8_t, size> out{};
-  std::string const bytes = row.column_bytes(column);
-  if (bytes.size() == size) std::copy(bytes.begin(), bytes.end(), out.begin());
-  return out;
-}
 
 Result<sqlite::Database> open_checked(std::string const& path, std::string const& repository) {
   B2B_ASSIGN(sqlite::Database database, sqlite::Database::open(path, sqlite::OpenMode::create));
@@ -51,13 +45,15 @@ Result<sqlite::Database> open_checked(std::string const& path, std::string const
   if (version == 0 && tables == 0) {
     B2B_ASSIGN(sqlite::Transaction transaction, sqlite::Transaction::begin(database));
     B2B_TRY(database.execute(schema));
-    B2B_ASSIGN(auto insert, database.prepare("INSERT INTO repository VALUES(?)"));
-    insert.bind_text(1, repository);
+    B2B_ASSIGN(auto insert, database.prepare("INSERT INTO repository VALUES(?, ?)"));
+    OwnerId owner;
+    random_bytes(owner);
+    insert.bind_text(1, repository).bind_blob(2, owner);
     B2B_TRY(insert.run());
     B2B_TRY(transaction.commit());
     return database;
   }
-  if (version != 2) return make_error(Condition::corrupt, path + " is not of this version", {}, path);
+  if (version != 3) return make_error(Condition::corrupt, path + " is not of this version", {}, path);
   B2B_ASSIGN(auto const of, database.query_text("SELECT id FROM repository"));
   if (of != repository) return make_error(Condition::corrupt, path + " belongs to another repository", {}, path);
   B2B_TRY(database.execute("DELETE FROM content WHERE hash = zeroblob(32)"));  // an earlier process did not finish them
@@ -80,7 +76,14 @@ Result<std::shared_ptr<ChunkIndex>> ChunkIndex::open(std::string const& data_dir
     database = open_checked(path, to_hex(repository));
     if (!database) return database.error();
   }
-  return std::shared_ptr<ChunkIndex>(new ChunkIndex(std::move(*database)));
+  OwnerId owner;
+  {
+    B2B_ASSIGN(auto select, database->prepare("SELECT owner FROM repository"));
+    B2B_ASSIGN(bool const row, select.step());
+    B2B_ASSERT(row);
+    owner = bytes_of<16>(select, 0);
+  }
+  return std::shared_ptr<ChunkIndex>(new ChunkIndex(std::move(*database), owner));
 }
 
 // Prepared once, reset for each use.
@@ -121,7 +124,8 @@ Result<std::optional<FoundChunk>> ChunkIndex::find(ChunkType type, ChunkId const
 }
 
 Result<bool> ChunkIndex::has_unlocked(ChunkType type, ChunkId const& id) {
-  B2B_ASSIGN(sqlite::Statement* const select, statement(has_, "SELECT 1 FROM chunk WHERE id = ? AND type = ? LIMIT 1"));
+  B2B_ASSIGN(sqlite::Statement* const select, statement(has_, "SELECT 1 FROM chunk JOIN pack ON pack.n = chunk.pack WHERE chunk.id = ? AND type = ? AND "
+                              "condemned = 0 LIMIT 1"));
   select->bind_blob(1, id).bind(2, static_cast<int>(type));
   B2B_ASSIGN(bool const there, select->step());
   select->reset();
@@ -143,7 +147,8 @@ Result<std::int64_t> ChunkIndex::insert_pack(PackRecord const& pack, int state, 
     if (select.column_int(1) < state) B2B_TRY(database_.execute("UPDATE pack SET state = " + std::to_string(state) + " WHERE n = " + std::to_string(n)));
     return n;
   }
-  B2B_ASSIGN(auto insert, database_.prepare("INSERT INTO pack(id, salt, bytes, state, stored_ns) VALUES(?, ?, ?, ?, ?) RETURNING n"));
+  B2B_ASSIGN(auto insert, database_.prepare("INSERT INTO pack(id, salt, bytes, state, stored_ns, condemned) VALUES(?1, ?2, ?3, ?4, ?5, "
+                                           "EXISTS(SELECT 1 FROM condemned WHERE condemned.id = ?1)) RETURNING n"));
   insert.bind_blob(1, pack.id).bind_blob(2, pack.salt).bind(3, static_cast<std::int64_t>(pack.bytes)).bind(4, state);
   insert.bind(5, std::chrono::duration_cast<std::chrono::nanoseconds>(now.time_since_epoch()).count());
   B2B_ASSIGN(bool const row, insert.step());
@@ -167,29 +172,36 @@ Result<void> ChunkIndex::pack_stored(PackRecord const& pack, TimePoint now) {
   return transaction.commit();
 }
 
+Result<PackRecord> ChunkIndex::read_pack(std::int64_t n) {
+  PackRecord pack;
+  B2B_ASSIGN(auto head, database_.prepare("SELECT id, salt, bytes FROM pack WHERE n = ?"));
+  head.bind(1, n);
+  B2B_ASSIGN(bool const row, head.step());
+  B2B_ASSERT(row);
+  pack.id = bytes_of<32>(head, 0);
+  pack.salt = bytes_of<32>(head, 1);
+  pack.bytes = static_cast<std::uint64_t>(head.column_int(2));
+  B2B_ASSIGN(auto chunks,
+             database_.prepare("SELECT id, type, offset, box_bytes, content_bytes FROM chunk WHERE pack = ? ORDER BY number"));
+  chunks.bind(1, n);
+  while (true) {
+    B2B_ASSIGN(bool const chunk, chunks.step());
+    if (!chunk) return pack;
+    pack.chunks.push_back({bytes_of<32>(chunks, 0), static_cast<ChunkType>(chunks.column_int(1)),
+                           static_cast<std::uint32_t>(chunks.column_int(2)), static_cast<std::uint32_t>(chunks.column_int(3)),
+                           static_cast<std::uint32_t>(chunks.column_int(4))});
+  }
+}
+
 Result<std::vector<PackRecord>> ChunkIndex::packs_without_index(std::size_t payload_bytes) {
   std::scoped_lock lock(mutex_);
   std::vector<PackRecord> out;
   std::size_t taken = 0;
-  B2B_ASSIGN(auto packs, database_.prepare("SELECT n, id, salt, bytes FROM pack WHERE state = 1 ORDER BY n"));
-  B2B_ASSIGN(auto chunks,
-             database_.prepare("SELECT id, type, offset, box_bytes, content_bytes FROM chunk WHERE pack = ? ORDER BY number"));
+  B2B_ASSIGN(auto packs, database_.prepare("SELECT n FROM pack WHERE state = 1 ORDER BY n"));
   while (taken < payload_bytes) {
     B2B_ASSIGN(bool const row, packs.step());
     if (!row) break;
-    PackRecord pack;
-    pack.id = bytes_of<32>(packs, 1);
-    pack.salt = bytes_of<32>(packs, 2);
-    pack.bytes = static_cast<std::uint64_t>(packs.column_int(3));
-    chunks.reset();
-    chunks.bind(1, packs.column_int(0));
-    while (true) {
-      B2B_ASSIGN(bool const chunk, chunks.step());
-      if (!chunk) break;
-      pack.chunks.push_back({bytes_of<32>(chunks, 0), static_cast<ChunkType>(chunks.column_int(1)),
-                             static_cast<std::uint32_t>(chunks.column_int(2)), static_cast<std::uint32_t>(chunks.column_int(3)),
-                             static_cast<std::uint32_t>(chunks.column_int(4))});
-    }
+    B2B_ASSIGN(PackRecord pack, read_pack(packs.column_int(0)));
     taken += index_bytes(pack);
     out.push_back(std::move(pack));
   }
@@ -204,12 +216,11 @@ Result<void> ChunkIndex::forget_packs(std::string_view where) {
   return database_.execute("DELETE FROM pack WHERE n IN " + chosen);
 }
 
-Result<void> ChunkIndex::forget_unindexed_before(TimePoint then) {
+Result<bool> ChunkIndex::has_unindexed_before(TimePoint then) {
   std::scoped_lock lock(mutex_);
-  B2B_ASSIGN(sqlite::Transaction transaction, begin());
   auto const ns = std::chrono::duration_cast<std::chrono::nanoseconds>(then.time_since_epoch()).count();
-  B2B_TRY(forget_packs("state = 1 AND stored_ns < " + std::to_string(ns)));
-  return transaction.commit();
+  B2B_ASSIGN(auto const found, database_.query_int("SELECT EXISTS(SELECT 1 FROM pack WHERE state = 1 AND stored_ns < " + std::to_string(ns) + ")"));
+  return found == 1;
 }
 
 Result<std::vector<IndexId>> ChunkIndex::index_objects() {

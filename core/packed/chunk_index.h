@@ -33,6 +33,8 @@ class ChunkIndex {
   // Makes it when there is none. One that is damaged, of another version or of another repository is replaced, with a line in the log.
   static Result<std::shared_ptr<ChunkIndex>> open(std::string const& data_dir, RepositoryId const& repository);
 
+  OwnerId const& owner() const { return owner_; }   // random, kept with the record
+
   Result<std::optional<FoundChunk>> find(ChunkType type, ChunkId const& id);  // in the pack that we know longest
   Result<std::vector<FoundChunk>> find_all(ChunkType type, ChunkId const& id);
   Result<bool> has(ChunkType type, ChunkId const& id);
@@ -41,8 +43,8 @@ class ChunkIndex {
   Result<void> pack_stored(PackRecord const& pack, TimePoint now);
   // Those, oldest first, until they take about `payload_bytes` in an index object; chunks included.
   Result<std::vector<PackRecord>> packs_without_index(std::size_t payload_bytes);
-  // Forgets those that were stored before `then`: somebody else's collection may have taken them.
-  Result<void> forget_unindexed_before(TimePoint then);
+  // One of those was stored before `then` (as pack_stored() was told).
+  Result<bool> has_unindexed_before(TimePoint then);
 
   // Index objects that were read or written.
   Result<std::vector<IndexId>> index_objects();
@@ -58,6 +60,25 @@ class ChunkIndex {
   };
   Result<std::vector<KnownPack>> packs();
 
+  // Marks name these, and only these: they count as absent for has() and count_chunks(), so nothing new relies on them; find() finds them.
+  Result<void> set_condemned(std::span<PackId const> packs);
+  Result<std::vector<PackId>> condemned();
+
+  // What snapshots need, for a collection: begin_live() forgets what was live before.
+  Result<void> begin_live();
+  Result<void> add_live(ChunkType type, std::span<ChunkId const> ids);
+  // Of `candidates` (empty: all packs that index objects name and that are not condemned) those of which nothing is needed: every chunk that
+  // is live lies in another pack, too, which is neither condemned nor among the answer. Those with the least that is live come first.
+  Result<std::vector<PackId>> removable(std::span<PackId const> candidates);
+  // Live chunks that lie in no pack that we know of.
+  Result<std::uint64_t> count_missing_live();
+  // Index objects that name one of these packs, and all other packs that they name, chunks included.
+  struct Rewrite {
+    std::vector<IndexId> replaced;
+    std::vector<PackRecord> packs;
+  };
+  Result<Rewrite> without(std::span<PackId const> packs);
+
   // Files, by their content (SHA-256 and size): the ids of their data chunks, in parts of chunks_in_part, the last one shorter or as long
   // (ContentParts writes them). Those of empty files are known always. Written in batches: a crash forgets some.
   static constexpr std::size_t chunks_in_part = 1024;
@@ -71,10 +92,12 @@ class ChunkIndex {
 
  private:
   friend class ContentParts;
-  explicit ChunkIndex(sqlite::Database database) : database_(std::move(database)) {}
+  ChunkIndex(sqlite::Database database, OwnerId const& owner) : owner_(owner), database_(std::move(database)) {}
   Result<std::int64_t> insert_pack(PackRecord const& pack, int state, TimePoint now);
   Result<void> forget_packs(std::string_view where);
   Result<bool> has_unlocked(ChunkType type, ChunkId const& id);
+  Result<void> fill_table(std::string_view table, std::span<PackId const> packs);
+  Result<PackRecord> read_pack(std::int64_t n);
   Result<std::optional<std::vector<ChunkId>>> read_part(Sha256Digest const& hash, std::uint64_t size, std::uint64_t part);
   Result<std::optional<std::uint64_t>> last_part(Sha256Digest const& hash, std::uint64_t size);
   Result<sqlite::Statement*> statement(std::optional<sqlite::Statement>& kept, std::string_view sql);
@@ -90,6 +113,7 @@ class ChunkIndex {
   Result<void> end_batch();
   Result<sqlite::Transaction> begin();
 
+  OwnerId const owner_;
   std::mutex mutex_;
   sqlite::Database database_;
   std::size_t in_batch_ = 0;   // contents put since the transaction that is open began; 0: none is

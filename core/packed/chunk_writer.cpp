@@ -64,16 +64,14 @@ class RemoveFile {
 }  // namespace
 
 struct ChunkWriter::Impl {
-  Impl(std::shared_ptr<Repository> repository_in, std::string spool_dir_in, Clock& clock_in, std::stop_token outer)
+  Impl(std::shared_ptr<Repository> repository_in, std::string spool_dir_in, std::stop_token outer)
       : repository(std::move(repository_in)),
         spool_dir(std::move(spool_dir_in)),
-        clock(clock_in),
         forward_stop(std::move(outer), [this] { stop.request_stop(); }),
         uploads(std::min(packs_at_once, std::max<std::size_t>(1, repository->store->traits().transfers)), 1) {}
 
   std::shared_ptr<Repository> repository;
   std::string spool_dir;
-  Clock& clock;
   std::stop_source stop;  // ours: on the caller's stop, a failure or destruction
   std::stop_callback<std::function<void()>> forward_stop;
   std::atomic<std::uint64_t> bytes_uploaded{0};
@@ -111,9 +109,10 @@ struct ChunkWriter::Impl {
 
   Result<void> store_pack(PackRecord const& record, std::string const& path) {
     B2B_TRY(check_pack(*repository, record, path));
+    B2B_ASSIGN(TimePoint const now, repository->store->now(stop.get_token()));
     B2B_TRY(repository->store->put(pack_key(repository->prefix, record.id), FileSource(path, 0, record.bytes), stop.get_token()));
     bytes_uploaded.fetch_add(record.bytes);
-    B2B_TRY(repository->index->pack_stored(record, clock.now()));
+    B2B_TRY(repository->index->pack_stored(record, now));
     std::scoped_lock lock(mutex);
     for (ChunkPlace const& place : record.chunks) underway.erase({place.type, place.id});
     return {};
@@ -153,12 +152,12 @@ struct ChunkWriter::Impl {
 ChunkWriter::ChunkWriter(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 ChunkWriter::~ChunkWriter() { impl_->stop.request_stop(); }
 
-Result<std::unique_ptr<ChunkWriter>> ChunkWriter::create(std::shared_ptr<Repository> repository, std::string spool_dir, Clock& clock,
+Result<std::unique_ptr<ChunkWriter>> ChunkWriter::create(std::shared_ptr<Repository> repository, std::string spool_dir,
                                                          std::stop_token stop) {
   B2B_TRY(remove_tree(spool_dir));
   B2B_TRY(make_directories(spool_dir));
   return std::unique_ptr<ChunkWriter>(
-      new ChunkWriter(std::make_unique<Impl>(std::move(repository), std::move(spool_dir), clock, std::move(stop))));
+      new ChunkWriter(std::make_unique<Impl>(std::move(repository), std::move(spool_dir), std::move(stop))));
 }
 
 Result<ChunkId> ChunkWriter::add(ChunkType type, std::span<std::uint8_t const> content) {

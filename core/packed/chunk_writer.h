@@ -12,7 +12,6 @@
 #include <string>
 
 #include "core/packed/repository.h"
-#include "core/util/clock.h"
 
 namespace b2b::packed {
 
@@ -21,7 +20,7 @@ class ChunkWriter {
   // Memory: the pack that fills and one that is sealed (16 MiB each), and about 1 MB for each thread that calls add(). On disk at most
   // six packs: four on their way, one that waits and the one that is sealed.
   // `spool_dir` is emptied of what an earlier one left.
-  static Result<std::unique_ptr<ChunkWriter>> create(std::shared_ptr<Repository> repository, std::string spool_dir, Clock& clock,
+  static Result<std::unique_ptr<ChunkWriter>> create(std::shared_ptr<Repository> repository, std::string spool_dir,
                                                      std::stop_token stop);
   ~ChunkWriter();  // cancels what is under way
 

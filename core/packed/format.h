@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -16,6 +17,7 @@ using PackId = Sha256Digest;                    // SHA-256 of the object
 using IndexId = Sha256Digest;                   // likewise
 using RepositoryId = std::array<std::uint8_t, 16>;
 using SlotId = std::array<std::uint8_t, 16>;
+using OwnerId = std::array<std::uint8_t, 16>;   // of a mark: a machine's record of chunks, random
 
 enum class ChunkType : std::uint8_t { data = 1, list = 2 };
 
@@ -27,6 +29,7 @@ inline constexpr std::string_view pack_magic = "B2BRPCK1";
 inline constexpr std::string_view pack_end_magic = "B2BREND1";
 inline constexpr std::string_view index_magic = "B2BRIDX1";
 inline constexpr std::string_view snapshot_magic = "B2BRSNP1";
+inline constexpr std::string_view mark_magic = "B2BRMRK1";
 inline constexpr std::size_t salt_bytes = 32;
 inline constexpr std::size_t tag_bytes = 16;
 inline constexpr std::size_t pack_header_bytes = magic_bytes + salt_bytes;
@@ -77,6 +80,14 @@ std::string indexes_prefix(std::string_view prefix);
 std::string index_key(std::string_view prefix, IndexId const& id);
 std::string snapshots_prefix(std::string_view prefix);
 std::string snapshot_key(std::string_view prefix, std::string_view snapshot_id);
+
+std::string marks_prefix(std::string_view prefix);
+std::string mark_key(std::string_view prefix, std::string_view mark);  // `mark`: 32 hex
+
+// The times that keep collections and pushes apart (docs/format.md, "Collection"), by the store's clock.
+inline constexpr std::chrono::hours push_limit{24};    // what a push saw of the packs is good for so long
+inline constexpr std::chrono::hours mark_wait{25};     // between a mark and the removal of what it names
+inline constexpr std::chrono::hours orphan_age{49};    // younger packs are not marked: somebody may be pushing
 
 // The next length of the Padmé scheme (at least `bytes`; at most 12 % more).
 std::uint64_t padme(std::uint64_t bytes);

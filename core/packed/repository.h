@@ -32,13 +32,18 @@ struct Repository {
   ChunkKeys keys;
   GearTable gear;
   std::shared_ptr<ChunkIndex> index;
+  // When what we know of the packs was last seen to be so, by the store's clock; set by sync_index(). One thread at a time changes it.
+  TimePoint synced_at{};
 };
 
-// Brings our record in line with the index objects of the bucket: one list request, and a read for each that is new. What cannot be read
-// is left out and named in `problems`: chunks that only it knows count as absent. Call before chunks are looked up.
+// Brings our record in line with the index objects of the bucket: one list request, and a read for each that is new; then with the marks of
+// collections (one list request), and, where index objects of others were new or packs wait for theirs for long, with the packs that are there.
+// What cannot be read is left out and named in `problems`: chunks that only it knows count as absent. Call before chunks are looked up.
+// Errors: corrupt (a mark cannot be read), the store's.
 Result<void> sync_index(Repository& repository, std::vector<std::string>& problems, std::stop_token const& stop);
 
-// Writes index objects for all packs that are in the store and in none yet; returns how many bytes that took.
+// Writes index objects for all packs that are in the store and in none yet; returns how many bytes that took. Packs that were taken by a
+// collection while this machine slept are forgotten instead.
 Result<std::uint64_t> write_index(Repository& repository, std::stop_token const& stop);
 
 }  // namespace b2b::packed

@@ -17,6 +17,7 @@ struct Names {
 
 Names names_of(SealedKind kind) {
   if (kind == SealedKind::index) return {index_magic, "b2backupd packed index v1", "the index object"};
+  if (kind == SealedKind::mark) return {mark_magic, "b2backupd packed mark v1", "the mark"};
   return {snapshot_magic, "b2backupd packed snapshot v1", "the snapshot object"};
 }
 

@@ -1,4 +1,4 @@
-// Index and snapshot objects: one encrypted payload each (docs/format.md, "Sealed objects"). Pure but for the random salt.
+// Index, snapshot and mark objects: one encrypted payload each (docs/format.md, "Sealed objects"). Pure but for the random salt.
 #pragma once
 
 #include <string>
@@ -10,9 +10,10 @@
 
 namespace b2b::packed {
 
-enum class SealedKind { index, snapshot };
+enum class SealedKind { index, snapshot, mark };
 
-// The whole object. `name`: what the object's key must be for it to open: the snapshot id; empty for an index object.
+// The whole object. `name`: what the object's key must be for it to open: the snapshot id, the name of a mark; empty for an index
+// object.
 // limit: the payload is over max_payload_bytes.
 Result<std::string> seal_object(SealedKind kind, Key const& master, RepositoryId const& repository, std::string_view name,
                                 std::string_view payload);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/packed/marks.h"
 #include "core/packed/sealed_object.h"
 
 namespace b2b::packed {
@@ -46,6 +47,43 @@ Result<void> check_still_ours(Repository const& repository, std::stop_token cons
   return {};
 }
 
+// Every chunk that the snapshot needs is in a pack that is there to stay.
+Result<bool> all_there(Repository& repository, SnapshotPayload const& snapshot, Catalog& catalog) {
+  for (ChunkId const& id : snapshot.list) {
+    B2B_ASSIGN(bool const there, repository.index->has(ChunkType::list, id));
+    if (!there) return false;
+  }
+  bool all = true;
+  B2B_TRY(catalog.for_each([&](CatalogEntry&& row) -> Result<void> {
+    if (row.entry.type != EntryType::file || row.stored_name.empty()) return {};
+    B2B_ASSIGN(auto const chunks, repository.index->count_chunks(row.entry.hash, row.entry.size));
+    all = all && chunks.has_value();
+    return {};
+  }));
+  return all;
+}
+
+// What this push relies on may have been marked by a collection since it began; or taken, if the machine slept for a day.
+Result<bool> still_there(Repository& repository, SnapshotPayload const& snapshot, Catalog& catalog, std::stop_token const& stop) {
+  B2B_ASSIGN(auto const before, repository.index->condemned());
+  B2B_TRY(read_marks(repository, stop));
+  B2B_ASSIGN(auto const after, repository.index->condemned());
+  B2B_ASSIGN(TimePoint const now, repository.store->now(stop));
+  bool const slept = now - repository.synced_at > push_limit;
+  if (slept) {
+    std::vector<std::string> problems;
+    B2B_TRY(sync_index(repository, problems, stop));
+    B2B_TRY(look_for_packs(repository, stop));
+  }
+  if (before == after && !slept) return true;
+  return all_there(repository, snapshot, catalog);
+}
+
+Error collected_meanwhile() {
+  return make_error(Condition::changed, "a collection took, or is about to take, what this snapshot relied on",
+                    "Push again: what is missing is stored again");
+}
+
 }  // namespace
 
 Result<CommittedSnapshot> commit_snapshot(Repository& repository, ChunkWriter& writer, SnapshotInfo info, Catalog& catalog,
@@ -77,6 +115,8 @@ Result<CommittedSnapshot> commit_snapshot(Repository& repository, ChunkWriter& w
   B2B_ASSIGN(committed.bytes_uploaded, write_index(repository, stop));
   B2B_TRY(repository.store->flush(stop));
   B2B_TRY(check_still_ours(repository, stop));
+  B2B_ASSIGN(bool const ready, still_there(repository, snapshot, catalog, stop));
+  if (!ready) return collected_meanwhile();
 
   std::string const name = info.id.text;
   snapshot.info = std::move(info);
@@ -85,6 +125,15 @@ Result<CommittedSnapshot> commit_snapshot(Repository& repository, ChunkWriter& w
   committed.bytes_uploaded += object.size();
   B2B_TRY(repository.store->put(snapshot_key(repository.prefix, name), MemorySource(std::move(object)), stop));
   B2B_TRY(repository.store->flush(stop));
+  // The machine may have slept between the last look and the snapshot's arrival.
+  B2B_ASSIGN(TimePoint const now, repository.store->now(stop));
+  if (now - repository.synced_at > push_limit) {
+    B2B_ASSIGN(bool const kept, still_there(repository, snapshot, catalog, stop));
+    if (!kept) {
+      B2B_TRY(remove_all(*repository.store, snapshot_key(repository.prefix, name), stop));
+      return collected_meanwhile();
+    }
+  }
   committed.info = std::move(snapshot.info);
   return committed;
 }

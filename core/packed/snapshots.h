@@ -19,7 +19,8 @@ namespace b2b::packed {
 // Makes a snapshot of the entries in `catalog`: all directories and symbolic links, and the files whose stored_name is set, of which the
 // contents were handed to store_content(). Fills in id, counts and completeness, as they are returned. The order: packs, index, and then,
 // when all of that is durable and `config` still names this repository, the snapshot object. It exists when this returns.
-// Errors: changed (another machine has made another repository here meanwhile; internal: a content is not known), the store's.
+// Errors: changed (another machine has made another repository here, or a collection took what the snapshot relied on: push again; it exists
+// not, then), internal (a content is not known), the store's.
 struct CommittedSnapshot {
   SnapshotInfo info;
   std::uint64_t bytes_uploaded = 0;  // of the index and snapshot objects; the writer counts packs

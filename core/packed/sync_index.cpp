@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "core/packed/marks.h"
 #include "core/packed/repository.h"
 #include "core/packed/sealed_object.h"
 #include "core/util/encoding.h"
@@ -41,11 +42,16 @@ Result<IndexPayload> read_index_object(Repository const& repository, IndexId con
 }  // namespace
 
 Result<void> sync_index(Repository& repository, std::vector<std::string>& problems, std::stop_token const& stop) {
+  B2B_ASSIGN(TimePoint const began, repository.store->now(stop));  // of an answer before: rather too early than too late
+  // In this order, marks, index, packs: a collection takes packs out of the index and away first, and then its mark. A mark that is not there
+  // any more has done all that by now.
+  B2B_TRY(read_marks(repository, stop));
   B2B_ASSIGN(std::vector<IndexId> const there, list_index_objects(repository, stop));
   B2B_ASSIGN(std::vector<IndexId> const known, repository.index->index_objects());
   std::vector<IndexId> fresh, gone;
   std::set_difference(there.begin(), there.end(), known.begin(), known.end(), std::back_inserter(fresh));
   std::set_difference(known.begin(), known.end(), there.begin(), there.end(), std::back_inserter(gone));
+  bool new_to_us = false;
   // New ones come in before old ones go, so that no pack is forgotten between.
   for (IndexId const& id : fresh) {
     auto payload = read_index_object(repository, id, stop);
@@ -60,13 +66,30 @@ Result<void> sync_index(Repository& repository, std::vector<std::string>& proble
       continue;
     }
     B2B_TRY(repository.index->index_read(id, *payload));
+    new_to_us = true;
   }
   for (IndexId const& id : gone) B2B_TRY(repository.index->index_gone(id));
+  B2B_ASSIGN(bool const wait_long, repository.index->has_unindexed_before(began - push_limit));
+  if (new_to_us || wait_long) B2B_TRY(look_for_packs(repository, stop));
+  repository.synced_at = began;
   return {};
 }
 
+namespace {
+
+// Since `since` so much time has passed that a collection may have come and gone.
+Result<bool> slept(Repository const& repository, TimePoint since, std::stop_token const& stop) {
+  B2B_ASSIGN(TimePoint const now, repository.store->now(stop));
+  return now - since > push_limit;
+}
+
+}  // namespace
+
 Result<std::uint64_t> write_index(Repository& repository, std::stop_token const& stop) {
   std::uint64_t written = 0;
+  B2B_ASSIGN(TimePoint const began, repository.store->now(stop));
+  B2B_ASSIGN(bool const wait_long, repository.index->has_unindexed_before(began - push_limit));
+  if (wait_long) B2B_TRY(look_for_packs(repository, stop));
   while (true) {
     B2B_ASSIGN(std::vector<PackRecord> const packs, repository.index->packs_without_index(index_payload_bytes));
     if (packs.empty()) return written;
@@ -75,7 +98,17 @@ Result<std::uint64_t> write_index(Repository& repository, std::stop_token const&
     std::uint64_t const bytes = object.size();
     B2B_TRY(repository.store->put(index_key(repository.prefix, id), MemorySource(std::move(object)), stop));
     written += bytes;
-    B2B_TRY(repository.index->index_written(id, packs));
+    // An index object that comes late may name packs that are gone. Until it is recorded as ours, the next sync_index() looks for them, too.
+    B2B_ASSIGN(bool const late, slept(repository, began, stop));
+    std::vector<PackRecord> there(packs);
+    if (late) {
+      B2B_TRY(look_for_packs(repository, stop));
+      B2B_ASSIGN(auto const known, repository.index->packs());
+      std::erase_if(there, [&](PackRecord const& pack) {
+        return std::none_of(known.begin(), known.end(), [&](ChunkIndex::KnownPack const& one) { return one.id == pack.id; });
+      });
+    }
+    B2B_TRY(repository.index->index_written(id, there));
   }
 }
 

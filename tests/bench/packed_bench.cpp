@@ -87,7 +87,7 @@ Result<Sha256Digest> hash_of(ByteSource const& source) {
 
 Result<void> push(std::string const& data_dir, std::string const& folder) {
   B2B_ASSIGN(auto const repository, open_repository(data_dir));
-  B2B_ASSIGN(auto const writer, ChunkWriter::create(repository, join_path(data_dir, "packs"), system_clock(), {}));
+  B2B_ASSIGN(auto const writer, ChunkWriter::create(repository, join_path(data_dir, "packs"), {}));
   B2B_ASSIGN(auto catalog, Catalog::create(join_path(data_dir, "scan.sqlite")));
   Outcome outcome;
   std::mutex mutex;  // of the catalog

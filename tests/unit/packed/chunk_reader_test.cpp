@@ -32,7 +32,7 @@ struct Shelf {
   }
 
   void add_pack(Repository& into, std::size_t from, std::size_t count) {
-    auto const writer = ChunkWriter::create(std::shared_ptr<Repository>(std::shared_ptr<void>(), &into), scratch / "packs", clock, {}).value();
+    auto const writer = ChunkWriter::create(std::shared_ptr<Repository>(std::shared_ptr<void>(), &into), scratch / "packs", {}).value();
     for (std::size_t i = from; i < from + count; ++i) {
       if (contents.size() == i) contents.push_back(random_text(chunk_bytes));
       ChunkId const id = writer->add(ChunkType::data, as_bytes(contents[i])).value();

@@ -28,7 +28,7 @@ struct Bench {
     repository = std::make_shared<Repository>(std::make_shared<FaultStore>(*store, plan), "p", config, Key(Sha256Digest{6}),
                                               ChunkIndex::open(scratch.path(), config.id).value());
   }
-  std::unique_ptr<ChunkWriter> writer() { return ChunkWriter::create(repository, spool(), clock, {}).value(); }
+  std::unique_ptr<ChunkWriter> writer() { return ChunkWriter::create(repository, spool(), {}).value(); }
   std::string spool() const { return scratch / "packs"; }
   std::size_t spooled() const {
     auto const files = std::filesystem::directory_iterator(spool());
@@ -184,7 +184,7 @@ TEST_CASE("a writer that is given up leaves nothing", "[chunk_writer]") {
   CHECK(keys_of(*bench.store).empty());
   CHECK(bench.spooled() == 0);
   std::stop_source stop;
-  auto const writer = ChunkWriter::create(bench.repository, bench.spool(), bench.clock, stop.get_token()).value();
+  auto const writer = ChunkWriter::create(bench.repository, bench.spool(), stop.get_token()).value();
   REQUIRE(writer->add(ChunkType::data, as_bytes("a")));
   stop.request_stop();
   auto const added = writer->add(ChunkType::data, as_bytes("b"));

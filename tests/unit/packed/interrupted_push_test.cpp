@@ -169,7 +169,7 @@ void interrupt_everywhere(Way way) {
     if (at.verb == "put") ++puts;
   }
   CHECK(puts == 4);  // two packs, an index object, the snapshot
-  CHECK(verbs == std::set<std::string>{"list", "put", "flush", "get"});
+  CHECK(verbs == std::set<std::string>{"list", "put", "flush", "get", "now"});
 }
 
 }  // namespace

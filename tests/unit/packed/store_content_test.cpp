@@ -28,7 +28,7 @@ struct Place {
     config.id = RepositoryId{5};
     config.data = sizes;
     repository = std::make_shared<Repository>(store, "p", config, Key(Sha256Digest{6}), ChunkIndex::open(scratch.path(), config.id).value());
-    writer = ChunkWriter::create(repository, scratch / "packs", clock, {}).value();
+    writer = ChunkWriter::create(repository, scratch / "packs", {}).value();
   }
   Result<void> put(std::string const& text, std::string const& as) {
     return store_content(*repository, *writer, MemorySource(text), sha256(as), as.size());

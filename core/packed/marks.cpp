@@ -1,0 +1,129 @@
+#include "core/packed/marks.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "core/packed/sealed_object.h"
+#include "core/packed/wire.h"
+#include "core/util/encoding.h"
+
+namespace b2b::packed {
+namespace {
+
+bool is_mark_name(std::string_view name) {
+  auto const bytes = from_hex(name);
+  return bytes && bytes->size() == 16 && to_hex(*bytes) == name;
+}
+
+}  // namespace
+
+std::string format_mark(OwnerId const& owner, std::span<PackId const> packs) {
+  std::string out;
+  append_bytes(out, owner);
+  append_integer(out, static_cast<std::uint32_t>(packs.size()));
+  for (PackId const& id : packs) append_bytes(out, id);
+  return out;
+}
+
+Result<Mark> parse_mark(std::string_view payload) {
+  Mark mark;
+  WireReader reader(as_bytes(payload));
+  mark.owner = reader.bytes<std::tuple_size_v<OwnerId>>();
+  auto const count = reader.integer<std::uint32_t>();
+  if (!reader.ok() || reader.rest().size() != std::size_t{count} * sizeof(PackId))
+    return make_error(Condition::corrupt, "the mark is damaged: it has another length than it says");
+  mark.packs.reserve(count);
+  for (std::uint32_t i = 0; i < count; ++i) mark.packs.push_back(reader.bytes<32>());
+  return mark;
+}
+
+Result<std::vector<Mark>> read_marks(Repository& repository, std::stop_token const& stop) {
+  std::vector<Mark> marks;
+  ListOptions options;
+  options.prefix = marks_prefix(repository.prefix);
+  B2B_TRY(repository.store->list(
+      options,
+      [&](ListEntry const& entry) {
+        auto const name = std::string_view(entry.object.key).substr(options.prefix.size());
+        if (is_mark_name(name)) marks.push_back({std::string(name), entry.object.modified, {}, {}});
+        return true;
+      },
+      stop));
+  std::vector<PackId> condemned;
+  for (auto mark = marks.begin(); mark != marks.end();) {
+    std::string const key = mark_key(repository.prefix, mark->name);
+    auto const object = get_text(*repository.store, key, 2 * max_payload_bytes, stop);
+    if (!object && object.error().condition == Condition::not_found) {  // its collection ended just now
+      mark = marks.erase(mark);
+      continue;
+    }
+    if (!object) return object.error();
+    B2B_ASSIGN(std::string const payload,
+               open_object(SealedKind::mark, repository.master, repository.config.id, mark->name, *object));
+    B2B_ASSIGN(Mark read, parse_mark(payload));
+    mark->owner = read.owner;
+    mark->packs = std::move(read.packs);
+    condemned.insert(condemned.end(), mark->packs.begin(), mark->packs.end());
+    ++mark;
+  }
+  B2B_TRY(repository.index->set_condemned(condemned));
+  return marks;
+}
+
+Result<void> write_mark(Repository& repository, std::span<PackId const> packs, std::stop_token const& stop) {
+  std::array<std::uint8_t, 16> id;
+  random_bytes(id);
+  std::string const name = to_hex(id);
+  B2B_ASSIGN(std::string object,
+             seal_object(SealedKind::mark, repository.master, repository.config.id, name, format_mark(repository.index->owner(), packs)));
+  B2B_TRY(repository.store->put(mark_key(repository.prefix, name), MemorySource(std::move(object)), stop));
+  return repository.store->flush(stop);
+}
+
+Result<void> list_packs(Repository const& repository, std::function<Result<void>(StoredPack const&)> const& visit, std::stop_token const& stop) {
+  ListOptions options;
+  options.prefix = packs_prefix(repository.prefix);
+  std::optional<Error> failure;
+  B2B_TRY(repository.store->list(
+      options,
+      [&](ListEntry const& entry) {
+        auto const name = std::string_view(entry.object.key).substr(entry.object.key.rfind('/') + 1);
+        auto const bytes = from_hex(name);
+        StoredPack pack;
+        if (!bytes || bytes->size() != pack.id.size()) return true;
+        std::copy(bytes->begin(), bytes->end(), pack.id.begin());
+        if (entry.object.key != pack_key(repository.prefix, pack.id)) return true;
+        pack.bytes = entry.object.size;
+        pack.written = entry.object.modified;
+        if (auto seen = visit(pack); !seen) failure = seen.error();
+        return !failure;
+      },
+      stop));
+  if (failure) return *failure;
+  return {};
+}
+
+Result<std::uint64_t> look_for_packs(Repository& repository, std::stop_token const& stop) {
+  B2B_ASSIGN(auto const known, repository.index->packs());  // in order of ids, as the store lists
+  std::uint64_t gone = 0;
+  auto next = known.begin();
+  auto const forget_until = [&](PackId const* id) -> Result<void> {
+    for (; next != known.end() && (id == nullptr || next->id < *id); ++next) {
+      B2B_TRY(repository.index->pack_gone(next->id));
+      ++gone;
+    }
+    return {};
+  };
+  B2B_TRY(list_packs(
+      repository,
+      [&](StoredPack const& pack) -> Result<void> {
+        B2B_TRY(forget_until(&pack.id));
+        if (next != known.end() && next->id == pack.id) ++next;
+        return {};
+      },
+      stop));
+  B2B_TRY(forget_until(nullptr));
+  return gone;
+}
+
+}  // namespace b2b::packed

@@ -1,0 +1,41 @@
+// Marks: what a collection is about to remove, told a day before (docs/format.md, "Collection").
+#pragma once
+
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/packed/repository.h"
+#include "core/util/clock.h"
+
+namespace b2b::packed {
+
+struct Mark {
+  std::string name;              // 32 hex
+  TimePoint written{};           // by the store's clock
+  OwnerId owner{};               // only this one removes what it names
+  std::vector<PackId> packs;
+};
+
+std::string format_mark(OwnerId const& owner, std::span<PackId const> packs);
+Result<Mark> parse_mark(std::string_view payload);  // owner and packs; corrupt
+
+// All of them; and the record of chunks counts what they name as absent from here on. Errors: corrupt, since what an unreadable mark names is
+// not known; the store's.
+Result<std::vector<Mark>> read_marks(Repository& repository, std::stop_token const& stop);
+Result<void> write_mark(Repository& repository, std::span<PackId const> packs, std::stop_token const& stop);
+
+// Asks the store which packs are there, and forgets those that are not; returns how many those were. One request for a thousand packs.
+Result<std::uint64_t> look_for_packs(Repository& repository, std::stop_token const& stop);
+
+// Packs in the store: their ids, lengths and times.
+struct StoredPack {
+  PackId id{};
+  std::uint64_t bytes = 0;
+  TimePoint written{};
+};
+Result<void> list_packs(Repository const& repository, std::function<Result<void>(StoredPack const&)> const& visit, std::stop_token const& stop);
+
+}  // namespace b2b::packed
