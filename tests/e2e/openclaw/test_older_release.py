@@ -87,14 +87,16 @@ class Files(OlderGateway):
             self.assertRegex(gateway.chat("asks", f"call b2_rollback {json.dumps(arguments)}"), "does not tell the plugin here who asks.*Nothing was done")
         self.assertIn(first, gateway.chat("asks", 'call b2_rollback {"action": "list-snapshots"}'))
 
-        # Compaction: the snapshot has the transcript from before it.
+        # Compaction: the snapshot has the transcript from before it. This release does not wait for its plugins then, so the summary, which it
+        # appends, may be there already; of what was there before nothing may be missing.
         before = self.state()
         gateway.compact("s0")
         wait_for(lambda: self.snapshot_of("compaction"), "the snapshot from before the compaction", 60)
         daemon.until(lambda s: s["gateway"]["said"].startswith("after_compaction"), "after_compaction")
         name, = then["sessions"]
         kept = self.restored(self.snapshot_of("compaction"), "before-compaction")
-        self.assertEqual(kept["sessions"][name], before["sessions"][name])
+        lines = kept["sessions"][name]
+        self.assertEqual(lines[:len(before["sessions"][name])], before["sessions"][name])
         wait_for(lambda: '"type":"compaction"' in "".join(files_of_sessions(self.machine.state)[name]), "the compaction", 30)
 
         # The rollback: not under the gateway, and after its stop by one command. The stop leaves a snapshot of its own.
