@@ -70,8 +70,7 @@ struct RequestReader::Parts {
     parser.emplace();
     parser->header_limit(static_cast<std::uint32_t>(limits.header_max_bytes));
     parser->body_limit(limits.body_max_bytes);
-    parser->eager(false);  // the head is judged before anything of the body is looked at
-    head_seen = false;
+    parser->eager(true);
     state = State::idle;
   }
 
@@ -81,58 +80,63 @@ struct RequestReader::Parts {
     bytes = {};
   }
 
+  bool take_head(std::size_t& used);
   void parse();
 
   Limits limits;
   State state = State::idle;
   std::optional<Parser> parser;
   std::string bytes;  // not yet parsed
-  bool head_seen = false;
   bool wants_continue = false;
   Target target;
   Response problem;
 };
 
+// Takes the head off bytes[used…] when it is whole, and judges it. False: it has yet to come, or is refused.
+bool RequestReader::Parts::take_head(std::size_t& used) {
+  auto const refused = [this](Response response) {
+    fail(std::move(response));
+    return false;
+  };
+  // Empty lines before a request are overlooked, as RFC 9112 asks.
+  while (std::string_view(bytes).substr(used).starts_with("\r\n")) used += 2;
+  if (used == bytes.size()) return false;
+  // What never becomes a request, such as TLS, is not waited for.
+  if (bytes[used] != '\r' && !is_letter(bytes[used]))
+    return refused(refuse(400, "the request does not begin with a method", example));
+  // The parser sees the head alone, whole and within the bound: of a part, or with something behind it, it says
+  // other things.
+  std::size_t const end = std::string_view(bytes).substr(used, limits.header_max_bytes).find("\r\n\r\n");
+  if (end == std::string_view::npos)
+    return bytes.size() - used < limits.header_max_bytes ? false : refused(problem_of(http::error::header_limit, limits));
+  boost::system::error_code error;
+  used += parser->put(boost::asio::buffer(bytes.data() + used, end + 4), error);
+  if (error && error != http::error::need_more) return refused(problem_of(error, limits));
+  if (!parser->is_header_done())  // though it has seen all of it
+    return refused(refuse(400, "the request is not proper HTTP: its first line is not whole", example));
+  if (auto problem_of_head = head_problem(*parser)) return refused(std::move(*problem_of_head));
+  auto parsed = parse_target(parser->get().target());
+  if (!parsed) return refused(Response::failed(400, parsed.error()));
+  target = std::move(*parsed);
+  wants_continue = !parser->is_done() && !parser->get()[http::field::expect].empty();
+  return true;
+}
+
 void RequestReader::Parts::parse() {
+  if (state == State::ready || state == State::failed) return;
   std::size_t used = 0;
-  while (state != State::ready && state != State::failed) {
-    std::size_t shown = bytes.size();  // to the parser, up to here
-    if (!parser->got_some()) {
-      // Empty lines before a request are overlooked, as RFC 9112 asks.
-      while (std::string_view(bytes).substr(used).starts_with("\r\n")) used += 2;
-      if (used == bytes.size()) break;
-      // What never becomes a request, such as TLS, is not waited for.
-      if (bytes[used] != '\r' && !is_letter(bytes[used]))
-        return fail(refuse(400, "the request does not begin with a method", example));
-      // The parser sees the head alone, whole and within the bound: of a part, or with something behind it, it says
-      // other things.
-      std::size_t const end = std::string_view(bytes).substr(used, limits.header_max_bytes).find("\r\n\r\n");
-      if (end == std::string_view::npos && bytes.size() - used < limits.header_max_bytes) break;
-      if (end == std::string_view::npos) return fail(problem_of(http::error::header_limit, limits));
-      shown = used + end + 4;
-    }
-    boost::system::error_code error;
-    std::size_t const now = parser->put(boost::asio::buffer(bytes.data() + used, shown - used), error);
-    used += now;
-    if (error && error != http::error::need_more) return fail(problem_of(error, limits));
-    if (!parser->is_header_done())  // though it has seen all of it
-      return fail(refuse(400, "the request is not proper HTTP: its first line is not whole", example));
-    if (parser->is_header_done() && !head_seen) {
-      head_seen = true;
-      if (auto refused = head_problem(*parser)) return fail(std::move(*refused));
-      auto parsed = parse_target(parser->get().target());
-      if (!parsed) return fail(Response::failed(400, parsed.error()));
-      target = std::move(*parsed);
-      wants_continue = !parser->is_done() && !parser->get()[http::field::expect].empty();
-      parser->eager(true);
+  if (parser->got_some() || take_head(used)) {
+    if (!parser->is_done() && used < bytes.size()) {
+      boost::system::error_code error;
+      used += parser->put(boost::asio::buffer(bytes.data() + used, bytes.size() - used), error);
+      if (error && error != http::error::need_more) return fail(problem_of(error, limits));
     }
     if (parser->is_done()) {
       state = State::ready;
       wants_continue = false;  // the body came without waiting
-    } else if (now == 0 || used == bytes.size()) {
-      break;
     }
   }
+  if (state == State::failed) return;
   bytes.erase(0, used);
   if (state != State::ready) state = parser->got_some() || !bytes.empty() ? State::partial : State::idle;
 }
