@@ -1,34 +1,20 @@
 #include "core/crypto/gcm.h"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
 
+#include "core/crypto/aes_gcm.h"
 #include "core/util/error.h"
 
 namespace b2b {
-namespace {
-
-EVP_CIPHER const* aes_256_gcm() {
-  static EVP_CIPHER const* const found = EVP_CIPHER_fetch(nullptr, "AES-256-GCM", nullptr);
-  B2B_ASSERT(found != nullptr);
-  return found;
-}
-
-struct FreeCipher {
-  void operator()(EVP_CIPHER_CTX* context) const { EVP_CIPHER_CTX_free(context); }  // wipes the key
-};
-
-}  // namespace
 
 struct GcmCipher::Impl {
-  std::unique_ptr<EVP_CIPHER_CTX, FreeCipher> context{EVP_CIPHER_CTX_new()};
+  aes_gcm::Context context{EVP_CIPHER_CTX_new()};
 };
 
 GcmCipher::GcmCipher(Direction direction, Key const& key, GcmIv const& iv) : impl_(std::make_unique<Impl>()) {
   B2B_ASSERT(impl_->context != nullptr);
-  B2B_ASSERT(EVP_CIPHER_get_iv_length(aes_256_gcm()) == static_cast<int>(iv.size()));
-  B2B_ASSERT(EVP_CipherInit_ex2(impl_->context.get(), aes_256_gcm(), key.bytes().data(), iv.data(),
+  B2B_ASSERT(EVP_CIPHER_get_iv_length(aes_gcm::cipher()) == static_cast<int>(iv.size()));
+  B2B_ASSERT(EVP_CipherInit_ex2(impl_->context.get(), aes_gcm::cipher(), key.bytes().data(), iv.data(),
                                 direction == Direction::encrypt ? 1 : 0, nullptr) == 1);
 }
 

@@ -4,8 +4,7 @@
 #include <array>
 #include <tuple>
 
-#include <openssl/evp.h>
-
+#include "core/crypto/aes_gcm.h"
 #include "core/util/error.h"
 
 namespace b2b {
@@ -14,16 +13,6 @@ namespace {
 constexpr std::size_t most_bytes = 1 << 30;  // OpenSSL counts in int
 constexpr std::size_t tag_size = std::tuple_size_v<GcmTag>;
 
-EVP_CIPHER const* aes_256_gcm() {
-  static EVP_CIPHER const* const found = EVP_CIPHER_fetch(nullptr, "AES-256-GCM", nullptr);
-  B2B_ASSERT(found != nullptr);
-  return found;
-}
-
-struct FreeCipher {
-  void operator()(EVP_CIPHER_CTX* context) const { EVP_CIPHER_CTX_free(context); }  // wipes the key
-};
-
 std::uint8_t* writable(std::string& text, std::size_t at) {
   return reinterpret_cast<std::uint8_t*>(text.data()) + at;
 }
@@ -31,7 +20,7 @@ std::uint8_t* writable(std::string& text, std::size_t at) {
 }  // namespace
 
 struct BoxCipher::Impl {
-  std::unique_ptr<EVP_CIPHER_CTX, FreeCipher> context{EVP_CIPHER_CTX_new()};
+  aes_gcm::Context context{EVP_CIPHER_CTX_new()};
 
   // The key stays; everything else of the message before is forgotten.
   void begin(int encrypt, GcmIv const& nonce, std::span<std::uint8_t const> additional) {
@@ -62,9 +51,9 @@ struct BoxCipher::Impl {
 
 BoxCipher::BoxCipher(Key const& key) : impl_(std::make_unique<Impl>()) {
   B2B_ASSERT(impl_->context != nullptr);
-  B2B_ASSERT(EVP_CIPHER_get_iv_length(aes_256_gcm()) == static_cast<int>(std::tuple_size_v<GcmIv>));
+  B2B_ASSERT(EVP_CIPHER_get_iv_length(aes_gcm::cipher()) == static_cast<int>(std::tuple_size_v<GcmIv>));
   B2B_ASSERT(
-      EVP_CipherInit_ex2(impl_->context.get(), aes_256_gcm(), key.bytes().data(), nullptr, 1, nullptr) == 1);
+      EVP_CipherInit_ex2(impl_->context.get(), aes_gcm::cipher(), key.bytes().data(), nullptr, 1, nullptr) == 1);
 }
 
 BoxCipher::BoxCipher(BoxCipher&&) noexcept = default;
