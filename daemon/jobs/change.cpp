@@ -5,17 +5,14 @@
 #include "core/engine/push.h"
 #include "core/engine/restore.h"
 #include "core/gateway/installed.h"
-#include "daemon/jobs/answers.h"
 #include "core/util/log.h"
+#include "daemon/jobs/answers.h"
 #include "daemon/jobs/jobs.h"
 #include "daemon/jobs/last_restore.h"
 
 namespace b2b::jobs {
-namespace {
 
 namespace json = boost::json;
-
-}  // namespace
 
 Answer push(EngineContext& context, boost::json::object const& given) {
   B2B_ASSIGN(PushParameters const parameters, push_parameters(given));

@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 
 #include "core/util/encoding.h"
+#include "daemon/jobs/members.h"
 
 namespace b2b::jobs {
 namespace {
@@ -10,17 +11,6 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::string_view kept_under = "last-restore";
-
-std::string text_of(json::object const& object, std::string_view name) {
-  auto const* const value = object.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string(value->get_string().data(), value->get_string().size()) : std::string();
-}
-
-std::string counted(json::object const& object, std::string_view name, std::string_view one, std::string_view many) {
-  auto const* const value = object.if_contains(name);
-  std::string const count = value == nullptr ? std::string("0") : json::serialize(*value);
-  return count + " " + std::string(count == "1" ? one : many);
-}
 
 std::string undo_of(RestoreEnd const& end) {
   if (end.safety.empty()) return {};
@@ -63,12 +53,10 @@ RestoreEnd restore_end_of(json::object const& answer, bool whole_state) {
   end.snapshot = text_of(answer, "snapshot");
   end.safety = text_of(answer, "safety");
   end.quarantine = text_of(answer, "quarantine");
-  auto const is_zero = [&](std::string_view name) { return counted(answer, name, "", "") == "0 "; };
-  end.whole_state = whole_state && !(is_zero("restored") && is_zero("removed"));
+  end.whole_state = whole_state && (number_of(answer, "restored") > 0 || number_of(answer, "removed") > 0);
   end.text = "Snapshot " + end.snapshot + " was restored: " + counted(answer, "restored", "file", "files") + " came back, " +
              counted(answer, "removed", "was", "were") + " set aside.";
-  auto const* const failed = answer.if_contains("failed");
-  std::size_t const count = failed != nullptr && failed->is_array() ? failed->get_array().size() : 0;
+  std::size_t const count = list_of(answer, "failed").size();
   if (count > 0) end.text += " " + std::to_string(count) + (count == 1 ? " file" : " files") + " could not be restored.";
   return end;
 }

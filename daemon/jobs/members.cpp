@@ -1,8 +1,8 @@
-#include "daemon/control/members.h"
+#include "daemon/jobs/members.h"
 
 #include <boost/json/value.hpp>
 
-namespace b2b::daemonctl {
+namespace b2b::jobs {
 namespace {
 
 namespace json = boost::json;
@@ -62,4 +62,4 @@ json::array const& list_of(json::object const& object, std::string_view name) {
 
 json::object const& object_of(json::object const& object, std::string_view name) { return as_object(member(object, name)); }
 
-}  // namespace b2b::daemonctl
+}  // namespace b2b::jobs

@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-namespace b2b::daemonctl {
+namespace b2b::jobs {
 
 std::string text_of(boost::json::object const& object, std::string_view name);
 std::uint64_t number_of(boost::json::object const& object, std::string_view name);
@@ -23,4 +23,4 @@ boost::json::object const& object_of(boost::json::object const& object, std::str
 boost::json::object const& as_object(boost::json::value const& value);
 std::string as_text(boost::json::value const& value);
 
-}  // namespace b2b::daemonctl
+}  // namespace b2b::jobs

@@ -4,6 +4,7 @@
 
 #include "core/util/encoding.h"
 #include "daemon/jobs/last_restore.h"
+#include "daemon/jobs/members.h"
 #include "daemon/service/rollback_plan.h"
 
 namespace b2b::service {
@@ -25,30 +26,13 @@ std::string in_words(std::chrono::nanoseconds time) {
   return std::to_string((seconds + 30) / 60) + " minutes";
 }
 
-std::string files_of(json::object const& report, std::string_view name, std::string_view one, std::string_view many) {
-  auto const* const value = report.if_contains(name);
-  std::string const count = value == nullptr ? std::string("0") : json::serialize(*value);
-  return count + " " + std::string(count == "1" ? one : many);
-}
-
-std::string text_of(json::object const& report, std::string_view name) {
-  auto const* const value = report.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string(value->get_string().data(), value->get_string().size()) : std::string();
-}
-
-json::object const* member(json::object const& report, std::string_view name) {
-  auto const* const value = report.if_contains(name);
-  return value == nullptr ? nullptr : value->if_object();
-}
-
 // What became of the gateway, or empty.
 std::string gateway_sentence(RollbackRecord const& record) {
-  auto const* const gateway = member(record.report, "gateway");
-  if (gateway == nullptr) return {};
-  auto const* const up = gateway->if_contains("up");
+  json::object const& gateway = jobs::object_of(record.report, "gateway");
+  auto const* const up = gateway.if_contains("up");
   if (up == nullptr || !up->is_bool()) return {};
   return up->get_bool() ? " The gateway is up again."
-                        : " THE GATEWAY IS NOT UP: " + text_of(*gateway, "detail") + ". Start it by hand, and look at its log.";
+                        : " THE GATEWAY IS NOT UP: " + jobs::text_of(gateway, "detail") + ". Start it by hand, and look at its log.";
 }
 
 std::string queued_text(RollbackRecord const& record, RollbackObstacle const& obstacle, TimePoint now) {
@@ -82,8 +66,8 @@ std::string rollback_text(RollbackRecord const& record, RollbackObstacle const& 
       return "Snapshot " + snapshot + " was restored; openclaw doctor looks at it." + gateway_sentence(record);
     case RollbackState::done:
       if (!record.report.contains("restored")) return "Snapshot " + snapshot + " was restored." + gateway_sentence(record);
-      return "Snapshot " + snapshot + " was restored: " + files_of(record.report, "restored", "file", "files") + " came back, " +
-             files_of(record.report, "removed", "was", "were") + " set aside." + gateway_sentence(record);
+      return "Snapshot " + snapshot + " was restored: " + jobs::counted(record.report, "restored", "file", "files") + " came back, " +
+             jobs::counted(record.report, "removed", "was", "were") + " set aside." + gateway_sentence(record);
     case RollbackState::failed:
       if (record.tries > 0)
         return "The restore of snapshot " + snapshot + " was interrupted and could not be gone on with: " + record.problem +
@@ -115,8 +99,8 @@ jobs::RestoreEnd restore_end(RollbackRecord const& record) {
   end.whole_state = record.request.paths.empty();
   end.around_gateway = true;
   if (!record.restored) return end;
-  end.safety = text_of(record.report, "safety").empty() ? record.safety : text_of(record.report, "safety");
-  end.quarantine = text_of(record.report, "quarantine");
+  end.safety = jobs::text_of(record.report, "safety").empty() ? record.safety : jobs::text_of(record.report, "safety");
+  end.quarantine = jobs::text_of(record.report, "quarantine");
   return end;
 }
 
