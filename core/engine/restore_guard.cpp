@@ -105,7 +105,7 @@ Result<void> none_starts_unconfigured(EngineContext const& context) {
 }  // namespace
 
 bool needs_fence(RestoreSite const& site, PlanTotals const& totals) {
-  return site.kind == RestoreSite::Kind::in_place && (!totals.databases.empty() || totals.makes_databases || totals.changes_gateway_files);
+  return site.kind == RestoreSite::Kind::in_place && (totals.changes_databases() || totals.changes_gateway_files);
 }
 
 Result<void> guard_databases(EngineContext& context, RestoreSite const& site, PlanStore& plan,
@@ -123,8 +123,7 @@ Result<void> guard_databases(EngineContext& context, RestoreSite const& site, Pl
   if (!needs_fence(site, totals)) return {};
   B2B_TRY(none_starts_unconfigured(context));
   if (question == GuardQuestion::all_but_the_running_gateway) return {};
-  bool const databases = !totals.databases.empty() || totals.makes_databases;
-  B2B_TRY(our_gateway_is_stopped(context, databases ? "change databases" : "change sessions and schedules"));
+  B2B_TRY(our_gateway_is_stopped(context, totals.changes_databases() ? "change databases" : "change sessions and schedules"));
   return nobody_has_databases_open(site, plan);
 }
 

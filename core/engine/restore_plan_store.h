@@ -38,6 +38,7 @@ struct PlanTotals {
   std::vector<std::string> databases;  // existing ones that would change; at most a few
   bool makes_databases = false;
   bool changes_gateway_files = false;  // gateway_files.h: would be written or moved away
+  bool changes_databases() const { return makes_databases || !databases.empty(); }
   bool changes_anything() const {
     return files_written + metadata_set + moved_away + directories_made + directories_removed +
                directories_changed >
