@@ -31,17 +31,17 @@ class Collection {
 
   Result<CollectReport> run() {
     std::vector<std::string> problems;
-    B2B_TRY(sync_index(*repository_, problems, stop_));
+    auto const synced = sync_index(*repository_, problems, stop_);
+    if (!synced && synced.error().condition == Condition::corrupt) return refused(synced.error().message);  // a mark
+    B2B_TRY(synced);
     if (!problems.empty()) return refused("an index object cannot be read (" + problems.front() + ")");
-    auto marks = read_marks(*repository_, stop_);
-    if (!marks) return marks.error().condition == Condition::corrupt ? refused(marks.error().message) : marks.error();
-    B2B_TRY(look_for_packs(*repository_, stop_));
+    B2B_ASSIGN(auto const marks, read_marks(*repository_, stop_));
+    B2B_TRY(list_packs());
     B2B_TRY(find_live());
-    B2B_ASSIGN(TimePoint const now, repository_->store->now(stop_));
-    B2B_TRY(list_sizes(now));
-    for (Mark const& mark : *marks) {
+    B2B_ASSIGN(now_, repository_->store->now(stop_));
+    for (Mark const& mark : marks) {
       bool const ours = mark.owner == index_.owner();
-      if (ours && mark.written + mark_wait < now) B2B_TRY(sweep(mark));
+      if (ours && mark.written + mark_wait < now_) B2B_TRY(sweep(mark));
       if (!ours) B2B_TRY(drop_if_idle(mark));
     }
     B2B_TRY(mark_more());
@@ -75,28 +75,22 @@ class Collection {
     return {};
   }
 
-  // What lies in the store, and what of it no index object names although it is old.
-  Result<void> list_sizes(TimePoint now) {
-    std::set<PackId> known;
-    B2B_ASSIGN(auto const packs, index_.packs());
-    for (ChunkIndex::KnownPack const& pack : packs) known.insert(pack.id);
-    return list_packs(
-        *repository_,
-        [&](StoredPack const& pack) -> Result<void> {
-          bytes_[pack.id] = pack.bytes;
-          if (pack.written + orphan_age >= now) young_.insert(pack.id);
-          if (known.contains(pack.id)) return {};
-          unknown_.insert(pack.id);
-          if (!young_.contains(pack.id)) orphans_.push_back(pack.id);
-          return {};
-        },
-        stop_);
+  // What lies in the store, and what of it no index object names.
+  Result<void> list_packs() {
+    B2B_TRY(look_for_packs(*repository_, stop_, [this](StoredPack const& pack) { stored_[pack.id] = pack; }));
+    for (auto const& each : stored_) unknown_.insert(unknown_.end(), each.first);
+    B2B_ASSIGN(auto const known, index_.packs());
+    for (ChunkIndex::KnownPack const& pack : known) unknown_.erase(pack.id);
+    return {};
   }
+
+  // Perhaps somebody's who pushes.
+  bool is_young(PackId const& id) const { return stored_.at(id).written + orphan_age >= now_; }
 
   Result<void> sweep(Mark const& mark) {
     std::vector<PackId> there;
     for (PackId const& id : mark.packs)
-      if (bytes_.contains(id)) there.push_back(id);
+      if (stored_.contains(id)) there.push_back(id);
     std::vector<PackId> leaving;
     if (!there.empty()) {
       B2B_ASSIGN(leaving, index_.removable(there));
@@ -114,7 +108,7 @@ class Collection {
   // Somebody else's mark warns of nothing any more when all it names is gone: a pack's name never comes again.
   Result<void> drop_if_idle(Mark const& mark) {
     for (PackId const& id : mark.packs)
-      if (bytes_.contains(id)) return {};
+      if (stored_.contains(id)) return {};
     return remove_all(*repository_->store, mark_key(repository_->prefix, mark.name), stop_);
   }
 
@@ -126,8 +120,8 @@ class Collection {
       B2B_TRY(remove_all(*repository_->store, pack_key(repository_->prefix, id), stop_));
       B2B_TRY(index_.pack_gone(id));
       ++report_.packs_removed;
-      report_.bytes_removed += bytes_[id];
-      bytes_.erase(id);
+      report_.bytes_removed += stored_.at(id).bytes;
+      stored_.erase(id);
     }
     for (IndexId const& old : rewrite.replaced) {
       B2B_TRY(remove_all(*repository_->store, index_key(repository_->prefix, old), stop_));
@@ -160,12 +154,11 @@ class Collection {
   Result<void> mark_more() {
     B2B_ASSIGN(auto marked, index_.removable({}));
     B2B_ASSIGN(auto const condemned, index_.condemned());
-    for (PackId const& id : orphans_)
-      if (bytes_.contains(id) && !std::binary_search(condemned.begin(), condemned.end(), id)) marked.push_back(id);
-    // Young ones belong to somebody who pushes, perhaps.
-    std::erase_if(marked, [&](PackId const& id) { return young_.contains(id) || !bytes_.contains(id); });
+    for (PackId const& id : unknown_)
+      if (!std::binary_search(condemned.begin(), condemned.end(), id)) marked.push_back(id);
+    std::erase_if(marked, [&](PackId const& id) { return !stored_.contains(id) || is_young(id); });
     if (marked.empty()) return {};
-    for (PackId const& id : marked) report_.bytes_marked += bytes_[id];
+    for (PackId const& id : marked) report_.bytes_marked += stored_.at(id).bytes;
     report_.packs_marked = marked.size();
     return write_mark(*repository_, marked, stop_);
   }
@@ -174,10 +167,9 @@ class Collection {
   ChunkIndex& index_;
   std::string const& scratch_dir_;
   std::stop_token stop_;
-  std::map<PackId, std::uint64_t> bytes_;  // of all packs in the store
-  std::set<PackId> unknown_;               // no index object names them
-  std::vector<PackId> orphans_;            // and for so long that nobody will
-  std::set<PackId> young_;
+  std::map<PackId, StoredPack> stored_;    // what lies in the store
+  std::set<PackId> unknown_;               // of that, what no index object names
+  TimePoint now_{};
   CollectReport report_;
 };
 

@@ -21,7 +21,7 @@ struct CollectReport {
 };
 
 // One round: removes what was marked long enough ago, and marks what may go next. `scratch_dir` as for ChunkReader.
-// Memory is bounded but for the ids of packs (32 bytes each). Errors: refused (a snapshot, mark or index object cannot be read, so it is not
+// Memory is bounded but for the packs, some 200 bytes each. Errors: refused (a snapshot, mark or index object cannot be read, so it is not
 // known what is needed; or a needed chunk is missing already: repair comes first); the store's.
 Result<CollectReport> collect(std::shared_ptr<Repository> repository, std::string const& scratch_dir, std::stop_token const& stop);
 

@@ -1,14 +1,17 @@
 // The packed layout's names, sizes and bounds, as docs/format.md describes them. Pure.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "core/crypto/hash.h"
+#include "core/util/encoding.h"
 
 namespace b2b::packed {
 
@@ -68,6 +71,16 @@ struct ChunkPlace {
   std::uint32_t content_bytes = 0;
   friend bool operator==(ChunkPlace const&, ChunkPlace const&) = default;
 };
+
+// An id as it stands in names and in JSON: lower-case hex of exactly its length.
+template <class Id>
+std::optional<Id> id_from_hex(std::string_view text) {
+  auto const bytes = from_hex(text);
+  Id id{};
+  if (!bytes || bytes->size() != id.size() || to_hex(*bytes) != text) return std::nullopt;
+  std::copy(bytes->begin(), bytes->end(), id.begin());
+  return id;
+}
 
 // Keys of objects. `prefix` is that of the plugin's layout: the repository is its sibling.
 std::string repository_prefix(std::string_view prefix);                       // "{prefix}.repo/"

@@ -63,12 +63,8 @@ json::object const& JsonMembers::object(std::string_view name) {
   return none;
 }
 
-void JsonMembers::read_hex(std::string_view name, std::span<std::uint8_t> out) {
-  std::string const found = text(name);
-  auto const bytes = from_hex(found);
-  if (!bytes || bytes->size() != out.size() || to_hex(*bytes) != found)
-    return fail(named(name, "is not " + std::to_string(2 * out.size()) + " lower-case hexadecimal digits"));
-  std::copy(bytes->begin(), bytes->end(), out.begin());
+void JsonMembers::fail_hex(std::string_view name, std::size_t bytes) {
+  fail(named(name, "is not " + std::to_string(2 * bytes) + " lower-case hexadecimal digits"));
 }
 
 Result<void> check_version(json::object const& object, std::string_view what) {

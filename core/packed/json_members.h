@@ -7,12 +7,12 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <span>
 #include <string>
 #include <string_view>
 
 #include <boost/json/object.hpp>
 
+#include "core/packed/format.h"
 #include "core/util/error.h"
 
 namespace b2b::packed {
@@ -28,15 +28,15 @@ class JsonMembers {
   boost::json::object const& object(std::string_view name);
   template <std::size_t Size>
   std::array<std::uint8_t, Size> hex(std::string_view name) {
-    std::array<std::uint8_t, Size> out{};
-    read_hex(name, out);
-    return out;
+    auto const found = id_from_hex<std::array<std::uint8_t, Size>>(text(name));
+    if (!found) fail_hex(name, Size);
+    return found.value_or(std::array<std::uint8_t, Size>{});
   }
   void fail(std::string problem);
   std::string const& problem() const { return problem_; }  // empty: none so far
 
  private:
-  void read_hex(std::string_view name, std::span<std::uint8_t> out);
+  void fail_hex(std::string_view name, std::size_t bytes);
 
   boost::json::object const& object_;
   std::string problem_;

@@ -17,15 +17,6 @@ std::string repository_name(Store const& store, std::string_view prefix) {
   return name + " in " + store.traits().name;
 }
 
-std::optional<SlotId> slot_id_of(std::string_view key, std::string_view folder) {
-  auto const bytes = from_hex(key.substr(folder.size()));
-  SlotId id{};
-  if (!bytes || bytes->size() != id.size()) return std::nullopt;
-  std::copy(bytes->begin(), bytes->end(), id.begin());
-  if (key.substr(folder.size()) != to_hex(id)) return std::nullopt;
-  return id;
-}
-
 std::string slots_in_words(SlotList const& list) {
   std::string out;
   for (KeySlot const& slot : list.slots)
@@ -101,7 +92,7 @@ Result<SlotList> KeyStore::slots(RepositoryId const& repository, std::stop_token
   std::vector<SlotId> ids;
   SlotList out;
   auto const take = [&](ListEntry const& entry) {
-    auto const id = slot_id_of(entry.object.key, folder);
+    auto const id = id_from_hex<SlotId>(std::string_view(entry.object.key).substr(folder.size()));
     if (!id) return true;
     if (ids.size() == max_slots) {
       out.complete = false;

@@ -8,14 +8,6 @@
 #include "core/util/encoding.h"
 
 namespace b2b::packed {
-namespace {
-
-bool is_mark_name(std::string_view name) {
-  auto const bytes = from_hex(name);
-  return bytes && bytes->size() == 16 && to_hex(*bytes) == name;
-}
-
-}  // namespace
 
 std::string format_mark(OwnerId const& owner, std::span<PackId const> packs) {
   std::string out;
@@ -45,7 +37,7 @@ Result<std::vector<Mark>> read_marks(Repository& repository, std::stop_token con
       options,
       [&](ListEntry const& entry) {
         auto const name = std::string_view(entry.object.key).substr(options.prefix.size());
-        if (is_mark_name(name)) marks.push_back({std::string(name), entry.object.modified, {}, {}});
+        if (id_from_hex<std::array<std::uint8_t, 16>>(name)) marks.push_back({std::string(name), entry.object.modified, {}, {}});
         return true;
       },
       stop));
@@ -80,50 +72,26 @@ Result<void> write_mark(Repository& repository, std::span<PackId const> packs, s
   return repository.store->flush(stop);
 }
 
-Result<void> list_packs(Repository const& repository, std::function<Result<void>(StoredPack const&)> const& visit, std::stop_token const& stop) {
+Result<void> look_for_packs(Repository& repository, std::stop_token const& stop, std::function<void(StoredPack const&)> const& visit) {
+  B2B_ASSIGN(auto const known, repository.index->packs());  // in order of ids, as the store lists
+  auto next = known.begin();
+  std::vector<PackId> gone;
   ListOptions options;
   options.prefix = packs_prefix(repository.prefix);
-  std::optional<Error> failure;
   B2B_TRY(repository.store->list(
       options,
       [&](ListEntry const& entry) {
-        auto const name = std::string_view(entry.object.key).substr(entry.object.key.rfind('/') + 1);
-        auto const bytes = from_hex(name);
-        StoredPack pack;
-        if (!bytes || bytes->size() != pack.id.size()) return true;
-        std::copy(bytes->begin(), bytes->end(), pack.id.begin());
-        if (entry.object.key != pack_key(repository.prefix, pack.id)) return true;
-        pack.bytes = entry.object.size;
-        pack.written = entry.object.modified;
-        if (auto seen = visit(pack); !seen) failure = seen.error();
-        return !failure;
+        auto const id = id_from_hex<PackId>(std::string_view(entry.object.key).substr(entry.object.key.rfind('/') + 1));
+        if (!id || entry.object.key != pack_key(repository.prefix, *id)) return true;
+        for (; next != known.end() && next->id < *id; ++next) gone.push_back(next->id);
+        if (next != known.end() && next->id == *id) ++next;
+        if (visit) visit({*id, entry.object.size, entry.object.modified});
+        return true;
       },
       stop));
-  if (failure) return *failure;
+  for (; next != known.end(); ++next) gone.push_back(next->id);
+  for (PackId const& id : gone) B2B_TRY(repository.index->pack_gone(id));
   return {};
-}
-
-Result<std::uint64_t> look_for_packs(Repository& repository, std::stop_token const& stop) {
-  B2B_ASSIGN(auto const known, repository.index->packs());  // in order of ids, as the store lists
-  std::uint64_t gone = 0;
-  auto next = known.begin();
-  auto const forget_until = [&](PackId const* id) -> Result<void> {
-    for (; next != known.end() && (id == nullptr || next->id < *id); ++next) {
-      B2B_TRY(repository.index->pack_gone(next->id));
-      ++gone;
-    }
-    return {};
-  };
-  B2B_TRY(list_packs(
-      repository,
-      [&](StoredPack const& pack) -> Result<void> {
-        B2B_TRY(forget_until(&pack.id));
-        if (next != known.end() && next->id == pack.id) ++next;
-        return {};
-      },
-      stop));
-  B2B_TRY(forget_until(nullptr));
-  return gone;
 }
 
 }  // namespace b2b::packed

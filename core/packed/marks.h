@@ -27,15 +27,14 @@ Result<Mark> parse_mark(std::string_view payload);  // owner and packs; corrupt
 Result<std::vector<Mark>> read_marks(Repository& repository, std::stop_token const& stop);
 Result<void> write_mark(Repository& repository, std::span<PackId const> packs, std::stop_token const& stop);
 
-// Asks the store which packs are there, and forgets those that are not; returns how many those were. One request for a thousand packs.
-Result<std::uint64_t> look_for_packs(Repository& repository, std::stop_token const& stop);
-
-// Packs in the store: their ids, lengths and times.
+// A pack in the store.
 struct StoredPack {
   PackId id{};
   std::uint64_t bytes = 0;
   TimePoint written{};
 };
-Result<void> list_packs(Repository const& repository, std::function<Result<void>(StoredPack const&)> const& visit, std::stop_token const& stop);
+
+// Asks the store which packs are there, and forgets those that are not. One request for a thousand packs. `visit` sees all that are there.
+Result<void> look_for_packs(Repository& repository, std::stop_token const& stop, std::function<void(StoredPack const&)> const& visit = {});
 
 }  // namespace b2b::packed

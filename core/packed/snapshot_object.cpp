@@ -24,10 +24,9 @@ bool read_chunk_ids(json::array const& array, std::vector<ChunkId>& out) {
   for (json::value const& value : array) {
     if (!value.is_string()) return false;
     std::string_view const text(value.get_string().data(), value.get_string().size());
-    auto const bytes = from_hex(text);
-    if (!bytes || bytes->size() != sizeof(ChunkId) || to_hex(*bytes) != text) return false;
-    out.emplace_back();
-    std::copy(bytes->begin(), bytes->end(), out.back().begin());
+    auto const id = id_from_hex<ChunkId>(text);
+    if (!id) return false;
+    out.push_back(*id);
   }
   return true;
 }

@@ -20,11 +20,7 @@ Result<std::vector<IndexId>> list_index_objects(Repository const& repository, st
       options,
       [&](ListEntry const& entry) {
         auto const name = std::string_view(entry.object.key).substr(prefix.size());
-        auto const bytes = from_hex(name);
-        if (bytes && bytes->size() == 32 && to_hex(*bytes) == name) {
-          found.emplace_back();
-          std::copy(bytes->begin(), bytes->end(), found.back().begin());
-        }
+        if (auto const id = id_from_hex<IndexId>(name)) found.push_back(*id);
         return true;
       },
       stop));

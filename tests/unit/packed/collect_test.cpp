@@ -33,6 +33,14 @@ struct Bench {
     if (!report) FAIL(report.error().text());
     return *report;
   }
+  // A snapshot of b, and what was only a's is marked.
+  void mark_a() {
+    auto const a = machine.push(files('a'));
+    machine.push(files('b'));
+    remove_snapshot(a.id);
+    store_clock.advance(hours(50));
+    CHECK(collected(machine).packs_marked == 1);
+  }
   void remove_snapshot(SnapshotId const& id) { REQUIRE(remove_all(*store, snapshot_key("p", id.text), {})); }
   std::size_t count(std::string const& prefix) { return keys_of(*store, prefix).size(); }
 };
@@ -66,11 +74,7 @@ TEST_CASE("collect: what no snapshot needs goes a day after it was marked, the r
 
 TEST_CASE("collect: a marked pack is not relied on, and what comes back is stored again or spared", "[collect]") {
   Bench bench;
-  auto const a = bench.machine.push(bench.files('a'));
-  bench.machine.push(bench.files('b'));
-  bench.remove_snapshot(a.id);
-  bench.store_clock.advance(hours(50));
-  CHECK(bench.collected(bench.machine).packs_marked == 1);
+  bench.mark_a();
   SECTION("by somebody who saw the mark") {
     Machine other(bench.store, bench.keys);
     auto const again = other.push(bench.files('a'));
@@ -156,6 +160,7 @@ TEST_CASE("collect: nothing goes while it cannot be told what is needed", "[coll
     damage(keys_of(*bench.store, marks_prefix("p")).front());
     bench.machine.open();
     CHECK_FALSE(bench.machine.synced);
+    CHECK(refused());
     Machine other(bench.store, bench.keys);
     CHECK_FALSE(collect(other.repository, other.scratch.path(), {}));
   }
@@ -176,11 +181,7 @@ TEST_CASE("marks: come back as they were, and only whole", "[collect]") {
 
 TEST_CASE("collect: only who made a mark removes what it names, and anybody a mark that names nothing any more", "[collect]") {
   Bench bench;
-  auto const a = bench.machine.push(bench.files('a'));
-  bench.machine.push(bench.files('b'));
-  bench.remove_snapshot(a.id);
-  bench.store_clock.advance(hours(50));
-  CHECK(bench.collected(bench.machine).packs_marked == 1);
+  bench.mark_a();
   Machine other(bench.store, bench.keys);
   bench.store_clock.advance(hours(100));
   CHECK(bench.collected(other).packs_removed == 0);
