@@ -150,6 +150,16 @@ class Migrated(OlderGateway):
         self.assertEqual({name: entry for name, entry in tree(self.machine.state).items() if not name.startswith(b"b2backupd")},
                          {name: entry for name, entry in before.items() if not name.startswith(b"b2backupd")})
 
+    def newer_takes_over(self, then):
+        """It is installed, its doctor migrates what is there, and its gateway starts and stops on it."""
+        self.gateway.use(OPENCLAW)
+        self.daemon.kill()
+        self.daemon = self.start_daemon()
+        self.gateway.cli("doctor", "--fix", "--non-interactive", timeout=300)
+        self.gateway.start()
+        self.assert_taken_over(then)
+        self.assertEqual(self.gateway.stop()[0], 0)
+
     def assert_taken_over(self, then):
         """The sessions of the older release are in the newer one's database, and the agent goes on in them."""
         self.assertIn("Answer", self.gateway.chat("s0", "Do you remember me?"))
@@ -170,13 +180,7 @@ class Migrated(OlderGateway):
         then = self.state()
 
         # The newer release takes the state over.
-        gateway.use(OPENCLAW)
-        self.daemon.kill()
-        self.daemon = self.start_daemon()
-        gateway.cli("doctor", "--fix", "--non-interactive", timeout=300)
-        gateway.start()
-        self.assert_taken_over(then)
-        self.assertEqual(gateway.stop()[0], 0)
+        self.newer_takes_over(then)
         self.daemon.until(lambda s: not s["jobs"] and not s["queue"], "rest", 60)
         newer = self.daemon.push()["snapshot"] or self.daemon.snapshots()[-1]["id"]
         versions = {entry["id"]: entry["openclaw"] for entry in self.daemon.snapshots()}
@@ -196,13 +200,7 @@ class Migrated(OlderGateway):
         self.refused(newer, f"from OpenClaw {OPENCLAW}, and here is {OLDER}")
         self.assertEqual(self.state(), then)
 
-        gateway.use(OPENCLAW)
-        self.daemon.kill()
-        self.daemon = self.start_daemon()
-        gateway.cli("doctor", "--fix", "--non-interactive", timeout=300)
-        gateway.start()
-        self.assert_taken_over(then)
-        self.assertEqual(gateway.stop()[0], 0)
+        self.newer_takes_over(then)
 
         # And forth: what the newer release had.
         report = self.daemon.post("/v1/restore", {"snapshot": newer, "yes": True})
