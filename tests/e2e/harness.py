@@ -386,6 +386,18 @@ class Daemon:
                 return int(line.split()[1]) * 1024
         raise AssertionError("no " + name)
 
+    def memory_at_rest(self):
+        """The least VmRSS within a second: what a job took is given back a moment after the job has left the status."""
+        readings = []
+        for _ in range(10):
+            try:
+                self.process.wait(0.1)
+            except subprocess.TimeoutExpired:
+                readings.append(self.memory())
+                continue
+            raise AssertionError("the daemon ended")
+        return min(readings)
+
 
 def captured(status):
     """When the last good snapshot was captured, by the daemon's clock, in seconds since 1970."""

@@ -41,7 +41,7 @@ class Idle(unittest.TestCase):
 
     def test_memory(self):
         daemon = self.start()
-        memory = daemon.memory()
+        memory = daemon.memory_at_rest()
         print(f"{FILES:,} watched files: VmRSS {memory / MEGABYTE:.1f} MB", file=sys.stderr)
         self.assertLessEqual(memory, 20 * MEGABYTE)
 
@@ -92,15 +92,6 @@ class ManyPushes(unittest.TestCase):
             gone.unlink()
         self.machine.database("agents/main/agent/openclaw-agent.sqlite", rows=1)
 
-    def memory_at_rest(self):
-        """The least within a second: pruning goes on after a push, and memory is given back when that has ended, too."""
-        readings = []
-        for _ in range(10):
-            with self.assertRaises(subprocess.TimeoutExpired, msg="the daemon ended"):
-                self.daemon.process.wait(0.1)
-            readings.append(self.daemon.memory())
-        return min(readings)
-
     def check(self, push):
         """`push` brings what changed into the store."""
         sizes = {}
@@ -109,7 +100,7 @@ class ManyPushes(unittest.TestCase):
             push()
             if number % max(PUSHES // 10, 1) == 0:
                 self.daemon.until(lambda s: not s["jobs"] and not s["queue"], "rest")
-                sizes[number] = self.memory_at_rest()
+                sizes[number] = self.daemon.memory_at_rest()
         print("VmRSS after " + ", ".join(f"{number:,}: {size / MEGABYTE:.2f} MB" for number, size in sizes.items()), file=sys.stderr)
         # In a short run the first tenth is no hundred pushes yet; there the caches still fill.
         reference = min(number for number in sizes if number >= min(100, PUSHES // 2))
