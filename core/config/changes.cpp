@@ -34,6 +34,7 @@ std::vector<ConfigChange> describe_changes(Config const& before, Config const& a
   compare("decryptionKeys", [](Config const& c) -> auto const& { return c.decryption_keys; });
   compare("keepSnapshots", [](Config const& c) -> auto const& { return c.keep_snapshots; });
   compare("keepSafetySnapshots", [](Config const& c) -> auto const& { return c.keep_safety_snapshots; });
+  compare("retention", [](Config const& c) -> auto const& { return c.retention; });
   compare("layout", [](Config const& c) -> auto const& { return c.layout; });
   compare("include", [](Config const& c) -> auto const& { return c.include; });
   compare("exclude", [](Config const& c) -> auto const& { return c.exclude; });

@@ -20,7 +20,16 @@
 namespace b2b {
 
 enum class SecretRows { exclude, include };  // `secrets`: the secret tables and rows inside databases
-enum class LayoutChoice { plugin };          // `layout`; packed is not built yet and is refused by name
+enum class LayoutChoice { automatic, plugin, packed };  // `layout`; automatic: not set
+
+// `retention`: how many of the newest, and of how many hours, days and months the newest each, pruning keeps.
+struct RetentionRules {
+  std::uint32_t last = 10;
+  std::uint32_t hourly = 24;
+  std::uint32_t daily = 30;
+  std::uint32_t monthly = 12;
+  friend bool operator==(RetentionRules const&, RetentionRules const&) = default;
+};
 
 struct Limits {
   std::uint64_t upload_bytes_per_second = 0;    // limits.upload, "2MB/s" style text or a number; 0: none
@@ -59,7 +68,9 @@ struct Config {
   // A source that may say how many snapshots to keep could not be read: push, but prune nothing, since a
   // default in its place could delete what the person meant to keep.
   bool retention_uncertain = false;
-  LayoutChoice layout = LayoutChoice::plugin;
+  std::optional<RetentionRules> retention;  // `retention`; packed snapshots are kept by its defaults when it and keepSnapshots are not set
+  bool keep_snapshots_set = false;          // keepSnapshots is somebody's choice, not the default
+  LayoutChoice layout = LayoutChoice::automatic;
   std::vector<std::string> include;
   std::vector<std::string> exclude;
   std::vector<AgentRoot> roots;          // from openclaw.json; none lies in another, or in the state directory

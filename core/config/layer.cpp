@@ -76,6 +76,23 @@ ShownValue shown(KeySpec const& key, std::span<Layer const* const> layers) {
   return {std::string(key.name), {}, "not set"};
 }
 
+// None of its keys is set: there are no such rules.
+void read_retention(Winners const& winners, std::optional<RetentionRules>& into) {
+  RetentionRules rules;
+  bool any = false;
+  auto const read = [&](std::string_view key, std::uint32_t& number) {
+    std::optional<std::uint32_t> given;
+    winners.read(key, given);
+    any = any || given.has_value();
+    number = given.value_or(number);
+  };
+  read("retention.last", rules.last);
+  read("retention.hourly", rules.hourly);
+  read("retention.daily", rules.daily);
+  read("retention.monthly", rules.monthly);
+  if (any) into = rules;
+}
+
 void read_service(Winners const& winners, ServiceConfig& service) {
   winners.read("schedule", service.schedule);
   winners.read("timezone", service.timezone);
@@ -157,7 +174,12 @@ LoadedConfig merge_layers(std::span<Layer const* const> layers) {
   winners.read("encryptionKey", config.encryption_key);
   winners.read_list("decryptionKeys", config.decryption_keys);
   winners.read("keepSnapshots", config.keep_snapshots);
+  config.keep_snapshots_set = winner(layers, "keepSnapshots") != nullptr;
   winners.read("keepSafetySnapshots", config.keep_safety_snapshots);
+  read_retention(winners, config.retention);
+  std::string layout;
+  winners.read("layout", layout);
+  config.layout = layout == "packed" ? LayoutChoice::packed : layout == "plugin" ? LayoutChoice::plugin : LayoutChoice::automatic;
   winners.read_list("include", config.include);
   winners.read_list("exclude", config.exclude);
   std::string secrets;

@@ -69,10 +69,17 @@ constexpr std::array keys{
     KeySpec{.name = "keepSafetySnapshots", .type = KeyType::integer, .default_text = "10", .in_openclaw_json = true,
             .minimum = 1, .maximum = 1000000,
             .description = "How many of the snapshots taken before a restore pruning keeps."},
-    KeySpec{.name = "retention", .type = KeyType::object, .unused = true,
-            .description = "Finer rules for what pruning keeps."},
-    KeySpec{.name = "layout", .type = KeyType::choice, .default_text = "plugin", .choices = "plugin",
-            .description = "How snapshots are stored: plugin is readable by the OpenClaw B2 plugin."},
+    KeySpec{.name = "retention.last", .type = KeyType::integer, .minimum = 1, .maximum = 1000000,
+            .description = "How many of the newest snapshots pruning keeps; goes before keepSnapshots. 10 when another key of retention is set."},
+    KeySpec{.name = "retention.hourly", .type = KeyType::integer, .minimum = 0, .maximum = 1000000,
+            .description = "For so many hours with a snapshot, the newest of each is kept. 24 when another key of retention is set."},
+    KeySpec{.name = "retention.daily", .type = KeyType::integer, .minimum = 0, .maximum = 1000000,
+            .description = "For so many days with a snapshot, the newest of each is kept. 30 when another key of retention is set."},
+    KeySpec{.name = "retention.monthly", .type = KeyType::integer, .minimum = 0, .maximum = 1000000,
+            .description = "For so many months with a snapshot, the newest of each is kept. 12 when another key of retention is set."},
+    KeySpec{.name = "layout", .type = KeyType::choice, .choices = "plugin packed",
+            .description = "How snapshots are stored: packed uploads what changed and hides names and sizes; plugin is readable by the "
+                           "OpenClaw B2 plugin. When left out: plugin."},
     KeySpec{.name = "include", .type = KeyType::text_list, .default_text = "[]", .refine = check_globs,
             .description = "Glob patterns of files to back up besides those of the built-in rules."},
     KeySpec{.name = "exclude", .type = KeyType::text_list, .default_text = "[]", .refine = check_globs,
@@ -267,10 +274,6 @@ Result<boost::json::value> check_choice(KeySpec const& key, boost::json::value c
     listed += (listed.empty() ? "\"" : " or \"") + std::string(choice) + "\"";
     from = to + 1;
   }
-  if (key.name == "layout" && wanted == "packed")
-    return named(key, make_error(Condition::bad_config,
-                                 "\"packed\" is not in this version, which writes the layout \"plugin\" only",
-                                 "Remove the key, or write \"plugin\""));
   return named(
       key, make_error(Condition::bad_config, "must be " + listed + ", not \"" + printable(wanted) + "\""));
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "core/engine/packed_repository.h"
 #include "core/engine/roots.h"
 #include "core/store/s3/s3.h"
 #include "core/util/file.h"
@@ -111,6 +112,7 @@ Result<EngineContext> open_engine(Config const& config, Clock& clock, std::stop_
   B2B_ASSIGN(context.instance, open_instance(config));
   B2B_ASSIGN(context.index, Index::open(context.instance.data_dir));
   B2B_TRY(know_roots(context));
+  context.packed = std::make_shared<PackedAccess>();
   context.keyring = std::make_shared<Keyring>(config.passphrases());
   // A store that is away keeps nobody from capturing: its name, which the records go by, is remembered.
   std::string const name_key = store_name_key(config);

@@ -33,6 +33,8 @@ struct Progress {
   std::atomic<std::uint64_t> bytes_total{0};
 };
 
+class PackedAccess;   // packed_repository.h
+
 struct EngineContext {
   Config config;
   Instance instance;
@@ -40,6 +42,7 @@ struct EngineContext {
   Clock* clock = nullptr;
   std::shared_ptr<Keyring> keyring;
   std::shared_ptr<Index> index;
+  std::shared_ptr<PackedAccess> packed;   // the repository of the packed layout, opened when it is first needed
   std::shared_ptr<Progress> progress = std::make_shared<Progress>();
   std::stop_token stop;
   bool uploads_follow = false;   // a coordinator uploads what waits on this machine, so a job that captures need not
