@@ -129,9 +129,10 @@ Result<void> cat_file(EngineContext& context, std::string_view snapshot, std::st
                         "Name the file itself", wanted);
     return no_such_path(info.id, wanted);
   }
-  BodyFetcher fetcher(context, info, opened.snapshot.manifest.signature, opened.scratch.path(), snapshot != "latest");
+  B2B_ASSIGN(auto const fetcher, make_fetcher(context, opened.snapshot, opened.scratch.path(), snapshot != "latest"));
   std::string const body = scratch_file(opened.scratch.path(), "body");
-  B2B_TRY(fetcher.fetch(*entry, body));
+  B2B_TRY(fetcher->expect(*entry));
+  B2B_TRY(fetcher->fetch(*entry, body));
   return stream_file(body, entry->entry.size, sink);
 }
 

@@ -3,36 +3,17 @@
 
 #include <algorithm>
 
+#include "core/engine/listing.h"
 #include "core/engine/manifest_file.h"
 #include "core/engine/objects.h"
+#include "core/engine/packed_listing.h"
 #include "core/snapshot/layout.h"
-#include "core/util/log.h"
-#include "core/util/worker_pool.h"
 
 namespace b2b {
 namespace {
 
 constexpr std::uint64_t header_bytes = 64 << 10;
 constexpr std::string_view safety_start = "safety-";
-
-std::size_t reading_threads(EngineContext const& context) {
-  return std::clamp<std::size_t>(context.store->traits().transfers, 1, 32);
-}
-
-// Runs `work(0 … count-1)` on several threads; the first failure, by number, is the result.
-Result<void> for_each_parallel(EngineContext& context, std::size_t count,
-                               std::function<Result<void>(std::size_t)> const& work) {
-  if (count == 0) return {};
-  std::vector<Result<void>> results(count);
-  {
-    WorkerPool pool(std::min(reading_threads(context), count), count);
-    for (std::size_t i = 0; i < count; ++i) pool.submit([&, i] { results[i] = work(i); });
-    pool.wait();
-  }
-  for (auto& result : results)
-    if (!result) return std::move(result);
-  return {};
-}
 
 struct Folders {
   std::vector<SnapshotId> ids;
@@ -98,21 +79,6 @@ Result<Folders> find_folders(EngineContext& context) {
   return found;
 }
 
-// Is an error about this one manifest, and not about the store as a whole?
-bool concerns_one_object(Condition condition) {
-  switch (condition) {
-    case Condition::corrupt:
-    case Condition::wrong_key:
-    case Condition::transit:
-    case Condition::permission:
-    case Condition::unsupported:
-    case Condition::not_found:
-      return true;
-    default:
-      return false;
-  }
-}
-
 // The plugin's manifests (and ours, when the header is unusually long) are read whole: they have no header that tells the
 // number of files.
 Result<void> read_whole(EngineContext& context, ListedSnapshot& listed, std::string const& scratch_dir) {
@@ -170,17 +136,8 @@ Result<void> ask_bucket(EngineContext& context, ListedSnapshot& listed, std::str
       return mark_unreadable(context, listed, read.error());
     }
   }
-  // A cache only: where it cannot be written (a full disk), the bucket is asked again next time.
-  auto const remembered = context.index->remember_snapshot(target_name(context), listed.info, listed.signature);
-  if (!remembered) log_warning("snapshot " + id.text + " is not remembered: " + remembered.error().text());
+  remember_listed(context, listed);
   return {};
-}
-
-ListedSnapshot only_an_id(SnapshotId const& id) {
-  ListedSnapshot listed;
-  listed.info.id = id;
-  listed.info.timestamp = format_iso8601(id.time);
-  return listed;
 }
 
 }  // namespace
@@ -192,23 +149,19 @@ Result<BucketListing> list_bucket(EngineContext& context, bool recheck) {
   std::vector<std::size_t> to_ask;
   for (SnapshotId const& id : folders.ids) {
     ListedSnapshot listed = only_an_id(id);
-    std::optional<Index::Remembered> remembered;
-    if (!recheck) {
-      B2B_ASSIGN(remembered, context.index->remembered_snapshot(target_name(context), id));
-    }
-    if (remembered) {
-      listed.info = std::move(remembered->info);
-      listed.signature = remembered->signature;
-    } else {
-      to_ask.push_back(listing.snapshots.size());
-    }
+    B2B_ASSIGN(bool const known, recall_listed(context, recheck, listed));
+    if (!known) to_ask.push_back(listing.snapshots.size());
     listing.snapshots.push_back(std::move(listed));
   }
-  if (to_ask.empty()) return listing;
-  B2B_ASSIGN(TemporaryDirectory const scratch, make_scratch(context));
-  B2B_TRY(for_each_parallel(context, to_ask.size(), [&](std::size_t i) {
-    return ask_bucket(context, listing.snapshots[to_ask[i]], scratch.path());
-  }));
+  if (!to_ask.empty()) {
+    B2B_ASSIGN(TemporaryDirectory const scratch, make_scratch(context));
+    B2B_TRY(for_each_parallel(context, to_ask.size(), [&](std::size_t i) {
+      return ask_bucket(context, listing.snapshots[to_ask[i]], scratch.path());
+    }));
+  }
+  B2B_TRY(list_packed(context, recheck, listing));
+  std::stable_sort(listing.snapshots.begin(), listing.snapshots.end(),
+                   [](ListedSnapshot const& a, ListedSnapshot const& b) { return id_before(a.info.id, b.info.id); });
   return listing;
 }
 

@@ -33,7 +33,7 @@ class Healer {
 
   Result<void> look_at(SnapshotId const& id) {
     B2B_ASSIGN(TemporaryDirectory const own_scratch, TemporaryDirectory::create(scratch_dir_, "kept-"));
-    auto loaded = load_snapshot(context_, id, own_scratch.path());
+    auto loaded = load_snapshot(context_, id, own_scratch.path(), SnapshotLayout::plugin);
     if (!loaded) {
       if (!concerns_this_snapshot_only(loaded.error().condition)) return loaded.error();
       report_.warnings.push_back("snapshot " + id.text + " cannot be read, so what it lacks is not known: " +
@@ -132,7 +132,7 @@ Result<HealReport> heal(EngineContext& context, BucketListing const& listing, st
   B2B_ASSIGN(TemporaryDirectory const scratch, make_scratch(context));
   Healer healer(context, listing, scratch.path());
   for (ListedSnapshot const& listed : listing.snapshots) {
-    if (!listed.has_manifest || !names.contains(listed.info.id.text)) continue;
+    if (!listed.has_manifest || listed.info.layout != SnapshotLayout::plugin || !names.contains(listed.info.id.text)) continue;
     bool look = !listed.info.ours;
     if (!look) {
       B2B_ASSIGN(look, is_marked_lacking(context, listed.info.id));

@@ -5,13 +5,13 @@
 
 #include "core/engine/bucket.h"
 #include "core/engine/durable_capture.h"
+#include "core/engine/find_snapshot.h"
 #include "core/engine/lock.h"
 #include "core/engine/objects.h"
 #include "core/engine/prune.h"
 #include "core/engine/push_run.h"
 #include "core/engine/queue_upload.h"
 #include "core/engine/restore.h"
-#include "core/snapshot/layout.h"
 #include "core/util/file.h"
 
 namespace b2b {
@@ -46,7 +46,8 @@ Result<void> adopt_committed(EngineContext& context) {
   {
     B2B_ASSIGN(auto const record, open_record(context, scan_path(context), ignored));
     if (!record || record->id.text != pending->id) return {};
-    B2B_ASSIGN(auto const committed, find_object(context, layout::manifest_key(context.config.prefix, record->id)));
+    B2B_ASSIGN(SnapshotLayout const layout, push_layout(context));
+    B2B_ASSIGN(bool const committed, snapshot_exists(context, record->id, layout));
     if (!committed) return {};
   }
   B2B_TRY(rename_to_base(context, scan_path(context)));

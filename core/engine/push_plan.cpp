@@ -7,11 +7,13 @@
 
 #include "core/capture/capture.h"
 #include "core/engine/bucket.h"
+#include "core/engine/find_snapshot.h"
 #include "core/engine/objects.h"
+#include "core/engine/packed_repository.h"
 #include "core/engine/push.h"
 #include "core/engine/roots.h"
 #include "core/engine/writer_key.h"
-#include "core/snapshot/layout.h"
+#include "core/packed/marks.h"
 #include "core/util/encoding.h"
 #include "core/util/file.h"
 
@@ -31,6 +33,24 @@ std::int64_t number_or_zero(std::optional<std::string> const& text) {
 
 std::string secrets_choice(EngineContext const& context) {
   return context.config.secrets == SecretRows::include ? "include" : "exclude";
+}
+
+Result<bool> chunks_are_there(EngineContext& context, Catalog& base, std::vector<std::string>& warnings) {
+  B2B_ASSIGN(auto const repository, context.packed->open(context));
+  B2B_ASSIGN(auto const known, repository->index->packs());
+  B2B_TRY(packed::look_for_packs(*repository, context.stop));
+  B2B_ASSIGN(auto const there, repository->index->packs());
+  if (there.size() < known.size())
+    warnings.push_back(std::to_string(known.size() - there.size()) + " packs of the repository are gone from " + context.store->traits().name +
+                       ", and not by a collection of this machine. Look what that cost with: daemonctl verify");
+  bool all = true;
+  B2B_TRY(base.for_each([&](CatalogEntry&& row) -> Result<void> {
+    if (row.entry.type != EntryType::file || row.stored_name.empty() || !all) return {};
+    B2B_ASSIGN(auto const chunks, repository->index->count_chunks(row.entry.hash, row.entry.size));
+    all = chunks.has_value();
+    return {};
+  }));
+  return all;
 }
 
 // Once a day: are all bodies of the base still there, with their sizes?
@@ -191,16 +211,21 @@ Result<std::optional<Base>> open_record(EngineContext& context, std::string cons
   B2B_ASSIGN(auto const id_text, catalog.meta("id"));
   B2B_ASSIGN(auto const secrets, catalog.meta("secrets"));
   B2B_ASSIGN(auto const key, catalog.meta("key-check"));
+  B2B_ASSIGN(auto const layout_text, catalog.meta("layout"));
   auto const id = parse_snapshot_id(id_text.value_or(""));
   if (!id || target != target_name(context) || secrets != secrets_choice(context)) return std::optional<Base>();
   B2B_ASSIGN(std::string const check, key_check(context));
-  return std::optional<Base>(Base{std::move(catalog), *id, key == check});
+  B2B_ASSIGN(SnapshotLayout const today, push_layout(context));
+  SnapshotLayout const layout = layout_text == layout_name(SnapshotLayout::packed) ? SnapshotLayout::packed : SnapshotLayout::plugin;
+  return std::optional<Base>(Base{std::move(catalog), *id, layout, key == check && layout == today});
 }
 
 Result<void> label_record(EngineContext& context, Catalog& catalog, SnapshotId const& id, bool complete) {
   B2B_ASSIGN(std::string const check, key_check(context));
   B2B_TRY(catalog.set_meta("target", target_name(context)));
   B2B_TRY(catalog.set_meta("id", id.text));
+  B2B_ASSIGN(SnapshotLayout const layout, push_layout(context));
+  B2B_TRY(catalog.set_meta("layout", layout_name(layout)));
   B2B_TRY(catalog.set_meta("secrets", secrets_choice(context)));
   B2B_TRY(catalog.set_meta("key-check", check));
   return catalog.set_meta("complete", complete ? "1" : "0");
@@ -225,21 +250,23 @@ Result<void> warn_of_lost_passphrase(EngineContext& context, SnapshotId const& i
 Result<std::optional<Base>> open_base(EngineContext& context, std::vector<std::string>& warnings) {
   B2B_ASSIGN(auto base, open_record(context, context.index->base_catalog_path(), warnings));
   if (!base) return base;
-  B2B_ASSIGN(auto const manifest, find_object(context, layout::manifest_key(context.config.prefix, base->id)));
-  if (!manifest) {
+  B2B_ASSIGN(bool const there, snapshot_exists(context, base->id, base->layout));
+  if (!there) {
     warnings.push_back("the last snapshot " + base->id.text + " is no longer in " + context.store->traits().name +
                        ": somebody deleted it, or the bucket was emptied. Everything is uploaded again");
     return std::optional<Base>();
   }
-  if (!base->same_key) B2B_TRY(warn_of_lost_passphrase(context, base->id, warnings));
+  B2B_ASSIGN(SnapshotLayout const today, push_layout(context));
+  if (!base->same_key && base->layout == today) B2B_TRY(warn_of_lost_passphrase(context, base->id, warnings));
 
   B2B_ASSIGN(auto const last_check, context.index->value(last_body_check));
   std::int64_t const now = to_ns(context.clock->now());
   std::int64_t const checked = number_or_zero(last_check);
   if (now - checked >= day_ns || now < checked) {
-    B2B_ASSIGN(bool const there, bodies_are_there(context, base->catalog, base->id));
+    B2B_ASSIGN(bool const all, base->layout == SnapshotLayout::packed ? chunks_are_there(context, base->catalog, warnings)
+                                                                      : bodies_are_there(context, base->catalog, base->id));
     B2B_TRY(context.index->set_value(last_body_check, std::to_string(now)));
-    if (!there) {
+    if (!all) {
       warnings.push_back("the last snapshot " + base->id.text + " has lost objects in " + context.store->traits().name +
                          ": everything is uploaded again; run daemonctl verify to see what older snapshots lost");
       return std::optional<Base>();

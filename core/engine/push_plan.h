@@ -32,7 +32,8 @@ enum class PlanState : std::uint32_t {
 struct Base {
   Catalog catalog;
   SnapshotId id;
-  bool same_key = false;             // its bodies were written with today's key and mode
+  SnapshotLayout layout = SnapshotLayout::plugin;
+  bool same_key = false;             // its bodies were written in today's layout, with today's key and mode
 };
 
 struct PushPlan {

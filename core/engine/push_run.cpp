@@ -5,23 +5,20 @@
 #include "core/capture/capture.h"
 #include "core/engine/bucket.h"
 #include "core/engine/snapshot_info.h"
-#include "core/snapshot/layout.h"
+#include "core/engine/writer_key.h"
 
 namespace b2b {
 PushRun::PushRun(EngineContext& context, PushPlan& plan, Base* base, PushReport& report)
     : context_(context),
       plan_(plan),
       base_(base),
-      report_(report),
-      copy_from_bytes_(copy_worthwhile_bytes(*context.store)) {}
+      report_(report) {}
 
 Result<void> PushRun::begin() {
   if (writer_) return {};
   B2B_ASSIGN(std::string const check, key_check(context_));
   B2B_ASSIGN(ticket_, begin_or_resume_push(context_, check));
-  B2B_ASSIGN(SnapshotWriterOptions options, resumable_writer(context_, *ticket_));
-  writer_ = std::make_unique<SnapshotWriter>(
-      std::move(options), [this](StoredBody&& body) { stored(std::move(body)); }, context_.stop);
+  B2B_ASSIGN(writer_, resumable_writer(context_, *ticket_, [this](StoredBody&& body) { stored(std::move(body)); }));
   return {};
 }
 
@@ -44,15 +41,14 @@ void PushRun::captured(Entry const& scanned, CaptureResult&& result) {
 
 Result<void> PushRun::upload_or_copy(CapturedFile&& file) {
   // A body that the last snapshot holds under another name (a moved file) need not travel again.
-  if (base_ != nullptr && base_->same_key && file.entry.size >= std::max<std::uint64_t>(copy_from_bytes_, 1)) {
+  if (base_ != nullptr && base_->same_key && file.entry.size > 0) {
     std::optional<CatalogEntry> holder;
     {
       std::scoped_lock lock(mutex_);
       B2B_ASSIGN(holder, base_->catalog.find_by_hash(file.entry.hash, file.entry.size));
     }
-    if (holder && !holder->stored_name.empty()) {
-      std::string from = layout::snapshot_prefix(context_.config.prefix, base_->id) + holder->stored_name;
-      writer_->copy(std::move(file.entry), std::move(from), holder->stored_size);
+    if (holder && !holder->stored_name.empty() && writer_->copy_pays(*holder)) {
+      writer_->copy(std::move(file.entry), base_->id, *holder);
       return {};
     }
   }
@@ -123,8 +119,7 @@ bool PushRun::anything_changed() const {
 
 // A damaged database and its sidecars go together, whatever their sizes.
 bool PushRun::can_copy(CatalogEntry const& row) const {
-  return base_ != nullptr && base_->same_key &&
-         (row.entry.damaged || (row.stored_size > 0 && row.entry.size >= copy_from_bytes_));
+  return base_ != nullptr && base_->same_key && (row.entry.damaged || writer_->copy_pays(row));
 }
 
 // Sidecars are never captured for themselves: they come (or do not) with the capture of their database.
@@ -161,8 +156,8 @@ Result<void> PushRun::bring_unchanged() {
       stage_->add(std::move(row.entry));
       return {};
     }
-    std::string from = layout::snapshot_prefix(context_.config.prefix, base_->id) + row.stored_name;
-    writer_->copy(std::move(row.entry), std::move(from), row.stored_size);
+    CatalogEntry const held = row;
+    writer_->copy(std::move(row.entry), base_->id, held);
     return {};
   }));
   B2B_TRY(stage_->finish());

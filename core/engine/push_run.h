@@ -48,7 +48,6 @@ class PushRun {
   PushPlan& plan_;
   Base* base_;
   PushReport& report_;
-  std::uint64_t copy_from_bytes_;               // smaller bodies are uploaded again rather than copied
   std::mutex mutex_;                            // catalogs, report, ticket, failure
   std::optional<PushTicket> ticket_;
   std::unique_ptr<SnapshotWriter> writer_;

@@ -9,14 +9,15 @@
 
 #include "core/engine/bucket.h"
 #include "core/engine/capture_stage.h"
+#include "core/engine/find_snapshot.h"
 #include "core/engine/lock.h"
 #include "core/engine/objects.h"
 #include "core/engine/push_plan.h"
 #include "core/engine/queue.h"
 #include "core/engine/resume.h"
 #include "core/engine/snapshot_info.h"
+#include "core/engine/writer_key.h"
 #include "core/engine/snapshot_writer.h"
-#include "core/snapshot/layout.h"
 #include "core/util/file.h"
 
 namespace b2b {
@@ -42,11 +43,11 @@ class QueueUpload {
       : context_(context),
         capture_(capture),
         report_(report),
-        path_(join_path(context.instance.data_dir, "upload.sqlite")),
-        copy_from_bytes_(copy_worthwhile_bytes(*context.store)) {}
+        path_(join_path(context.instance.data_dir, "upload.sqlite")) {}
 
   Result<void> run() {
-    B2B_ASSIGN(auto const committed, find_object(context_, layout::manifest_key(context_.config.prefix, capture_.id)));
+    B2B_ASSIGN(SnapshotLayout const layout, push_layout(context_));
+    B2B_ASSIGN(bool const committed, snapshot_exists(context_, capture_.id, layout));
     if (committed) return adopt_committed();
     B2B_TRY(prepare());
     B2B_TRY(store_bodies());
@@ -71,9 +72,7 @@ class QueueUpload {
     B2B_ASSIGN(catalog_, Catalog::open(path_));
     B2B_ASSIGN(std::string const check, key_check(context_));
     B2B_ASSIGN(ticket_, begin_or_resume_push(context_, check, capture_.id));
-    B2B_ASSIGN(SnapshotWriterOptions options, resumable_writer(context_, *ticket_));
-    writer_ = std::make_unique<SnapshotWriter>(
-        std::move(options), [this](StoredBody&& body) { stored(std::move(body)); }, context_.stop);
+    B2B_ASSIGN(writer_, resumable_writer(context_, *ticket_, [this](StoredBody&& body) { stored(std::move(body)); }));
     B2B_ASSIGN(auto spool, open_spool(context_));
     stage_ = std::make_unique<CaptureStage>(
         context_, spool, capture_options(context_.config),
@@ -121,22 +120,18 @@ class QueueUpload {
     std::scoped_lock lock(mutex_);
     B2B_ASSIGN(auto held, base_->catalog.find(entry.path));
     auto const fits = [&] {
-      return held && !held->stored_name.empty() && held->stored_size > 0 && held->entry.hash == entry.hash &&
-             held->entry.size == entry.size;
+      return held && !held->stored_name.empty() && held->entry.hash == entry.hash && held->entry.size == entry.size;
     };
     if (fits()) return held;
     B2B_ASSIGN(held, base_->catalog.find_by_hash(entry.hash, entry.size));
     return fits() ? held : std::optional<CatalogEntry>();
   }
 
-  void copy_from(CatalogEntry const& holder, Entry entry) {
-    writer_->copy(std::move(entry), layout::snapshot_prefix(context_.config.prefix, base_->id) + holder.stored_name,
-                  holder.stored_size);
-  }
+  void copy_from(CatalogEntry const& holder, Entry entry) { writer_->copy(std::move(entry), base_->id, holder); }
 
   Result<void> bring_along(CatalogEntry&& row) {
     B2B_ASSIGN(auto const holder, holder_of(row.entry));
-    if (holder && (row.entry.database || row.entry.damaged || row.entry.size >= copy_from_bytes_)) {
+    if (holder && (row.entry.database || row.entry.damaged || writer_->copy_pays(*holder))) {
       copy_from(*holder, std::move(row.entry));
       return {};
     }
@@ -246,7 +241,6 @@ class QueueUpload {
   QueuedCapture const& capture_;
   PushReport& report_;
   std::string path_;                       // our catalog, which becomes the record of the last snapshot
-  std::uint64_t copy_from_bytes_;          // smaller bodies are sent again rather than copied
   std::mutex mutex_;                       // catalogs, report, failures
   std::optional<Base> base_;
   std::optional<Catalog> catalog_;

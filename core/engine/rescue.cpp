@@ -30,7 +30,7 @@ Result<std::unique_ptr<Rescue>> Rescue::build(EngineContext& context, BucketList
   std::unique_ptr<Rescue> rescue(new Rescue(std::move(objects)));
   std::size_t rank = 0;
   for (auto at = listing.snapshots.rbegin(); at != listing.snapshots.rend(); ++at) {
-    if (!at->has_manifest) continue;
+    if (!at->has_manifest || at->info.layout != SnapshotLayout::plugin) continue;
     auto const added = rescue->add_snapshot(context, at->info.id, rank++, scratch_dir);
     if (added) continue;
     if (!concerns_this_snapshot_only(added.error().condition)) return added.error();
@@ -42,7 +42,7 @@ Result<std::unique_ptr<Rescue>> Rescue::build(EngineContext& context, BucketList
 Result<void> Rescue::add_snapshot(EngineContext& context, SnapshotId const& id, std::size_t rank,
                                   std::string const& scratch_dir) {
   B2B_ASSIGN(TemporaryDirectory const own_scratch, TemporaryDirectory::create(scratch_dir, "snapshot-"));
-  B2B_ASSIGN(LoadedSnapshot snapshot, load_snapshot(context, id, own_scratch.path()));
+  B2B_ASSIGN(LoadedSnapshot snapshot, load_snapshot(context, id, own_scratch.path(), SnapshotLayout::plugin));
   B2B_ASSIGN(FolderListing folder, list_folder(context, id, own_scratch.path()));
   std::string const prefix = layout::snapshot_prefix(context.config.prefix, id);
   return snapshot.catalog.for_each([&](CatalogEntry&& entry) -> Result<void> {

@@ -2,8 +2,7 @@
 #include <algorithm>
 
 #include "core/engine/bucket.h"
-#include "core/engine/objects.h"
-#include "core/snapshot/layout.h"
+#include "core/engine/find_snapshot.h"
 #include "core/util/nearest.h"
 
 namespace b2b {
@@ -170,15 +169,15 @@ Result<SnapshotId> resolve_listed(EngineContext& context, std::string_view name,
 Result<SnapshotId> resolve_snapshot(EngineContext& context, std::string_view name, std::vector<std::string>& notes) {
   if (name.empty()) return make_error(Condition::usage, "the name of the snapshot is empty", "Write an id, or latest");
   if (auto id = parse_snapshot_id(name)) {
-    B2B_ASSIGN(auto const manifest, find_object(context, layout::manifest_key(context.config.prefix, *id)));
-    if (manifest) return std::move(*id);
+    B2B_ASSIGN(auto const layout, find_snapshot(context, *id));
+    if (layout) return std::move(*id);
   }
   std::vector<std::string> found_notes;
   auto id = resolve_listed(context, name, false, found_notes);
   if (id) {
     // The bucket is trusted over what we remember of it.
-    B2B_ASSIGN(auto const manifest, find_object(context, layout::manifest_key(context.config.prefix, *id)));
-    if (!manifest) {
+    B2B_ASSIGN(auto const layout, find_snapshot(context, *id));
+    if (!layout) {
       found_notes.clear();
       id = resolve_listed(context, name, true, found_notes);
     }

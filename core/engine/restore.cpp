@@ -181,12 +181,12 @@ class RestoreJob {
     std::string const group = parts_.size() > 1 ? new_restore_id() : std::string();
     for (RestorePart& part : parts_)
       B2B_TRY(part.make_folders(group, part.label().empty()));
-    BodyFetcher fetcher(context_, info(), snapshot_->manifest.signature, scratch_, options_.snapshot != "latest");
+    B2B_ASSIGN(auto const fetcher, make_fetcher(context_, *snapshot_, scratch_, options_.snapshot != "latest"));
     context_.progress->files_total = sum(&PlanTotals::files_written);
     context_.progress->bytes_total = sum(&PlanTotals::bytes);
     report_.bytes = report_.restored = report_.removed = 0;
-    B2B_TRY(stage_until_it_fits(fetcher));
-    std::string const diagnosis = fetcher.diagnose();
+    B2B_TRY(stage_until_it_fits(*fetcher));
+    std::string const diagnosis = fetcher->diagnose();
     if (!diagnosis.empty()) report_.notes.push_back(diagnosis);
     report_.unchanged = sum(&PlanTotals::unchanged);
     if (in_place() && !changes_anything()) return {};

@@ -43,6 +43,7 @@ class Stager {
 
   Result<StageReport> run() {
     B2B_TRY(open_anchors());
+    B2B_TRY(tell_what_follows());
     std::size_t const threads =
         std::clamp<std::size_t>(context_.store->traits().transfers, 1, most_transfers);
     {
@@ -95,6 +96,14 @@ class Stager {
                          other->item.action == PlanAction::set_metadata;
     if (!same || !present) return Found();
     return other;
+  }
+
+  Result<void> tell_what_follows() {
+    return plan_for_each(PlanAction::write_file, [&](PlanRow&& row) -> Result<void> {
+      if (row.staged) return {};
+      B2B_ASSIGN(CatalogEntry const entry, entry_of(row));
+      return fetcher_.expect(entry);
+    });
   }
 
   Result<void> submit_all(WorkerPool& pool) {

@@ -1,7 +1,11 @@
 #include "core/engine/resume.h"
 
 #include "core/engine/bucket.h"
+#include "core/engine/find_snapshot.h"
 #include "core/engine/objects.h"
+#include "core/engine/packed_repository.h"
+#include "core/engine/packed_writer.h"
+#include "core/engine/plugin_writer.h"
 #include "core/engine/snapshot_info.h"
 #include "core/engine/writer_key.h"
 #include "core/snapshot/layout.h"
@@ -82,7 +86,9 @@ Result<void> reconcile(EngineContext& context, SnapshotId const& id) {
 
 Result<PushTicket> begin_or_resume_push(EngineContext& context, std::string_view check,
                                         std::optional<SnapshotId> const& wanted) {
-  std::string const target = target_name(context);
+  PushTicket ticket;
+  B2B_ASSIGN(ticket.layout, push_layout(context));
+  std::string const target = target_name(context) + (ticket.layout == SnapshotLayout::packed ? ", packed" : "");
   std::int64_t const now = context.clock->now().time_since_epoch().count();
   B2B_ASSIGN(auto const pending, context.index->pending_push());
   if (pending) {
@@ -93,19 +99,17 @@ Result<PushTicket> begin_or_resume_push(EngineContext& context, std::string_view
                       now >= pending->started_ns && now - pending->started_ns < day_ns &&
                       (!wanted || wanted->text == id->text);
     if (fits) {
-      B2B_ASSIGN(auto const committed, find_object(context, layout::manifest_key(context.config.prefix, *id)));
+      B2B_ASSIGN(bool const committed, snapshot_exists(context, *id, ticket.layout));
       if (!committed) {
-        PushTicket ticket;
         ticket.id = *id;
         std::copy(salt->begin(), salt->end(), ticket.salt.begin());
         ticket.resumed = true;
-        B2B_TRY(reconcile(context, *id));
+        if (ticket.layout == SnapshotLayout::plugin) B2B_TRY(reconcile(context, *id));
         return ticket;
       }
     }
     B2B_TRY(context.index->end_push());
   }
-  PushTicket ticket;
   if (wanted) {
     ticket.id = *wanted;
   } else {
@@ -123,15 +127,22 @@ Result<PushTicket> begin_or_resume_push(EngineContext& context, std::string_view
   return ticket;
 }
 
-Result<SnapshotWriterOptions> resumable_writer(EngineContext& context, PushTicket const& ticket) {
-  SnapshotWriterOptions options;
+Result<std::unique_ptr<SnapshotWriter>> resumable_writer(EngineContext& context, PushTicket const& ticket, BodyStored stored) {
+  using Writer = std::unique_ptr<SnapshotWriter>;
+  if (ticket.layout == SnapshotLayout::packed) {
+    B2B_ASSIGN(auto repository, context.packed->open_or_create(context));
+    B2B_ASSIGN(auto writer, PackedWriter::create(std::move(repository), packed_spool_dir(context), ticket.id, context.progress.get(),
+                                                 std::move(stored), context.stop));
+    return Writer(std::move(writer));
+  }
+  PluginWriterOptions options;
   options.store = context.store.get();
   options.prefix = context.config.prefix;
   options.id = ticket.id;
   options.journal = context.index.get();
   options.progress = context.progress.get();
   B2B_ASSIGN(options.key, derive_writer_key(context, ticket.salt));
-  return options;
+  return Writer(std::make_unique<PluginWriter>(std::move(options), std::move(stored), context.stop));
 }
 
 Result<void> drop_unused_bodies(EngineContext& context, SnapshotId const& id) {

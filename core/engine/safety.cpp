@@ -12,11 +12,12 @@
 #include "core/engine/bucket.h"
 #include "core/engine/capture_stage.h"
 #include "core/engine/objects.h"
+#include "core/engine/plugin_writer.h"
 #include "core/engine/push.h"
 #include "core/engine/push_plan.h"
 #include "core/engine/queue_upload.h"
 #include "core/engine/snapshot_info.h"
-#include "core/engine/snapshot_writer.h"
+
 #include "core/snapshot/layout.h"
 #include "core/util/file.h"
 
@@ -68,13 +69,13 @@ struct Collector {
 };
 
 Result<void> capture_into(EngineContext& context, Store& local, PushPlan& plan, SafetyReport& report) {
-  SnapshotWriterOptions options;
+  PluginWriterOptions options;
   options.store = &local;
   options.prefix = context.config.prefix;
   options.id = report.id;
   B2B_ASSIGN(options.key, derive_writer_key(context, fresh_salt()));
   Collector collector{{}, *plan.catalog, report, {}};
-  SnapshotWriter writer(
+  PluginWriter writer(
       std::move(options), [&](StoredBody&& body) { collector.stored(std::move(body)); }, context.stop);
   B2B_ASSIGN(auto spool, open_spool(context));
   CaptureStage stage(context, spool, capture_options(context.config), [&](Entry const& scanned, CaptureResult&& result) {

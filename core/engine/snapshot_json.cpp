@@ -15,6 +15,7 @@ std::string text_of(json::object const& object, std::string_view key) {
 
 std::string snapshot_to_json(SnapshotInfo const& info, Signature signature) {
   json::object out;
+  out["layout"] = layout_name(info.layout);
   out["timestamp"] = info.timestamp;
   out["ours"] = info.ours;
   out["complete"] = info.complete;
@@ -39,6 +40,8 @@ bool snapshot_from_json(std::string_view text, SnapshotId const& id, SnapshotInf
     json::object const& object = value.as_object();
     info = SnapshotInfo{};
     info.id = id;
+    auto const* const layout = object.if_contains("layout");  // older records have none
+    info.layout = layout != nullptr && *layout == json::value("packed") ? SnapshotLayout::packed : SnapshotLayout::plugin;
     info.timestamp = text_of(object, "timestamp");
     info.ours = object.at("ours").as_bool();
     info.complete = object.at("complete").as_bool();

@@ -1,35 +1,22 @@
-// Second half of a push: stores bodies under one snapshot's folder, many at a time, and then the manifest that makes
-// them a snapshot. Used for regular snapshots (with a journal in the index, so that an interrupted push is resumed) and for
-// safety captures in a local store (without).
+// Second half of a push: stores bodies, many at a time, and then what makes them a snapshot. One writer for each layout: PluginWriter
+// (plugin_writer.h) and PackedWriter (packed_writer.h).
 //
 // upload() and copy() may be called from any thread; each hands its work to a pool and blocks while that is full. What becomes
-// of a body is reported through `stored`, one call at a time. The first failure that is not about one file alone stops
+// of a body is reported through a callback, one call at a time. The first failure that is not about one file alone stops
 // everything; finish_bodies() returns it.
 #pragma once
 
+#include <cstdint>
 #include <functional>
-#include <memory>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "core/capture/capture.h"
 #include "core/engine/context.h"
-#include "core/engine/writer_key.h"
 #include "core/snapshot/catalog.h"
 #include "core/snapshot/manifest.h"
 
 namespace b2b {
-
-struct SnapshotWriterOptions {
-  Store* store = nullptr;
-  std::string prefix;
-  SnapshotId id;
-  WriterKey key;
-  Index* journal = nullptr;                 // null: not resumable
-  Progress* progress = nullptr;
-  std::uint64_t multipart_bytes = 100'000'000;  // bodies from here on have their IV in the journal before their upload begins
-};
 
 // What became of one body.
 struct StoredBody {
@@ -39,32 +26,32 @@ struct StoredBody {
   std::optional<Skip> skip;                 // it could not be stored, for a reason of its own
   bool copy_failed = false;                 // copy(): the source is gone or different; the caller captures and uploads it
 };
-
-// Copies are requests that may be billed or capped, uploads are free: below this size an unchanged body is sent again.
-inline std::uint64_t copy_worthwhile_bytes(Store const& store) { return store.traits().copy_is_free ? 0 : 128 << 10; }
+using BodyStored = std::function<void(StoredBody&&)>;
 
 class SnapshotWriter {
  public:
-  SnapshotWriter(SnapshotWriterOptions options, std::function<void(StoredBody&&)> stored, std::stop_token stop);
-  ~SnapshotWriter();                        // cancels what is under way
+  virtual ~SnapshotWriter() = default;      // cancels what is under way
 
-  void upload(CapturedFile file);
-  // From another snapshot of the same store, without moving bytes through here.
-  void copy(Entry entry, std::string from_key, std::uint64_t stored_size);
+  virtual void upload(CapturedFile file) = 0;
+  // What another snapshot of the same store and layout holds, without moving bytes through here: `held` is its entry, with the same
+  // content as `entry`.
+  virtual void copy(Entry entry, SnapshotId const& from, CatalogEntry const& held) = 0;
+  // Does a copy of that cost less than capturing and uploading it again?
+  virtual bool copy_pays(CatalogEntry const& held) const = 0;
 
-  bool failed() const;                      // stop feeding; finish_bodies() says why
-  Result<void> finish_bodies();             // waits for all of them
-  std::size_t key_room() const;
-  std::uint64_t bytes_uploaded() const;     // stored size of the bodies sent
+  virtual bool failed() const = 0;          // stop feeding; finish_bodies() says why
+  virtual Result<void> finish_bodies() = 0; // waits for all of them
+  virtual std::uint64_t bytes_uploaded() const = 0;
 
-  // Makes all bodies durable, writes the manifest from `catalog` (entries whose stored_name is set, and directories and
-  // symlinks) through `scratch_path`, and puts it. The snapshot exists when this returns.
-  // Returns `info` as it was written.
-  Result<SnapshotInfo> commit(SnapshotInfo info, Catalog& catalog, std::string const& scratch_path);
-
- private:
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
+  // Makes all bodies durable and writes the snapshot of what stands in `catalog` (entries whose stored_name is set, and directories and
+  // symlinks). It exists when this returns. `scratch_path`: a file that may be made meanwhile.
+  // Returns `info` as it was written. changed: what it relied on was taken by a collection; push again.
+  virtual Result<SnapshotInfo> commit(SnapshotInfo info, Catalog& catalog, std::string const& scratch_path) = 0;
 };
+
+// Failures that concern one file, not the push: the others go on (DESIGN rule 4).
+inline bool concerns_one_file(Condition condition) {
+  return condition == Condition::changed || condition == Condition::usage || condition == Condition::unsupported;
+}
 
 }  // namespace b2b

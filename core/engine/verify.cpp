@@ -56,6 +56,7 @@ class Verifier {
     }
     for (ListedSnapshot const& listed : listing_.snapshots) {
       if (!only.empty() && listed.info.id.text != only) continue;
+      if (listed.info.layout == SnapshotLayout::packed) continue;
       B2B_TRY(look_at(listed));
     }
     return std::move(report_);
@@ -82,7 +83,7 @@ class Verifier {
     }
     ++report_.snapshots;
     B2B_ASSIGN(TemporaryDirectory const own_scratch, TemporaryDirectory::create(scratch_dir_, "verify-"));
-    auto loaded = load_snapshot(context_, id, own_scratch.path());
+    auto loaded = load_snapshot(context_, id, own_scratch.path(), SnapshotLayout::plugin);
     if (!loaded) {
       if (!is_finding(loaded.error().condition)) return loaded.error();
       add_problem(id, "manifest.json", loaded.error().text());

@@ -56,7 +56,7 @@ class Collection {
 
   Result<void> find_live() {
     B2B_TRY(index_.begin_live());
-    B2B_ASSIGN(auto const ids, list_snapshots(*repository_, stop_));
+    B2B_ASSIGN(auto const ids, list_snapshots(*repository_->store, repository_->prefix, stop_));
     ChunkReader reader(repository_, scratch_dir_, stop_);
     for (SnapshotId const& id : ids) {
       auto const snapshot = read_snapshot(*repository_, id, stop_);

@@ -68,6 +68,7 @@ Result<SnapshotPayload> parse_snapshot(std::string_view text, SnapshotId const& 
   if (header.id_text != expected.text) members.fail("it is of another snapshot");
   out.info = std::move(header.info);
   out.info.id = expected;
+  out.info.layout = SnapshotLayout::packed;
   out.info.timestamp = timestamp;
   if (auto const* const skipped = array_of(*object, "skipped")) {
     for (json::value const& value : *skipped) {

@@ -89,6 +89,7 @@ Error collected_meanwhile() {
 Result<CommittedSnapshot> commit_snapshot(Repository& repository, ChunkWriter& writer, SnapshotInfo info, Catalog& catalog,
                                           std::stop_token const& stop) {
   SnapshotPayload snapshot;
+  info.layout = SnapshotLayout::packed;
   info.ours = true;
   info.encrypted = true;
   info.key_salt_hex.clear();
@@ -138,11 +139,11 @@ Result<CommittedSnapshot> commit_snapshot(Repository& repository, ChunkWriter& w
   return committed;
 }
 
-Result<std::vector<SnapshotId>> list_snapshots(Repository const& repository, std::stop_token const& stop) {
+Result<std::vector<SnapshotId>> list_snapshots(Store& store, std::string_view prefix, std::stop_token const& stop) {
   std::vector<SnapshotId> found;
   ListOptions options;
-  options.prefix = snapshots_prefix(repository.prefix);
-  B2B_TRY(repository.store->list(
+  options.prefix = snapshots_prefix(prefix);
+  B2B_TRY(store.list(
       options,
       [&](ListEntry const& entry) {
         if (auto id = parse_snapshot_id(std::string_view(entry.object.key).substr(options.prefix.size()))) found.push_back(std::move(*id));

@@ -28,8 +28,8 @@ struct CommittedSnapshot {
 Result<CommittedSnapshot> commit_snapshot(Repository& repository, ChunkWriter& writer, SnapshotInfo info, Catalog& catalog,
                                           std::stop_token const& stop);
 
-// Names of snapshot objects, oldest first. One list request for a thousand.
-Result<std::vector<SnapshotId>> list_snapshots(Repository const& repository, std::stop_token const& stop);
+// Names of snapshot objects, oldest first; `prefix` is that of the plugin's layout. One list request for a thousand. Asks for no key.
+Result<std::vector<SnapshotId>> list_snapshots(Store& store, std::string_view prefix, std::stop_token const& stop);
 
 // Its object; downloaded once more when it looks damaged. not_found, corrupt, unsupported.
 Result<SnapshotPayload> read_snapshot(Repository const& repository, SnapshotId const& id, std::stop_token const& stop);

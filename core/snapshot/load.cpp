@@ -17,22 +17,24 @@ std::string problem_of(Entry const& entry) {
 
 }  // namespace
 
+Result<void> take_entry(SnapshotId const& id, CatalogEntry&& row, Catalog& into, std::vector<RejectedPath>& rejected) {
+  if (std::string problem = problem_of(row.entry); !problem.empty()) {
+    if (rejected.size() >= max_rejected) return manifest::corrupt(id, "more than 1,000 of its paths lead out of the snapshot");
+    rejected.push_back({std::move(row.entry.path), std::move(problem)});
+    return {};
+  }
+  B2B_ASSIGN(bool const added, into.insert(row));
+  if (!added) return manifest::corrupt(id, "a path is there twice: \"" + printable(row.entry.path) + "\"");
+  return {};
+}
+
 Result<ManifestRead> load_catalog(std::string const& manifest_path, SnapshotId const& expected,
                                   Keyring& keyring, Catalog& into, std::vector<RejectedPath>& rejected) {
-  auto const take = [&](ManifestEntry&& item) -> Result<void> {
-    if (std::string problem = problem_of(item.entry); !problem.empty()) {
-      if (rejected.size() >= max_rejected)
-        return manifest::corrupt(expected, "more than 1,000 of its paths lead out of the snapshot");
-      rejected.push_back({std::move(item.entry.path), std::move(problem)});
-      return {};
-    }
+  auto const take = [&](ManifestEntry&& item) {
     CatalogEntry row;
     row.entry = std::move(item.entry);
     row.stored_name = std::move(item.stored_name);
-    B2B_ASSIGN(bool const added, into.insert(row));
-    if (!added)
-      return manifest::corrupt(expected, "a path is there twice: \"" + printable(row.entry.path) + "\"");
-    return {};
+    return take_entry(expected, std::move(row), into, rejected);
   };
   B2B_ASSIGN(ManifestRead read, read_manifest(manifest_path, expected, keyring, take));
   if (!read.info.ours) B2B_TRY(into.set_meta(files_only_meta, "1"));

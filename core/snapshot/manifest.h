@@ -25,6 +25,7 @@
 #include "core/capture/entry.h"
 #include "core/crypto/key.h"
 #include "core/snapshot/id.h"
+#include "core/snapshot/snapshot_layout.h"
 #include "core/util/byte_stream.h"
 #include "core/util/error.h"
 
@@ -43,6 +44,7 @@ struct SnapshotRoot {
 
 struct SnapshotInfo {
   SnapshotId id;
+  SnapshotLayout layout = SnapshotLayout::plugin;  // where it was found or written; not part of what is written
   std::string timestamp;          // ISO, when the capture began
   bool ours = false;              // false: written by the plugin or a sister tool: only id, timestamp and files are known
   bool complete = true;           // all files were captured (plugin's: taken to be)

@@ -117,7 +117,7 @@ json::object snapshot_answer(ListedSnapshot const& snapshot) {
   json::object out;
   out["id"] = info.id.text;
   out["kind"] = kind_name(info.id.kind);
-  out["layout"] = "plugin";
+  out["layout"] = layout_name(info.layout);
   out["time"] = info.timestamp.empty() ? format_iso8601(info.id.time) : info.timestamp;
   out["trigger"] = info.trigger_text;
   out["files"] = info.files;

@@ -158,7 +158,7 @@ Result<void> restore_file(ChunkReader& reader, File const& file, std::string con
 
 Result<void> restore(std::string const& data_dir, std::string const& target) {
   B2B_ASSIGN(auto const repository, open_repository(data_dir));
-  B2B_ASSIGN(auto const ids, list_snapshots(*repository, {}));
+  B2B_ASSIGN(auto const ids, list_snapshots(*repository->store, repository->prefix, {}));
   if (ids.empty()) return make_error(Condition::not_found, "there is no snapshot");
   B2B_ASSIGN(auto const snapshot, read_snapshot(*repository, ids.back(), {}));
   ChunkReader reader(repository, data_dir, {});

@@ -160,13 +160,13 @@ std::string Bucket::check_restores(std::string const& id_text, std::map<std::str
   auto const directory = TemporaryDirectory::create(scratch.path(), "restored-").value();
   auto loaded = load_snapshot(context, id_of(id_text), directory.path());
   if (!loaded) return "load: " + loaded.error().text();
-  BodyFetcher fetcher(context, loaded->manifest.info, loaded->manifest.signature, directory.path(), true);
+  auto const fetcher = make_fetcher(context, *loaded, directory.path(), true).value();
   std::size_t files = 0;
   std::string wrong;
   loaded->catalog.for_each([&](CatalogEntry&& entry) -> Result<void> {
     ++files;
     std::string const out = scratch_file(directory.path(), "out");
-    auto const fetched = fetcher.fetch(entry, out);
+    auto const fetched = fetcher->fetch(entry, out);
     auto const expected = hashes.find(entry.entry.path);
     if (expected == hashes.end())
       wrong += entry.entry.path + ": not expected\n";

@@ -79,13 +79,13 @@ class Machine {
     auto loaded = load_snapshot(context, id, scratch.path());
     INFO((loaded ? std::string() : loaded.error().text()));
     REQUIRE(loaded);
-    BodyFetcher fetcher(context, loaded->manifest.info, loaded->manifest.signature, scratch.path(), true);
+    auto const fetcher = make_fetcher(context, *loaded, scratch.path(), true).value();
     std::map<std::string, std::string> out;
     int number = 0;
     auto all = loaded->catalog.for_each([&](CatalogEntry&& row) -> Result<void> {
       if (row.entry.type != EntryType::file) return {};
       std::string const file = scratch.path() + "/body" + std::to_string(++number);
-      B2B_TRY(fetcher.fetch(row, file));
+      B2B_TRY(fetcher->fetch(row, file));
       B2B_ASSIGN(out[row.entry.path], read_file(file, 100 << 20));
       return {};
     });

@@ -111,7 +111,7 @@ Found look(Bucket const& bucket, std::set<Chunk> const& hit, std::set<std::strin
   found.problems = machine.problems;
   b2b::test::Scratch const scratch;
   ChunkReader reader(machine.repository, scratch.path(), {});
-  auto const listed = list_snapshots(*machine.repository, {}).value();
+  auto const listed = list_snapshots(*machine.repository->store, machine.repository->prefix, {}).value();
   for (Snapshot const& snapshot : bucket.snapshots) {
     bool const there = std::any_of(listed.begin(), listed.end(), [&](SnapshotId const& id) { return id.text == snapshot.id.text; });
     auto const payload = read_snapshot(*machine.repository, snapshot.id, {});

@@ -36,7 +36,7 @@ struct World {
     Machine machine(store, keys);
     REQUIRE(machine.synced);
     CHECK(machine.problems.empty());
-    auto const there = list_snapshots(*machine.repository, {}).value();
+    auto const there = list_snapshots(*machine.repository->store, machine.repository->prefix, {}).value();
     for (SnapshotId const& id : there) {
       REQUIRE(pushed.contains(id.text));
       CHECK(restore(machine, id) == pushed.at(id.text));

@@ -42,7 +42,7 @@ TEST_CASE("what goes into a repository comes out of it, on another machine too",
   CHECK(restore(machine, b.id) == second);
 
   Machine other(store);
-  CHECK(list_snapshots(*other.repository, {}).value().size() == 2);
+  CHECK(list_snapshots(*other.repository->store, other.repository->prefix, {}).value().size() == 2);
   CHECK(restore(other, a.id) == first);
   CHECK(restore(other, b.id) == second);
   auto const payload = read_snapshot(*other.repository, b.id, {}).value();

@@ -1,4 +1,4 @@
-#include "core/engine/snapshot_writer.h"
+#include "core/engine/plugin_writer.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -8,8 +8,8 @@
 #include <mutex>
 
 #include "core/crypto/b2en.h"
+#include "core/engine/body_pool.h"
 #include "core/snapshot/layout.h"
-#include "core/util/worker_pool.h"
 
 namespace b2b {
 namespace {
@@ -20,50 +20,22 @@ constexpr std::size_t journal_batch = 64;
 // Bodies up to this size are encrypted whole, in one pass; with 32 transfers that is at most 16 MB. Larger ones stream in two.
 constexpr std::uint64_t in_memory_bytes = 512 << 10;
 
-// Failures that concern one file, not the push: the others go on (DESIGN rule 4).
-bool concerns_one_file(Condition condition) {
-  return condition == Condition::changed || condition == Condition::usage || condition == Condition::unsupported;
-}
-
 }  // namespace
 
-struct SnapshotWriter::Impl {
-  SnapshotWriterOptions options;
-  std::function<void(StoredBody&&)> stored;
-  std::stop_source stop;                    // ours: on the caller's stop, a failure or destruction
-  std::stop_callback<std::function<void()>> forward_stop;
-  std::string folder;
-  std::size_t key_room;
+struct PluginWriter::Impl {
+  PluginWriterOptions options;
+  std::string const folder;
+  std::size_t const key_room;
   std::atomic<std::uint64_t> bytes_uploaded{0};
-  std::atomic<bool> has_failed{false};
-  std::mutex mutex;                         // failure, unjournaled, calls of `stored`
-  std::optional<Error> failure;
+  std::mutex mutex;                         // unjournaled
   std::vector<PendingBody> unjournaled;
-  WorkerPool pool;
+  BodyPool pool;                            // the last: its workers use all of the above
 
-  Impl(SnapshotWriterOptions options_in, std::function<void(StoredBody&&)> stored_in, std::stop_token outer)
+  Impl(PluginWriterOptions options_in, BodyStored stored, std::stop_token outer)
       : options(std::move(options_in)),
-        stored(std::move(stored_in)),
-        forward_stop(std::move(outer), [this] { stop.request_stop(); }),
         folder(layout::snapshot_prefix(options.prefix, options.id)),
         key_room(folder.size()),
-        pool(std::max<std::size_t>(1, options.store->traits().transfers), 2) {}
-
-  void fail(Error error) {
-    std::scoped_lock lock(mutex);
-    has_failed = true;
-    if (!failure) failure = std::move(error);
-    stop.request_stop();
-  }
-
-  void report(StoredBody&& body) {
-    if (options.progress != nullptr) {
-      options.progress->files_done.fetch_add(1);
-      options.progress->bytes_done.fetch_add(body.entry.size);
-    }
-    std::scoped_lock lock(mutex);
-    stored(std::move(body));
-  }
+        pool(options.store->traits().transfers, options.progress, std::move(stored), std::move(outer)) {}
 
   Result<void> journal(PendingBody body) {
     if (options.journal == nullptr) return {};
@@ -112,7 +84,7 @@ struct SnapshotWriter::Impl {
       return earlier;
     }
     // Something else was (perhaps) stored under this name: it must not stay behind as a hidden version.
-    B2B_TRY(remove_all(*options.store, folder + name, stop.get_token()));
+    B2B_TRY(remove_all(*options.store, folder + name, pool.token()));
     return earlier;
   }
 
@@ -140,7 +112,7 @@ struct SnapshotWriter::Impl {
         begun.uploaded = false;
         B2B_TRY(options.journal->record_bodies({begun}));
       }
-      B2B_TRY(options.store->put(folder + out.stored_name, *body, stop.get_token()));
+      B2B_TRY(options.store->put(folder + out.stored_name, *body, pool.token()));
       bytes_uploaded.fetch_add(record.stored_size);
     }
     B2B_TRY(journal(std::move(record)));
@@ -156,10 +128,10 @@ struct SnapshotWriter::Impl {
     if (options.journal != nullptr) {
       B2B_ASSIGN(auto const pending, options.journal->pending_body(out.stored_name));
       there = pending && pending->uploaded && pending->hash == entry.hash && pending->stored_size == stored_size;
-      if (pending && !there) B2B_TRY(remove_all(*options.store, folder + out.stored_name, stop.get_token()));
+      if (pending && !there) B2B_TRY(remove_all(*options.store, folder + out.stored_name, pool.token()));
     }
     if (!there) {
-      auto copied = options.store->copy(from_key, folder + out.stored_name, stored_size, stop.get_token());
+      auto copied = options.store->copy(from_key, folder + out.stored_name, stored_size, pool.token());
       if (!copied) {
         Condition const condition = copied.error().condition;
         if (condition != Condition::not_found && condition != Condition::changed && condition != Condition::permission)
@@ -172,61 +144,40 @@ struct SnapshotWriter::Impl {
     out.entry = std::move(entry);
     return out;
   }
-
-  template <class Work>
-  void run(std::string const& path, Work&& work) {
-    if (stop.stop_requested()) return;
-    auto result = work();
-    if (result) {
-      report(std::move(*result));
-    } else if (concerns_one_file(result.error().condition)) {
-      StoredBody out;
-      out.entry.path = path;
-      out.skip = Skip{path, SkipReason::unstable, result.error().text()};
-      report(std::move(out));
-    } else {
-      fail(std::move(result).error());
-    }
-  }
 };
 
-SnapshotWriter::SnapshotWriter(SnapshotWriterOptions options, std::function<void(StoredBody&&)> stored, std::stop_token stop)
+PluginWriter::PluginWriter(PluginWriterOptions options, BodyStored stored, std::stop_token stop)
     : impl_(std::make_unique<Impl>(std::move(options), std::move(stored), std::move(stop))) {}
 
-SnapshotWriter::~SnapshotWriter() { impl_->stop.request_stop(); }
+PluginWriter::~PluginWriter() = default;
 
-void SnapshotWriter::upload(CapturedFile file) {
+void PluginWriter::upload(CapturedFile file) {
   auto shared = std::make_shared<CapturedFile>(std::move(file));
-  impl_->pool.submit([this, shared] {
-    std::string const path = shared->entry.path;
-    impl_->run(path, [&] { return impl_->store_body(*shared); });
-  });
+  impl_->pool.submit(shared->entry.path, [this, shared] { return impl_->store_body(*shared); });
 }
 
-void SnapshotWriter::copy(Entry entry, std::string from_key, std::uint64_t stored_size) {
+void PluginWriter::copy(Entry entry, SnapshotId const& from, CatalogEntry const& held) {
   auto shared = std::make_shared<Entry>(std::move(entry));
-  impl_->pool.submit([this, shared, from_key = std::move(from_key), stored_size] {
-    std::string const path = shared->path;
-    impl_->run(path, [&] { return impl_->copy_body(*shared, from_key, stored_size); });
+  std::string from_key = layout::snapshot_prefix(impl_->options.prefix, from) + held.stored_name;
+  impl_->pool.submit(shared->path, [this, shared, from_key = std::move(from_key), stored_size = held.stored_size] {
+    return impl_->copy_body(*shared, from_key, stored_size);
   });
 }
 
-bool SnapshotWriter::failed() const { return impl_->has_failed; }
-std::size_t SnapshotWriter::key_room() const { return impl_->key_room; }
-std::uint64_t SnapshotWriter::bytes_uploaded() const { return impl_->bytes_uploaded; }
+bool PluginWriter::copy_pays(CatalogEntry const& held) const {
+  return held.stored_size > 0 && held.entry.size >= copy_worthwhile_bytes(*impl_->options.store);
+}
 
-Result<void> SnapshotWriter::finish_bodies() {
+bool PluginWriter::failed() const { return impl_->pool.failed(); }
+std::uint64_t PluginWriter::bytes_uploaded() const { return impl_->bytes_uploaded; }
+
+Result<void> PluginWriter::finish_bodies() {
   impl_->pool.wait();
   B2B_TRY(impl_->flush_journal());  // also after a failure: what is stored need not be sent again
-  {
-    std::scoped_lock lock(impl_->mutex);
-    if (impl_->failure) return *impl_->failure;
-  }
-  if (impl_->stop.stop_requested()) return make_error(Condition::cancelled, "stopped on request");
-  return {};
+  return impl_->pool.outcome();
 }
 
-Result<SnapshotInfo> SnapshotWriter::commit(SnapshotInfo info, Catalog& catalog, std::string const& scratch_path) {
+Result<SnapshotInfo> PluginWriter::commit(SnapshotInfo info, Catalog& catalog, std::string const& scratch_path) {
   Impl& impl = *impl_;
   info.id = impl.options.id;
   info.ours = true;
@@ -261,12 +212,12 @@ Result<SnapshotInfo> SnapshotWriter::commit(SnapshotInfo info, Catalog& catalog,
     ~RemoveScratch() { ::unlink(path.c_str()); }
   } remove_scratch{scratch_path};
 
-  B2B_TRY(impl.options.store->flush(impl.stop.get_token()));
+  B2B_TRY(impl.options.store->flush(impl.pool.token()));
   struct stat status {};
   if (::stat(scratch_path.c_str(), &status) != 0) return errno_error(errno, "look at", scratch_path);
   FileSource const source(scratch_path, 0, static_cast<std::uint64_t>(status.st_size));
-  B2B_TRY(impl.options.store->put(impl.folder + "manifest.json", source, impl.stop.get_token()));
-  B2B_TRY(impl.options.store->flush(impl.stop.get_token()));
+  B2B_TRY(impl.options.store->put(impl.folder + "manifest.json", source, impl.pool.token()));
+  B2B_TRY(impl.options.store->flush(impl.pool.token()));
   return info;
 }
 

@@ -1,0 +1,33 @@
+#include "core/engine/find_snapshot.h"
+
+#include "core/engine/objects.h"
+#include "core/packed/format.h"
+#include "core/snapshot/layout.h"
+
+namespace b2b {
+
+Result<SnapshotLayout> push_layout(EngineContext& context) {
+  return context.config.layout == LayoutChoice::packed ? SnapshotLayout::packed : SnapshotLayout::plugin;
+}
+
+std::string snapshot_object_key(EngineContext const& context, SnapshotId const& id, SnapshotLayout layout) {
+  return layout == SnapshotLayout::packed ? packed::snapshot_key(context.config.prefix, id.text)
+                                          : layout::manifest_key(context.config.prefix, id);
+}
+
+Result<bool> snapshot_exists(EngineContext& context, SnapshotId const& id, SnapshotLayout layout) {
+  B2B_ASSIGN(auto const object, find_object(context, snapshot_object_key(context, id, layout)));
+  return object.has_value();
+}
+
+Result<std::optional<SnapshotLayout>> find_snapshot(EngineContext& context, SnapshotId const& id) {
+  B2B_ASSIGN(SnapshotLayout const first, push_layout(context));
+  SnapshotLayout const second = first == SnapshotLayout::packed ? SnapshotLayout::plugin : SnapshotLayout::packed;
+  for (SnapshotLayout const layout : {first, second}) {
+    B2B_ASSIGN(bool const there, snapshot_exists(context, id, layout));
+    if (there) return std::optional(layout);
+  }
+  return std::optional<SnapshotLayout>();
+}
+
+}  // namespace b2b
