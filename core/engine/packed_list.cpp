@@ -83,7 +83,7 @@ Result<void> PackedList::visit_chunks(CatalogEntry const& entry,
 }
 
 Result<LoadedSnapshot> load_packed_snapshot(EngineContext& context, SnapshotId const& id, std::string const& scratch_dir) {
-  B2B_ASSIGN(auto repository, context.packed->open(context));
+  B2B_ASSIGN(auto repository, context.packed->open_to_read(context));
   B2B_ASSIGN(packed::SnapshotPayload snapshot, packed::read_snapshot(*repository, id, context.stop));
   B2B_ASSIGN(Catalog catalog, Catalog::create(scratch_file(scratch_dir, "catalog")));
   std::string const ids_path = scratch_file(scratch_dir, "chunks");

@@ -1,30 +1,35 @@
-// The repository of the packed layout under this prefix, as the engine's jobs use it: opened once for each engine, then kept.
+// The repository of the packed layout under this prefix, as the engine's jobs use it. Its keys are opened once for each engine, then kept.
+//
+// The record of chunks in the data directory has one user at a time, the holder of the upload lock. Whoever only reads works on a copy
+// of its own, brought in line with the bucket, so reading verbs need no lock and disturb no push.
 #pragma once
 
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
-#include <vector>
 
 #include "core/engine/context.h"
+#include "core/packed/key_store.h"
 #include "core/packed/repository.h"
 
 namespace b2b {
 
-// One for each engine; every job's context points to it.
+// One for each engine; every job's context points to it. Thread-safe. What is opened is in line with the bucket as of that call
+// (packed::sync_index()); what could not be read of it goes to the log. Errors: wrong_key, corrupt, the store's; and not_found where there is
+// no repository and none is made.
 class PackedAccess {
  public:
-  // The repository, its record of chunks in line with the bucket as of this call (packed::sync_index()): for whatever reads or writes
-  // snapshots. What could not be read of it goes to the log. Thread-safe; callers share the repository, so jobs of one engine that read and
-  // write at once see each other's packs. Errors: not_found (there is none), wrong_key, corrupt, the store's.
-  Result<std::shared_ptr<packed::Repository>> open(EngineContext& context);
-  // The same for a push: makes it when there is none.
+  Result<std::shared_ptr<packed::Repository>> open_to_read(EngineContext& context);
+  // The caller holds the upload lock until it is done with it.
+  Result<std::shared_ptr<packed::Repository>> open_to_write(EngineContext& context);
   Result<std::shared_ptr<packed::Repository>> open_or_create(EngineContext& context);
 
  private:
-  Result<std::shared_ptr<packed::Repository>> synced(EngineContext& context);
+  Result<packed::OpenedRepository> keys(EngineContext& context, bool create);
+  Result<std::shared_ptr<packed::Repository>> open(EngineContext& context, bool create);
   std::mutex mutex_;
-  std::shared_ptr<packed::Repository> repository_;
+  std::optional<packed::OpenedRepository> keys_;
 };
 
 // The folder for the chunk writer's packs: one push at a time (the upload lock) owns it.

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 
+#include "core/engine/find_snapshot.h"
 #include "core/engine/heal.h"
 #include "core/engine/objects.h"
+#include "core/engine/packed_prune.h"
 #include "core/engine/prune_right.h"
 #include "core/engine/remove_snapshot.h"
 #include "core/engine/snapshot_use.h"
@@ -38,30 +40,33 @@ class Pruner {
     if (paused) return std::move(report_);
     B2B_TRY(find_torn());
     if (options_.dry_run) {
-      for (SnapshotId const& id : to_remove_) report_.removed.push_back(id.text);
+      for (Removal const& removal : to_remove_) report_.removed.push_back(removal.id.text);
       for (SnapshotId const& id : torn_) report_.torn_removed.push_back(id.text);
       return std::move(report_);
     }
     if (!to_remove_.empty() || !torn_.empty()) B2B_TRY(heal_kept());
     B2B_TRY(remove_all_of(to_remove_, report_.removed));
-    B2B_TRY(remove_all_of(half_removed_, report_.torn_removed));
-    B2B_TRY(remove_all_of(torn_, report_.torn_removed));
+    B2B_TRY(remove_all_of(in_plugin_layout(half_removed_), report_.torn_removed));
+    B2B_TRY(remove_all_of(in_plugin_layout(torn_), report_.torn_removed));
     B2B_TRY(remove_unfinished_uploads());
+    B2B_TRY(collect_packs());
     return std::move(report_);
   }
 
  private:
+  struct Removal {
+    SnapshotId id;
+    SnapshotLayout layout = SnapshotLayout::plugin;
+  };
+  static std::vector<Removal> in_plugin_layout(std::vector<SnapshotId> const& ids) {
+    std::vector<Removal> removals;
+    for (SnapshotId const& id : ids) removals.push_back({id, SnapshotLayout::plugin});
+    return removals;
+  }
+
   Result<void> decide() {
-    std::vector<RetentionItem> items;
-    for (ListedSnapshot const& listed : listing_.snapshots) {
-      if (!is_readable(listed)) continue;
-      bool const is_change = listed.info.ours && listed.info.trigger == Trigger::change;
-      items.push_back({listed.info.id, listed.info.complete, is_change});
-    }
-    RetentionPolicy policy;
-    policy.keep_snapshots = context_.config.keep_snapshots;
-    policy.keep_safety_snapshots = context_.config.keep_safety_snapshots.value_or(default_keep_safety);
-    report_.verdicts = apply_retention(items, policy, now_);
+    report_.verdicts.clear();
+    for (SnapshotLayout const layout : {SnapshotLayout::plugin, SnapshotLayout::packed}) judge(layout);
     for (RetentionVerdict& verdict : report_.verdicts) {
       if (verdict.keep) continue;
       B2B_ASSIGN(auto const nobody_reads, SnapshotUse::begin_removal(context_.instance.data_dir, verdict.id));
@@ -69,10 +74,29 @@ class Pruner {
     }
     to_remove_.clear();
     kept_.clear();
-    for (RetentionVerdict const& verdict : report_.verdicts) (verdict.keep ? kept_ : to_remove_).push_back(verdict.id);
+    for (RetentionVerdict const& verdict : report_.verdicts) {
+      if (verdict.keep && verdict.layout == SnapshotLayout::plugin) kept_.push_back(verdict.id);
+      if (!verdict.keep) to_remove_.push_back({verdict.id, verdict.layout});
+    }
     // Oldest first, so that an interrupted prune leaves the newer ones.
-    std::sort(to_remove_.begin(), to_remove_.end(), id_before);
+    std::stable_sort(to_remove_.begin(), to_remove_.end(), [](Removal const& a, Removal const& b) { return id_before(a.id, b.id); });
     return {};
+  }
+
+  void judge(SnapshotLayout layout) {
+    std::vector<RetentionItem> items;
+    for (ListedSnapshot const& listed : listing_.snapshots) {
+      if (!is_readable(listed) || listed.info.layout != layout) continue;
+      bool const is_change = listed.info.ours && listed.info.trigger == Trigger::change;
+      items.push_back({listed.info.id, listed.info.complete, is_change});
+    }
+    RetentionPolicy policy;
+    policy.keep_snapshots = context_.config.keep_snapshots;
+    policy.keep_safety_snapshots = context_.config.keep_safety_snapshots.value_or(default_keep_safety);
+    for (RetentionVerdict& verdict : apply_retention(items, policy, now_)) {
+      verdict.layout = layout;
+      report_.verdicts.push_back(std::move(verdict));
+    }
   }
 
   static void spare(RetentionVerdict& verdict) {
@@ -85,8 +109,7 @@ class Pruner {
     for (auto at = listing_.snapshots.rbegin(); at != listing_.snapshots.rend(); ++at) {
       if (at->info.id.kind != SnapshotKind::regular || !is_readable(*at) || !at->info.complete) continue;
       if (at->info.id.time > now_ + std::chrono::hours(24)) continue;
-      B2B_ASSIGN(auto const manifest, find_object(context_, layout::manifest_key(context_.config.prefix, at->info.id)));
-      return manifest.has_value();
+      return snapshot_exists(context_, at->info.id, at->info.layout);
     }
     return true;  // there is none to protect
   }
@@ -126,6 +149,7 @@ class Pruner {
     B2B_ASSIGN(half_removed_, unfinished_removals(context_));
     for (ListedSnapshot const& listed : listing_.snapshots) {
       SnapshotId const& id = listed.info.id;
+      if (listed.info.layout != SnapshotLayout::plugin) continue;   // one object: it is there or it is not
       auto const record = std::find_if(half_removed_.begin(), half_removed_.end(),
                                        [&](SnapshotId const& other) { return other.text == id.text; });
       if (listed.has_manifest) {
@@ -163,8 +187,9 @@ class Pruner {
     report_.healed = healed.copied;
     std::move(healed.warnings.begin(), healed.warnings.end(), std::back_inserter(report_.warnings));
     if (healed.missing == 0) return {};
-    auto const may_hold_it = [&](SnapshotId const& id) {
-      return std::find(healed.unread.begin(), healed.unread.end(), id.text) != healed.unread.end();
+    auto const may_hold_it = [&](Removal const& removal) {
+      return removal.layout == SnapshotLayout::plugin &&
+             std::find(healed.unread.begin(), healed.unread.end(), removal.id.text) != healed.unread.end();
     };
     if (std::erase_if(to_remove_, may_hold_it) > 0)
       report_.warnings.push_back("old snapshots that cannot be read were left alone, because they may hold what is missing");
@@ -174,8 +199,8 @@ class Pruner {
     return {};
   }
 
-  Result<void> remove_all_of(std::vector<SnapshotId> const& ids, std::vector<std::string>& done) {
-    for (SnapshotId const& id : ids) {
+  Result<void> remove_all_of(std::vector<Removal> const& removals, std::vector<std::string>& done) {
+    for (auto const& [id, layout] : removals) {
       if (refusals_ >= refusals_before_giving_up) return {};
       // Held until the last of it is gone: who comes now is told, and who came since the verdict is not robbed.
       B2B_ASSIGN(auto const nobody_reads, SnapshotUse::begin_removal(context_.instance.data_dir, id));
@@ -184,7 +209,7 @@ class Pruner {
           if (verdict.id.text == id.text) spare(verdict);
         continue;
       }
-      auto const removed = remove_snapshot(context_, id);
+      auto const removed = layout == SnapshotLayout::packed ? remove_packed_snapshot(context_, id) : remove_snapshot(context_, id);
       if (removed) {
         report_.objects_deleted += *removed;
         done.push_back(id.text);
@@ -199,14 +224,36 @@ class Pruner {
   }
 
   Result<void> remove_unfinished_uploads() {
-    auto const removed =
-        context_.store->remove_unfinished(keys_prefix(context_), unfinished_age_seconds, context_.stop);
-    if (removed) {
-      report_.unfinished_removed = *removed;
+    for (std::string const& prefix : {keys_prefix(context_), packed::repository_prefix(context_.config.prefix)}) {
+      if (prefix != keys_prefix(context_) && !any_packed()) continue;
+      auto const removed = context_.store->remove_unfinished(prefix, unfinished_age_seconds, context_.stop);
+      if (removed) {
+        report_.unfinished_removed += *removed;
+        continue;
+      }
+      if (removed.error().condition != Condition::permission) return removed.error();
+      report_.warnings.push_back("uploads that were begun and never finished could not be removed: " + removed.error().text());
+    }
+    return {};
+  }
+
+  bool any_packed() const {
+    return std::any_of(listing_.snapshots.begin(), listing_.snapshots.end(),
+                       [](ListedSnapshot const& listed) { return listed.info.layout == SnapshotLayout::packed; });
+  }
+
+  // Reads all lists, so once a day, or when a person asks for it.
+  Result<void> collect_packs() {
+    if (!any_packed()) return {};
+    B2B_ASSIGN(bool const due, options_.on_request ? Result<bool>(true) : collection_is_due(context_, now_));
+    if (!due) return {};
+    auto collected = collect_repository(context_, now_);
+    if (collected) {
+      report_.collected = *collected;
       return {};
     }
-    if (removed.error().condition != Condition::permission) return removed.error();
-    report_.warnings.push_back("uploads that were begun and never finished could not be removed: " + removed.error().text());
+    if (collected.error().condition != Condition::permission && collected.error().condition != Condition::refused) return collected.error();
+    report_.warnings.push_back("space that no snapshot needs could not be freed: " + collected.error().text());
     return {};
   }
 
@@ -215,8 +262,8 @@ class Pruner {
   TimePoint now_{};
   BucketListing listing_;
   PruneReport report_;
-  std::vector<SnapshotId> to_remove_;
-  std::vector<SnapshotId> kept_;
+  std::vector<Removal> to_remove_;
+  std::vector<SnapshotId> kept_;          // in the plugin's layout
   std::vector<SnapshotId> torn_;          // uploads that were never finished
   std::vector<SnapshotId> half_removed_;  // our own deletions that were interrupted
   int refusals_ = 0;

@@ -6,6 +6,7 @@
 
 #include "core/engine/bucket.h"
 #include "core/engine/context.h"
+#include "core/packed/collect.h"
 #include "core/snapshot/retention.h"
 
 namespace b2b {
@@ -13,6 +14,7 @@ namespace b2b {
 struct PruneOptions {
   bool dry_run = false;
   bool confirmed = false;        // the person said yes: clears a pause
+  bool on_request = false;       // a person asked for it, not the schedule: packs are collected now, too
   bool take_over = false;        // the person said that this machine prunes from now on, although others use the prefix (prune_right.h)
 };
 
@@ -23,6 +25,7 @@ struct PruneReport {
   std::uint64_t healed = 0;                 // bodies copied into kept snapshots first
   std::uint64_t objects_deleted = 0;
   std::uint64_t unfinished_removed = 0;     // multipart uploads
+  packed::CollectReport collected;          // of the packed layout: what was freed, and what will be in a day
   bool paused = false;                      // more than half of the files vanished lately; waits for a person
   std::vector<std::string> warnings;
 };

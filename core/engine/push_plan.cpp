@@ -36,7 +36,7 @@ std::string secrets_choice(EngineContext const& context) {
 }
 
 Result<bool> chunks_are_there(EngineContext& context, Catalog& base, std::vector<std::string>& warnings) {
-  B2B_ASSIGN(auto const repository, context.packed->open(context));
+  B2B_ASSIGN(auto const repository, context.packed->open_to_write(context));
   B2B_ASSIGN(auto const known, repository->index->packs());
   B2B_TRY(packed::look_for_packs(*repository, context.stop));
   B2B_ASSIGN(auto const there, repository->index->packs());

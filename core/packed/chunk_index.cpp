@@ -13,6 +13,8 @@
 namespace b2b::packed {
 namespace {
 
+constexpr char const* file_name = "packed.sqlite";
+
 enum PackState { stored = 1, indexed = 2 };
 
 constexpr char schema[] = R"sql(
@@ -63,7 +65,7 @@ Result<sqlite::Database> open_checked(std::string const& path, std::string const
 }  // namespace
 
 Result<std::shared_ptr<ChunkIndex>> ChunkIndex::open(std::string const& data_dir, RepositoryId const& repository) {
-  std::string const path = join_path(data_dir, "packed.sqlite");
+  std::string const path = join_path(data_dir, file_name);
   auto database = open_checked(path, to_hex(repository));
   if (!database) {
     auto const condition = database.error().condition;
@@ -84,6 +86,21 @@ Result<std::shared_ptr<ChunkIndex>> ChunkIndex::open(std::string const& data_dir
     owner = bytes_of<16>(select, 0);
   }
   return std::shared_ptr<ChunkIndex>(new ChunkIndex(std::move(*database), owner));
+}
+
+Result<std::shared_ptr<ChunkIndex>> ChunkIndex::open_copy(std::string const& data_dir, std::string const& into, RepositoryId const& repository) {
+  auto const copy = [&]() -> Result<void> {
+    B2B_ASSIGN(sqlite::Database source, sqlite::Database::open(join_path(data_dir, file_name), sqlite::OpenMode::read_only));
+    B2B_ASSIGN(auto vacuum, source.prepare("VACUUM INTO ?"));
+    vacuum.bind_text(1, join_path(into, file_name));
+    return vacuum.run();
+  };
+  if (path_exists(join_path(data_dir, file_name)))
+    if (auto const copied = copy(); !copied) {
+      log_info("the record of stored chunks cannot be copied and is read anew from the bucket: " + copied.error().message);
+      if (::unlink(join_path(into, file_name).c_str()) != 0 && errno != ENOENT) return errno_error(errno, "remove", join_path(into, file_name));
+    }
+  return open(into, repository);
 }
 
 // Prepared once, reset for each use.

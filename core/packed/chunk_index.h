@@ -33,6 +33,10 @@ class ChunkIndex {
   // Makes it when there is none. One that is damaged, of another version or of another repository is replaced, with a line in the log.
   static Result<std::shared_ptr<ChunkIndex>> open(std::string const& data_dir, RepositoryId const& repository);
 
+  // A copy for somebody who only reads, in `into`, as the one in `data_dir` is now; an empty one where that cannot be copied. Its own
+  // connection, so neither disturbs the other; another process may be writing there.
+  static Result<std::shared_ptr<ChunkIndex>> open_copy(std::string const& data_dir, std::string const& into, RepositoryId const& repository);
+
   OwnerId const& owner() const { return owner_; }   // random, kept with the record
 
   Result<std::optional<FoundChunk>> find(ChunkType type, ChunkId const& id);  // in the pack that we know longest

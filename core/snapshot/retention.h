@@ -25,6 +25,7 @@ struct RetentionVerdict {
   SnapshotId id;
   bool keep = true;
   std::string reason;                         // "one of the newest 10", "the newest complete snapshot", "hourly, first of 14:00"
+  SnapshotLayout layout = SnapshotLayout::plugin;  // set by who calls: each layout's snapshots are judged by themselves
 };
 
 // `now` is the store's clock. Rules:

@@ -61,6 +61,7 @@ Answer prune(EngineContext& context, boost::json::object const& given) {
   options.dry_run = parameters.dry_run;
   options.confirmed = parameters.yes;
   options.take_over = parameters.take_over;
+  options.on_request = true;
   if (options.dry_run) {
     B2B_ASSIGN(PruneReport const report, b2b::prune(context, options));
     return prune_answer(report);

@@ -1,0 +1,51 @@
+#include "core/engine/packed_prune.h"
+
+#include <charconv>
+
+#include "core/engine/bucket.h"
+#include "core/engine/find_snapshot.h"
+#include "core/engine/objects.h"
+#include "core/engine/packed_repository.h"
+
+namespace b2b {
+namespace {
+
+constexpr std::int64_t day_ns = 86'400'000'000'000;
+
+std::string collected_key(EngineContext const& context) { return "collected:" + target_name(context); }
+
+}  // namespace
+
+Result<std::uint64_t> remove_packed_snapshot(EngineContext& context, SnapshotId const& id) {
+  std::string const key = snapshot_object_key(context, id, SnapshotLayout::packed);
+  std::vector<ObjectVersion> versions;
+  B2B_TRY(context.store->list_versions(
+      key,
+      [&](ObjectVersion const& version) {
+        if (version.key == key) versions.push_back(version);
+        return true;
+      },
+      context.stop));
+  B2B_TRY(context.store->remove_versions(versions, context.stop));
+  B2B_TRY(context.index->forget_snapshot(target_name(context), id.text));
+  return static_cast<std::uint64_t>(versions.size());
+}
+
+Result<packed::CollectReport> collect_repository(EngineContext& context, TimePoint now) {
+  context.progress->phase = "looking for space to free";
+  B2B_ASSIGN(auto const repository, context.packed->open_to_write(context));
+  B2B_ASSIGN(TemporaryDirectory const scratch, make_scratch(context));
+  B2B_ASSIGN(packed::CollectReport const report, packed::collect(repository, scratch.path(), context.stop));
+  B2B_TRY(context.index->set_value(collected_key(context), std::to_string(now.time_since_epoch().count())));
+  return report;
+}
+
+Result<bool> collection_is_due(EngineContext& context, TimePoint now) {
+  B2B_ASSIGN(auto const last, context.index->value(collected_key(context)));
+  std::int64_t then = 0;
+  if (last) std::from_chars(last->data(), last->data() + last->size(), then);
+  std::int64_t const since = now.time_since_epoch().count() - then;
+  return !last || since >= day_ns || since < 0;
+}
+
+}  // namespace b2b
