@@ -127,7 +127,9 @@ Result<PushTicket> begin_or_resume_push(EngineContext& context, std::string_view
   return ticket;
 }
 
-Result<std::unique_ptr<SnapshotWriter>> resumable_writer(EngineContext& context, PushTicket const& ticket, BodyStored stored) {
+namespace {
+
+Result<std::unique_ptr<SnapshotWriter>> make_writer(EngineContext& context, PushTicket const& ticket, Index* journal, BodyStored stored) {
   using Writer = std::unique_ptr<SnapshotWriter>;
   if (ticket.layout == SnapshotLayout::packed) {
     B2B_ASSIGN(auto repository, context.packed->open_or_create(context));
@@ -139,10 +141,20 @@ Result<std::unique_ptr<SnapshotWriter>> resumable_writer(EngineContext& context,
   options.store = context.store.get();
   options.prefix = context.config.prefix;
   options.id = ticket.id;
-  options.journal = context.index.get();
+  options.journal = journal;
   options.progress = context.progress.get();
   B2B_ASSIGN(options.key, derive_writer_key(context, ticket.salt));
   return Writer(std::make_unique<PluginWriter>(std::move(options), std::move(stored), context.stop));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<SnapshotWriter>> resumable_writer(EngineContext& context, PushTicket const& ticket, BodyStored stored) {
+  return make_writer(context, ticket, context.index.get(), std::move(stored));
+}
+
+Result<std::unique_ptr<SnapshotWriter>> unjournaled_writer(EngineContext& context, PushTicket const& ticket, BodyStored stored) {
+  return make_writer(context, ticket, nullptr, std::move(stored));
 }
 
 Result<void> drop_unused_bodies(EngineContext& context, SnapshotId const& id) {

@@ -26,6 +26,9 @@ Result<PushTicket> begin_or_resume_push(EngineContext& context, std::string_view
 // The writer that stores the snapshot of this ticket, in its layout, so that it can be resumed. The caller holds the upload lock.
 Result<std::unique_ptr<SnapshotWriter>> resumable_writer(EngineContext& context, PushTicket const& ticket, BodyStored stored);
 
+// The same without a journal: begun anew when it is interrupted (a packed one finds what is stored all the same).
+Result<std::unique_ptr<SnapshotWriter>> unjournaled_writer(EngineContext& context, PushTicket const& ticket, BodyStored stored);
+
 // Removes what an earlier try stored and this one did not use. Call before the manifest is written.
 Result<void> drop_unused_bodies(EngineContext& context, SnapshotId const& id);
 

@@ -11,6 +11,8 @@
 
 #include "core/engine/bucket.h"
 #include "core/engine/capture_stage.h"
+#include "core/engine/copy_snapshot.h"
+#include "core/engine/find_snapshot.h"
 #include "core/engine/objects.h"
 #include "core/engine/plugin_writer.h"
 #include "core/engine/push.h"
@@ -23,6 +25,8 @@
 
 namespace b2b {
 namespace {
+
+constexpr std::string_view after_id = "/manifest.json";
 
 std::string safety_root(EngineContext const& context) { return join_path(context.instance.data_dir, "safety"); }
 std::string safety_bucket(EngineContext const& context) { return to_hex(sha256(target_name(context))).substr(0, 16); }
@@ -154,10 +158,20 @@ Result<void> send_snapshot(EngineContext& context, Store& local, std::string con
   return context.store->flush(context.stop);
 }
 
+Result<void> send_packed(EngineContext& context, std::shared_ptr<Store> local, std::string const& manifest_key) {
+  std::string_view text = std::string_view(manifest_key).substr(keys_prefix(context).size());
+  text.remove_suffix(after_id.size());
+  auto const id = parse_snapshot_id(text);
+  B2B_ASSERT(id.has_value());
+  EngineContext source = context;
+  source.store = std::move(local);
+  B2B_TRY(copy_snapshot(source, *id, SnapshotLayout::plugin, context, SnapshotLayout::packed));
+  return {};
+}
+
 // Of the captures that are whole.
 Result<std::vector<ObjectInfo>> waiting_manifests(EngineContext& context, Store& local) {
   std::string const before_id = keys_prefix(context);
-  constexpr std::string_view after_id = "/manifest.json";
   std::vector<ObjectInfo> manifests;
   B2B_TRY(local.list({before_id + "safety-", "", false},
                      [&](ListEntry const& entry) {
@@ -208,8 +222,11 @@ Result<std::uint64_t> upload_pending_safety(EngineContext& context, bool clear) 
   B2B_ASSIGN(auto local, open_local(context));
   B2B_ASSIGN(auto const manifests, waiting_manifests(context, *local));
   std::string const bucket = join_path(safety_root(context), safety_bucket(context));
+  B2B_ASSIGN(SnapshotLayout const layout, push_layout(context));
+  std::shared_ptr<Store> const local_store = std::move(local);
   for (ObjectInfo const& manifest : manifests) {
-    B2B_TRY(send_snapshot(context, *local, manifest.key, manifest.size));
+    if (layout == SnapshotLayout::packed) B2B_TRY(send_packed(context, local_store, manifest.key));
+    else B2B_TRY(send_snapshot(context, *local_store, manifest.key, manifest.size));
     // The manifest goes first: what is left without one is no snapshot.
     if (::unlink(join_path(bucket, manifest.key).c_str()) != 0 && errno != ENOENT)
       return errno_error(errno, "remove", join_path(bucket, manifest.key));
