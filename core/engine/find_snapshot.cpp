@@ -1,14 +1,11 @@
 #include "core/engine/find_snapshot.h"
 
+#include "core/engine/choose_layout.h"
 #include "core/engine/objects.h"
 #include "core/packed/format.h"
 #include "core/snapshot/layout.h"
 
 namespace b2b {
-
-Result<SnapshotLayout> push_layout(EngineContext& context) {
-  return context.config.layout == LayoutChoice::packed ? SnapshotLayout::packed : SnapshotLayout::plugin;
-}
 
 std::string snapshot_object_key(EngineContext const& context, SnapshotId const& id, SnapshotLayout layout) {
   return layout == SnapshotLayout::packed ? packed::snapshot_key(context.config.prefix, id.text)
@@ -21,7 +18,8 @@ Result<bool> snapshot_exists(EngineContext& context, SnapshotId const& id, Snaps
 }
 
 Result<std::optional<SnapshotLayout>> find_snapshot(EngineContext& context, SnapshotId const& id) {
-  B2B_ASSIGN(SnapshotLayout const first, push_layout(context));
+  B2B_ASSIGN(auto const known, known_layout(context));
+  SnapshotLayout const first = known.value_or(SnapshotLayout::plugin);
   SnapshotLayout const second = first == SnapshotLayout::packed ? SnapshotLayout::plugin : SnapshotLayout::packed;
   for (SnapshotLayout const layout : {first, second}) {
     B2B_ASSIGN(bool const there, snapshot_exists(context, id, layout));

@@ -10,9 +10,6 @@
 
 namespace b2b {
 
-// The layout that pushes to this store write.
-Result<SnapshotLayout> push_layout(EngineContext& context);
-
 // Pure. The object that makes it a snapshot: it is written last and removed first.
 std::string snapshot_object_key(EngineContext const& context, SnapshotId const& id, SnapshotLayout layout);
 // One request.

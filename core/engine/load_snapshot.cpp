@@ -1,6 +1,6 @@
 // A snapshot opened for reading.
 #include "core/engine/bucket.h"
-#include "core/engine/find_snapshot.h"
+#include "core/engine/choose_layout.h"
 #include "core/engine/manifest_file.h"
 #include "core/engine/objects.h"
 #include "core/engine/packed_list.h"
@@ -41,7 +41,8 @@ Result<LoadedSnapshot> load_snapshot(EngineContext& context, SnapshotId const& i
                                      std::optional<SnapshotLayout> layout) {
   SnapshotLayout first = layout.value_or(SnapshotLayout::plugin);
   if (!layout) {
-    B2B_ASSIGN(first, push_layout(context));
+    B2B_ASSIGN(auto const known, known_layout(context));
+    first = known.value_or(SnapshotLayout::plugin);
   }
   auto loaded = load_in(context, id, scratch_dir, first);
   if (is_missing(loaded) && !layout) {

@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "core/engine/bucket.h"
+#include "core/engine/choose_layout.h"
 #include "core/engine/durable_capture.h"
 #include "core/engine/find_snapshot.h"
 #include "core/engine/lock.h"

@@ -7,6 +7,7 @@
 
 #include "core/capture/capture.h"
 #include "core/engine/bucket.h"
+#include "core/engine/choose_layout.h"
 #include "core/engine/find_snapshot.h"
 #include "core/engine/objects.h"
 #include "core/engine/packed_repository.h"
@@ -215,7 +216,7 @@ Result<std::optional<Base>> open_record(EngineContext& context, std::string cons
   auto const id = parse_snapshot_id(id_text.value_or(""));
   if (!id || target != target_name(context) || secrets != secrets_choice(context)) return std::optional<Base>();
   B2B_ASSIGN(std::string const check, key_check(context));
-  B2B_ASSIGN(SnapshotLayout const today, push_layout(context));
+  B2B_ASSIGN(auto const today, known_layout(context));
   SnapshotLayout const layout = layout_text == layout_name(SnapshotLayout::packed) ? SnapshotLayout::packed : SnapshotLayout::plugin;
   return std::optional<Base>(Base{std::move(catalog), *id, layout, key == check && layout == today});
 }
@@ -224,8 +225,8 @@ Result<void> label_record(EngineContext& context, Catalog& catalog, SnapshotId c
   B2B_ASSIGN(std::string const check, key_check(context));
   B2B_TRY(catalog.set_meta("target", target_name(context)));
   B2B_TRY(catalog.set_meta("id", id.text));
-  B2B_ASSIGN(SnapshotLayout const layout, push_layout(context));
-  B2B_TRY(catalog.set_meta("layout", layout_name(layout)));
+  B2B_ASSIGN(auto const layout, known_layout(context));
+  if (layout) B2B_TRY(catalog.set_meta("layout", layout_name(*layout)));
   B2B_TRY(catalog.set_meta("secrets", secrets_choice(context)));
   B2B_TRY(catalog.set_meta("key-check", check));
   return catalog.set_meta("complete", complete ? "1" : "0");

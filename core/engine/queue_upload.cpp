@@ -9,6 +9,7 @@
 
 #include "core/engine/bucket.h"
 #include "core/engine/capture_stage.h"
+#include "core/engine/choose_layout.h"
 #include "core/engine/find_snapshot.h"
 #include "core/engine/lock.h"
 #include "core/engine/objects.h"

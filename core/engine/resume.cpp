@@ -1,6 +1,7 @@
 #include "core/engine/resume.h"
 
 #include "core/engine/bucket.h"
+#include "core/engine/choose_layout.h"
 #include "core/engine/find_snapshot.h"
 #include "core/engine/objects.h"
 #include "core/engine/packed_repository.h"

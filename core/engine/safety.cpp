@@ -11,8 +11,8 @@
 
 #include "core/engine/bucket.h"
 #include "core/engine/capture_stage.h"
+#include "core/engine/choose_layout.h"
 #include "core/engine/copy_snapshot.h"
-#include "core/engine/find_snapshot.h"
 #include "core/engine/objects.h"
 #include "core/engine/plugin_writer.h"
 #include "core/engine/push.h"

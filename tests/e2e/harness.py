@@ -25,6 +25,7 @@ import urllib.request
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("B2B_BIN", SOURCE / "build" / "release" / "bin"))
 LONG = os.environ.get("B2B_LONG") == "1"
+LAYOUT = os.environ.get("B2B_LAYOUT", "plugin")   # "packed": the same tests with that layout, where they do not choose one themselves
 SEED = int(os.environ.get("B2B_SEED", random.SystemRandom().randrange(1 << 32)))
 MEGABYTE = 1 << 20
 SHARED = pathlib.Path(os.environ.get("B2B_SHARED", SOURCE.parent / "shared"))
@@ -173,7 +174,7 @@ class Machine:
         self.state = self.home / ".openclaw"
         self.state.mkdir(parents=True, mode=0o700)
         self.config_path = self.home / ".config" / "b2backupd" / "config.json5"
-        self.config = {}
+        self.config = {"layout": LAYOUT}
         self.configure(**config)
 
     def use_fake(self, fake, **more):

@@ -16,6 +16,7 @@ Config config_of(BucketOptions const& options, Scratch const& scratch) {
   config.state_dir = scratch / "state";
   config.data_dir = scratch / "data";
   config.bucket = "bkt";
+  config.layout = LayoutChoice::plugin;
   config.encrypt = options.encrypt;
   config.application_key = Secret(options.passphrase);
   return config;

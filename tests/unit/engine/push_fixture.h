@@ -32,6 +32,7 @@ class Machine {
     config.state_dir = directory_.path() + "/state";
     config.data_dir = directory_.path() + "/data";
     config.bucket = "bucket";
+    config.layout = LayoutChoice::plugin;
     config.endpoint = "file:///unused";
     config.encryption_key = Secret("correct horse");
     std::filesystem::create_directories(config.state_dir);

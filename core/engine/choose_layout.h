@@ -1,0 +1,22 @@
+// Which layout pushes to this store write.
+#pragma once
+
+#include <optional>
+
+#include "core/engine/context.h"
+#include "core/snapshot/snapshot_layout.h"
+
+namespace b2b {
+
+// `layout` where it is set. Else packed where packed snapshots lie under the prefix already, or no snapshot at all; plugin where the
+// plugin's layout is in use, or nothing may be encrypted. The bucket is asked once (at most two list requests); the answer is kept in the
+// index, so a store that is emptied later changes nothing. Errors: the store's.
+Result<SnapshotLayout> push_layout(EngineContext& context);
+
+// The same without asking the store: nullopt where it has not been asked yet.
+Result<std::optional<SnapshotLayout>> known_layout(EngineContext& context);
+
+// Where `layout` is not set: pushes write this one from here on.
+Result<void> keep_layout(EngineContext& context, SnapshotLayout layout);
+
+}  // namespace b2b
