@@ -20,8 +20,7 @@ Result<bool> snapshot_exists(EngineContext& context, SnapshotId const& id, Snaps
 Result<std::optional<SnapshotLayout>> find_snapshot(EngineContext& context, SnapshotId const& id) {
   B2B_ASSIGN(auto const known, known_layout(context));
   SnapshotLayout const first = known.value_or(SnapshotLayout::plugin);
-  SnapshotLayout const second = first == SnapshotLayout::packed ? SnapshotLayout::plugin : SnapshotLayout::packed;
-  for (SnapshotLayout const layout : {first, second}) {
+  for (SnapshotLayout const layout : {first, other_layout(first)}) {
     B2B_ASSIGN(bool const there, snapshot_exists(context, id, layout));
     if (there) return std::optional(layout);
   }

@@ -46,7 +46,7 @@ Result<LoadedSnapshot> load_snapshot(EngineContext& context, SnapshotId const& i
   }
   auto loaded = load_in(context, id, scratch_dir, first);
   if (is_missing(loaded) && !layout) {
-    auto other = load_in(context, id, scratch_dir, first == SnapshotLayout::packed ? SnapshotLayout::plugin : SnapshotLayout::packed);
+    auto other = load_in(context, id, scratch_dir, other_layout(first));
     if (!is_missing(other)) return other;
   }
   // What we remember of it must not hide that it is gone.

@@ -12,4 +12,8 @@ enum class SnapshotLayout {
 
 constexpr std::string_view layout_name(SnapshotLayout layout) { return layout == SnapshotLayout::packed ? "packed" : "plugin"; }
 
+constexpr SnapshotLayout other_layout(SnapshotLayout layout) {
+  return layout == SnapshotLayout::packed ? SnapshotLayout::plugin : SnapshotLayout::packed;
+}
+
 }  // namespace b2b

@@ -29,6 +29,7 @@ struct Options {
   NotifyArguments notify;
   SetupArguments setup;
   CancelArguments cancel;
+  CopyArguments copy;
 };
 
 void add_common(CLI::App& app, Options& options) {
@@ -123,6 +124,11 @@ std::vector<VerbEntry> add_verbs(CLI::App& app, Options& o) {
   prune->add_flag("--dry-run", o.prune.dry_run, "Only say what would go, and why");
   prune->add_flag("--yes,-y", o.prune.yes, "Go on after a pause");
   prune->add_flag("--take-over", o.prune.take_over, "From now on this machine prunes, although others use the prefix");
+
+  CLI::App* copy = add(&app, "copy", "Write a snapshot once more in another layout", [&] { return Verb(o.copy); });
+  copy->add_option("SNAPSHOT", o.copy.snapshot, "Its id, or latest")->required();
+  copy->add_option("--to-layout", o.copy.layout, "packed or plugin")->type_name("LAYOUT")->required()->check(CLI::IsMember({"packed", "plugin"}));
+  copy->add_flag("--switch", o.copy.switch_over, "From now on backups are written in that layout, too");
 
   CLI::App* status = add(&app, "status", "How the backups are", [&] { return Verb(o.status); });
   status->add_flag("--watch", o.status.watch, "Go on showing it until Ctrl-C");

@@ -48,6 +48,11 @@ struct PruneArguments {
   bool take_over = false;
   bool yes = false;
 };
+struct CopyArguments {
+  std::string snapshot;
+  std::string layout;
+  bool switch_over = false;
+};
 struct CancelArguments {
   std::string job;  // empty: the restore that waits
 };
@@ -82,7 +87,7 @@ struct NotifyArguments {
 using Verb = std::variant<PushArguments, SnapshotsArguments, LsArguments, CatArguments, RestoreArguments, DiffArguments,
                           VerifyArguments, PruneArguments, ConfigCheckArguments, ConfigShowArguments,
                           AcknowledgeKeyArguments, StatusArguments, EventsArguments, MetricsArguments, NotifyArguments,
-                          SetupArguments, CancelArguments>;
+                          SetupArguments, CancelArguments, CopyArguments>;
 
 struct Arguments {
   std::string socket;

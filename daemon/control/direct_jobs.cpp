@@ -15,7 +15,7 @@ class DirectJobs final : public JobSource {
 
   Answer run(Job job, json::object const& parameters) override {
     B2B_ASSIGN(EngineContext* const context, engine());
-    bool const changes = job == Job::push || job == Job::restore || job == Job::prune || job == Job::verify;
+    bool const changes = job == Job::push || job == Job::restore || job == Job::prune || job == Job::verify || job == Job::copy;
     bool const wanted = changes && !session_.arguments.quiet && !session_.arguments.json;
     ProgressLine const progress(context->progress, wanted, session_.clock);
     switch (job) {
@@ -27,6 +27,7 @@ class DirectJobs final : public JobSource {
       case Job::verify: return jobs::verify(*context, parameters);
       case Job::restore: return jobs::restore(*context, parameters);
       case Job::prune: return jobs::prune(*context, parameters);
+      case Job::copy: return jobs::copy(*context, parameters);
     }
     return make_error(Condition::internal, "no such job");
   }

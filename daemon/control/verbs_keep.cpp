@@ -51,6 +51,20 @@ int run_verb(Session& session, PruneArguments const& arguments) {
   return console.succeed(std::move(*answer), exit_code);
 }
 
+int run_verb(Session& session, CopyArguments const& arguments) {
+  Console& console = session.console;
+  json::object const parameters{{"snapshot", arguments.snapshot}, {"toLayout", arguments.layout}, {"switch", arguments.switch_over}};
+  auto answer = session.jobs->run(Job::copy, parameters);
+  if (!answer) return console.fail(answer.error());
+  std::string const snapshot = text_of(*answer, "snapshot");
+  console.line(flag_of(*answer, "wasThere") ? "Snapshot " + snapshot + " is in the layout " + arguments.layout + " already"
+                                            : "Snapshot " + snapshot + " is now in the layout " + arguments.layout + ", too (" +
+                                                  human_bytes(number_of(*answer, "bytesUploaded")) + " uploaded)");
+  if (arguments.switch_over) console.line("From now on backups are written in the layout " + arguments.layout);
+  warn_all(console, list_of(*answer, "notes"));
+  return console.succeed(std::move(*answer), 0);
+}
+
 int run_verb(Session& session, VerifyArguments const& arguments) {
   Console& console = session.console;
   json::object parameters{{"readData", arguments.read_data}};

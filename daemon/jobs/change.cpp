@@ -1,7 +1,10 @@
 // The jobs that change something: push, restore, prune.
 #include "core/config/sources.h"
 #include "core/engine/queue_upload.h"
+#include "core/engine/choose_layout.h"
+#include "core/engine/copy_snapshot.h"
 #include "core/engine/prune.h"
+#include "core/engine/snapshot_use.h"
 #include "core/engine/push.h"
 #include "core/engine/restore.h"
 #include "core/gateway/installed.h"
@@ -70,6 +73,25 @@ Answer prune(EngineContext& context, boost::json::object const& given) {
   B2B_TRY(recover_restores(context));
   B2B_ASSIGN(PruneReport const report, b2b::prune(context, options));
   return prune_answer(report);
+}
+
+Answer copy(EngineContext& context, boost::json::object const& given) {
+  B2B_ASSIGN(CopyParameters const parameters, copy_parameters(given));
+  if (parameters.switch_over && context.config.layout != LayoutChoice::automatic)
+    return make_error(Condition::usage, "layout is set in the configuration, so the configuration says how backups are written",
+                      "Remove the key layout, or write there what you want, and leave out --switch", "layout");
+  B2B_ASSIGN(UploadLock const lock, UploadLock::acquire(context, "copy"));
+  std::vector<std::string> notes;
+  B2B_ASSIGN(SnapshotId const id, resolve_snapshot(context, parameters.snapshot, notes));
+  B2B_ASSIGN(auto const use, SnapshotUse::begin(context.instance.data_dir, id));
+  context.progress->phase = "copying";
+  B2B_ASSIGN(CopyReport const report, copy_snapshot(context, id, other_layout(parameters.to), context, parameters.to));
+  if (parameters.switch_over) B2B_TRY(keep_layout(context, parameters.to));
+  return json::object{{"snapshot", id.text},
+                      {"layout", layout_name(parameters.to)},
+                      {"wasThere", report.was_there},
+                      {"bytesUploaded", report.bytes_uploaded},
+                      {"notes", texts_answer(notes)}};
 }
 
 }  // namespace b2b::jobs

@@ -234,4 +234,19 @@ Result<PruneParameters> prune_parameters(boost::json::object const& given) {
   return out;
 }
 
+Result<CopyParameters> copy_parameters(boost::json::object const& given) {
+  ParameterReader reader("copy", given);
+  CopyParameters out;
+  out.snapshot = reader.required_text("snapshot");
+  std::string const layout = reader.required_text("toLayout");
+  out.switch_over = reader.flag("switch", false);
+  B2B_TRY(reader.finish());
+  for (SnapshotLayout const known : {SnapshotLayout::plugin, SnapshotLayout::packed}) {
+    if (layout != layout_name(known)) continue;
+    out.to = known;
+    return out;
+  }
+  return make_error(Condition::usage, "copy: toLayout must be packed or plugin, not " + printable(layout), {}, "toLayout");
+}
+
 }  // namespace b2b::jobs

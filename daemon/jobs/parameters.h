@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/snapshot/snapshot_layout.h"
 #include "core/util/error.h"
 
 namespace b2b::jobs {
@@ -60,6 +61,12 @@ struct PruneParameters {
   bool yes = false;
 };
 
+struct CopyParameters {
+  std::string snapshot;
+  SnapshotLayout to = SnapshotLayout::packed;   // toLayout
+  bool switch_over = false;                     // switch
+};
+
 Result<PushParameters> push_parameters(boost::json::object const& given);
 Result<SnapshotsParameters> snapshots_parameters(boost::json::object const& given);
 Result<LsParameters> ls_parameters(boost::json::object const& given);
@@ -68,6 +75,7 @@ Result<DiffParameters> diff_parameters(boost::json::object const& given);
 Result<VerifyParameters> verify_parameters(boost::json::object const& given);
 Result<RestoreParameters> restore_parameters(boost::json::object const& given);
 Result<PruneParameters> prune_parameters(boost::json::object const& given);
+Result<CopyParameters> copy_parameters(boost::json::object const& given);
 
 // Reads members of one object and keeps the first thing that is wrong; finish() tells it, or names a member that nobody
 // asked for. The helper of all of the above, and of other API bodies.
