@@ -1,12 +1,14 @@
 #include "core/engine/lock.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
+#include <charconv>
 
 #include "core/util/file.h"
 #include "core/util/wait.h"
@@ -35,16 +37,45 @@ Result<void> make_own_folder(std::string const& folder, std::string const& state
   return {};
 }
 
+// A child that is being started shares the lock until its exec; when its parent is killed just then, the lock outlives its holder by a moment.
+constexpr std::chrono::milliseconds orphaned_lock_look{10};
+constexpr int orphaned_lock_looks = 300;
+
+std::string holder_in(int fd) {
+  std::array<char, 256> text{};
+  ssize_t const n = ::pread(fd, text.data(), text.size() - 1, 0);
+  std::string who = n > 0 ? std::string(text.data(), static_cast<std::size_t>(n)) : std::string();
+  while (!who.empty() && who.back() == '\n') who.pop_back();
+  return who;
+}
+
+// "pid 123, …" of a process that is no more.
+bool is_gone(std::string_view holder) {
+  constexpr std::string_view beginning = "pid ";
+  if (!holder.starts_with(beginning)) return false;
+  holder.remove_prefix(beginning.size());
+  ::pid_t pid = 0;
+  auto const read = std::from_chars(holder.data(), holder.data() + holder.size(), pid);
+  return read.ec == std::errc() && pid > 0 && ::kill(pid, 0) != 0 && errno == ESRCH;
+}
+
+// False: somebody has it.
+Result<bool> take(int fd, std::string const& path) {
+  for (int looked = 0;; ++looked) {
+    if (::flock(fd, LOCK_EX | LOCK_NB) == 0) return true;
+    if (errno != EWOULDBLOCK) return errno_error(errno, "lock", path);
+    if (looked == orphaned_lock_looks || !is_gone(holder_in(fd))) return false;
+    wait_unless_stopped(orphaned_lock_look, {});
+  }
+}
+
 }  // namespace
 
 Result<UniqueFd> lock_file(std::string const& path, std::string_view purpose, std::string const& taken) {
   B2B_ASSIGN(UniqueFd fd, open_file(path, O_RDWR | O_CREAT | O_NOFOLLOW, "open the lock file", 0600));
-  if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK) return errno_error(errno, "lock", path);
-    std::array<char, 256> holder{};
-    ssize_t const n = ::pread(fd.get(), holder.data(), holder.size() - 1, 0);
-    std::string who = n > 0 ? std::string(holder.data(), static_cast<std::size_t>(n)) : std::string();
-    while (!who.empty() && who.back() == '\n') who.pop_back();
+  B2B_ASSIGN(bool const taken_now, take(fd.get(), path));
+  if (!taken_now) {
+    std::string const who = holder_in(fd.get());
     Error error = make_error(Condition::busy, taken + (who.empty() ? std::string() : " (" + printable(who) + ")"),
                              "Wait until it is done and try again", path);
     error.retryable = true;

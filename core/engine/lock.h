@@ -14,7 +14,7 @@
 namespace b2b {
 
 // flock(2) on `path` (made when missing), with the holder's pid and `purpose` in it. busy: another process has it; the
-// message is `taken` and what that process wrote.
+// message is `taken` and what that process wrote. One whose holder has died is waited for, up to 3 s: a child on its way to exec may still share it.
 Result<UniqueFd> lock_file(std::string const& path, std::string_view purpose, std::string const& taken);
 
 class DataLock {

@@ -6,6 +6,7 @@
 #include "core/crypto/b2en.h"
 #include "core/engine/fetch.h"
 #include "core/engine/objects.h"
+#include "core/engine/packed_repository.h"
 #include "core/snapshot/layout.h"
 
 namespace b2b::test {
@@ -35,6 +36,7 @@ Bucket::Bucket(std::shared_ptr<Store> store, BucketOptions const& options) : clo
   make_directories(context.instance.data_dir).value();
   context.clock = &clock;
   context.keyring = std::make_shared<Keyring>(context.config.passphrases());
+  context.packed = std::make_shared<PackedAccess>();
   context.index = Index::open(context.instance.data_dir).value();
   context.store = store ? std::move(store) : std::shared_ptr<Store>(make_memory_store(clock, options.versioned));
 }

@@ -105,6 +105,7 @@ void Week::start_daemon() {
   options.open = [this](std::stop_token) -> Result<EngineContext> {
     auto context = machine.open(store_.get());
     context.keyring = keyring_;
+    context.packed = std::make_shared<PackedAccess>();
     return context;
   };
   options.event = [this](std::string_view name, boost::json::object const& data) {
@@ -223,6 +224,7 @@ std::map<std::string, std::string> Week::live() const {
 std::map<std::string, std::string> Week::latest() {
   auto context = machine.open(store_.get());
   context.keyring = keyring_;
+  context.packed = std::make_shared<PackedAccess>();
   std::vector<std::string> notes;
   auto const id = resolve_snapshot(context, "latest", notes);
   INFO((id ? std::string() : id.error().text()));
