@@ -102,7 +102,7 @@ struct LoadedConfig {
   std::vector<std::string>
       warnings;  // readable secrets file, SecretRef we cannot resolve, the plugin's own leftovers
   std::vector<std::string>
-      notes;  // for config check and config show: settings that nothing in this version acts on
+      notes;  // for config show: settings that another one overrules
   std::vector<std::string> files;  // configuration files that were read
   std::string openclaw_json;       // where OpenClaw's own configuration is or would be
   std::string openclaw_problem;    // it could not be read, where that is, and what is used meanwhile: the first of `warnings`
@@ -129,7 +129,7 @@ ConfigSources process_sources();
 Result<LoadedConfig> load_config(ConfigSources const& sources);
 
 // What is missing to reach a store: bucket, keyId, applicationKey (not for file://), each by name and with
-// where to put it. Also refuses encrypt with no passphrase at all.
+// where to put it. Also refuses encrypt with no passphrase at all, and the packed layout without encryption.
 Result<void> require_store(Config const& config);
 
 }  // namespace b2b
