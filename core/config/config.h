@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/config/retention_rules.h"
 #include "core/config/service_config.h"
 #include "core/util/error.h"
 #include "core/util/secret.h"
@@ -21,15 +22,6 @@ namespace b2b {
 
 enum class SecretRows { exclude, include };  // `secrets`: the secret tables and rows inside databases
 enum class LayoutChoice { automatic, plugin, packed };  // `layout`; automatic: not set
-
-// `retention`: how many of the newest, and of how many hours, days and months the newest each, pruning keeps.
-struct RetentionRules {
-  std::uint32_t last = 10;
-  std::uint32_t hourly = 24;
-  std::uint32_t daily = 30;
-  std::uint32_t monthly = 12;
-  friend bool operator==(RetentionRules const&, RetentionRules const&) = default;
-};
 
 struct Limits {
   std::uint64_t upload_bytes_per_second = 0;    // limits.upload, "2MB/s" style text or a number; 0: none
