@@ -24,6 +24,7 @@ struct Options {
   DiffArguments diff;
   VerifyArguments verify;
   PruneArguments prune;
+  PinArguments pin;
   ConfigCheckArguments check;
   StatusArguments status;
   NotifyArguments notify;
@@ -123,6 +124,12 @@ std::vector<VerbEntry> add_verbs(CLI::App& app, Options& o) {
   prune->add_flag("--dry-run", o.prune.dry_run, "Only say what would go, and why");
   prune->add_flag("--yes,-y", o.prune.yes, "Go on after a pause");
   prune->add_flag("--take-over", o.prune.take_over, "From now on this machine prunes, although others use the prefix");
+
+  CLI::App* pin = add(&app, "pin", "Keep a snapshot from being pruned; without one, list those that are kept so", [&] { return Verb(o.pin); });
+  // An empty one, from a shell variable that is not set, must not mean "list them".
+  CLI::Option* const pinned = pin->add_option("SNAPSHOT", o.pin.snapshot, "Its id, the beginning of it, or latest")
+                                  ->check([](std::string const& name) { return name.empty() ? std::string("names no snapshot") : std::string(); });
+  pin->add_flag("--remove", o.pin.remove, "It may be pruned again")->needs(pinned);
 
   CLI::App* status = add(&app, "status", "How the backups are", [&] { return Verb(o.status); });
   status->add_flag("--watch", o.status.watch, "Go on showing it until Ctrl-C");

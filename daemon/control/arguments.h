@@ -48,6 +48,10 @@ struct PruneArguments {
   bool take_over = false;
   bool yes = false;
 };
+struct PinArguments {
+  std::string snapshot;  // empty: list the pins
+  bool remove = false;
+};
 struct CancelArguments {
   std::string job;  // empty: the restore that waits
 };
@@ -82,7 +86,7 @@ struct NotifyArguments {
 using Verb = std::variant<PushArguments, SnapshotsArguments, LsArguments, CatArguments, RestoreArguments, DiffArguments,
                           VerifyArguments, PruneArguments, ConfigCheckArguments, ConfigShowArguments,
                           AcknowledgeKeyArguments, StatusArguments, EventsArguments, MetricsArguments, NotifyArguments,
-                          SetupArguments, CancelArguments>;
+                          SetupArguments, CancelArguments, PinArguments>;
 
 struct Arguments {
   std::string socket;

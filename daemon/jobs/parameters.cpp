@@ -234,4 +234,13 @@ Result<PruneParameters> prune_parameters(boost::json::object const& given) {
   return out;
 }
 
+Result<PinParameters> pin_parameters(boost::json::object const& given) {
+  ParameterReader reader("pin", given);
+  PinParameters out;
+  out.snapshot = reader.required_text("snapshot");
+  out.remove = reader.flag("remove", false);
+  B2B_TRY(reader.finish());
+  return out;
+}
+
 }  // namespace b2b::jobs

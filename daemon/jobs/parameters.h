@@ -59,6 +59,10 @@ struct PruneParameters {
   bool take_over = false; // takeOver
   bool yes = false;
 };
+struct PinParameters {
+  std::string snapshot;
+  bool remove = false;
+};
 
 Result<PushParameters> push_parameters(boost::json::object const& given);
 Result<SnapshotsParameters> snapshots_parameters(boost::json::object const& given);
@@ -68,6 +72,7 @@ Result<DiffParameters> diff_parameters(boost::json::object const& given);
 Result<VerifyParameters> verify_parameters(boost::json::object const& given);
 Result<RestoreParameters> restore_parameters(boost::json::object const& given);
 Result<PruneParameters> prune_parameters(boost::json::object const& given);
+Result<PinParameters> pin_parameters(boost::json::object const& given);
 
 // Reads members of one object and keeps the first thing that is wrong; finish() tells it, or names a member that nobody
 // asked for. The helper of all of the above, and of other API bodies.

@@ -6,6 +6,7 @@
 #include "core/crypto/b2en.h"
 #include "core/engine/fetch.h"
 #include "core/engine/objects.h"
+#include "core/engine/packed_repository.h"
 #include "core/snapshot/layout.h"
 
 namespace b2b::test {
@@ -36,6 +37,7 @@ Bucket::Bucket(std::shared_ptr<Store> store, BucketOptions const& options) : clo
   context.clock = &clock;
   context.keyring = std::make_shared<Keyring>(context.config.passphrases());
   context.index = Index::open(context.instance.data_dir).value();
+  context.packed = std::make_shared<PackedAccess>();
   context.store = store ? std::move(store) : std::shared_ptr<Store>(make_memory_store(clock, options.versioned));
 }
 
