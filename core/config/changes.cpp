@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace b2b {
 namespace {
@@ -32,7 +33,7 @@ std::vector<ConfigChange> describe_changes(Config const& before, Config const& a
   compare("encrypt", [](Config const& c) -> auto const& { return c.encrypt; });
   compare("encryptionKey", [](Config const& c) -> auto const& { return c.encryption_key; });
   compare("decryptionKeys", [](Config const& c) -> auto const& { return c.decryption_keys; });
-  compare("keepSnapshots", [](Config const& c) -> auto const& { return c.keep_snapshots; });
+  compare("keepSnapshots", [](Config const& c) { return std::pair(c.keep_snapshots, c.keep_snapshots_set); });
   compare("keepSafetySnapshots", [](Config const& c) -> auto const& { return c.keep_safety_snapshots; });
   compare("retention", [](Config const& c) -> auto const& { return c.retention; });
   compare("layout", [](Config const& c) -> auto const& { return c.layout; });

@@ -51,8 +51,20 @@ Result<void> require_store(Config const& config) {
                       "Run daemonctl setup, or set " + enumerate(keys) + " in ~/.config/b2backupd/config.json5, or " +
                           enumerate(variables) + " in the environment",
                       std::string(keys.front()));
+  bool const packed = config.layout == LayoutChoice::packed;
+  if (packed && !config.encrypt)
+    return make_error(Condition::bad_config, "layout is \"packed\", which always encrypts, and encrypt is false",
+                      "Remove encrypt (or set it to true), or set layout to \"plugin\"", "layout");
   // Only what is current may encrypt; decryptionKeys are for reading.
-  if (config.encrypt && config.encryption_key.empty() && config.application_key.empty())
+  bool const has_secret = !config.encryption_key.empty() || !config.application_key.empty();
+  if (packed && !has_secret)
+    return make_error(Condition::bad_config,
+                      "layout is \"packed\", which always encrypts, and there is no passphrase: neither "
+                      "encryptionKey nor applicationKey is set",
+                      "Set encryptionKey (or B2_ENCRYPTION_KEY) and keep a copy of it elsewhere, or set layout "
+                      "to \"plugin\" and encrypt to false",
+                      "encryptionKey");
+  if (config.encrypt && !has_secret)
     return make_error(
         Condition::bad_config, "encrypt is on and there is no passphrase: encryptionKey is not set",
         "Set encryptionKey (or B2_ENCRYPTION_KEY) and keep a copy of it elsewhere, or set encrypt to false",

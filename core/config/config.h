@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/config/retention_rules.h"
 #include "core/config/service_config.h"
 #include "core/util/error.h"
 #include "core/util/secret.h"
@@ -21,15 +22,6 @@ namespace b2b {
 
 enum class SecretRows { exclude, include };  // `secrets`: the secret tables and rows inside databases
 enum class LayoutChoice { automatic, plugin, packed };  // `layout`; automatic: not set
-
-// `retention`: how many of the newest, and of how many hours, days and months the newest each, pruning keeps.
-struct RetentionRules {
-  std::uint32_t last = 10;
-  std::uint32_t hourly = 24;
-  std::uint32_t daily = 30;
-  std::uint32_t monthly = 12;
-  friend bool operator==(RetentionRules const&, RetentionRules const&) = default;
-};
 
 struct Limits {
   std::uint64_t upload_bytes_per_second = 0;    // limits.upload, "2MB/s" style text or a number; 0: none
@@ -102,7 +94,7 @@ struct LoadedConfig {
   std::vector<std::string>
       warnings;  // readable secrets file, SecretRef we cannot resolve, the plugin's own leftovers
   std::vector<std::string>
-      notes;  // for config check and config show: settings that nothing in this version acts on
+      notes;  // for config show: settings that another one overrules
   std::vector<std::string> files;  // configuration files that were read
   std::string openclaw_json;       // where OpenClaw's own configuration is or would be
   std::string openclaw_problem;    // it could not be read, where that is, and what is used meanwhile: the first of `warnings`
@@ -129,7 +121,7 @@ ConfigSources process_sources();
 Result<LoadedConfig> load_config(ConfigSources const& sources);
 
 // What is missing to reach a store: bucket, keyId, applicationKey (not for file://), each by name and with
-// where to put it. Also refuses encrypt with no passphrase at all.
+// where to put it. Also refuses encrypt with no passphrase at all, and the packed layout without encryption.
 Result<void> require_store(Config const& config);
 
 }  // namespace b2b

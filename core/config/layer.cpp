@@ -179,7 +179,8 @@ LoadedConfig merge_layers(std::span<Layer const* const> layers) {
   read_retention(winners, config.retention);
   std::string layout;
   winners.read("layout", layout);
-  config.layout = layout == "packed" ? LayoutChoice::packed : layout == "plugin" ? LayoutChoice::plugin : LayoutChoice::automatic;
+  if (layout == "packed") config.layout = LayoutChoice::packed;
+  if (layout == "plugin") config.layout = LayoutChoice::plugin;
   winners.read_list("include", config.include);
   winners.read_list("exclude", config.exclude);
   std::string secrets;

@@ -31,8 +31,9 @@ bool name_a_store(std::span<Layer const* const> layers) {
 Result<void> weigh_problems(PluginEntry const& entry, std::span<Layer const* const> above,
                             LoadedConfig& loaded) {
   bool const store_named = name_a_store(above);
-  bool const counts_known =
-      winner(above, "keepSnapshots") != nullptr && winner(above, "keepSafetySnapshots") != nullptr;
+  bool const has_rules = loaded.config.retention.has_value();  // openclaw.json has no say in these
+  bool const counts_known = (has_rules || winner(above, "keepSnapshots") != nullptr) &&
+                            winner(above, "keepSafetySnapshots") != nullptr;
   bool& uncertain = loaded.config.retention_uncertain;
   if (entry.failure) {
     if (!store_named) {
@@ -58,11 +59,11 @@ Result<void> weigh_problems(PluginEntry const& entry, std::span<Layer const* con
         !overridden && !store_named && !key->daemon_only && !(is_key && is_directory_store(above));
     if (needed) return problem;
     loaded.warnings.push_back(problem.text());
-    if (!overridden && (name == "keepSnapshots" || name == "keepSafetySnapshots")) uncertain = true;
+    if (!overridden && ((name == "keepSnapshots" && !has_rules) || name == "keepSafetySnapshots")) uncertain = true;
   }
   if (uncertain)
     loaded.warnings.push_back(
-        "how many snapshots to keep is not certain, so nothing is pruned; set keepSnapshots and "
+        "how many snapshots to keep is not certain, so nothing is pruned; set keepSnapshots (or retention) and "
         "keepSafetySnapshots in this program's own configuration to be independent of openclaw.json");
   return {};
 }
@@ -82,13 +83,9 @@ void warn_of_steering(std::span<Layer const* const> all, Layer const& plugin, Lo
   }
 }
 
-void note_unused_settings(LoadedConfig& loaded) {
-  std::string names;
-  for (ShownValue const& value : loaded.shown) {
-    if (!find_key(value.key)->unused || value.source == "not set") continue;
-    names += (names.empty() ? "" : ", ") + value.key;
-  }
-  if (!names.empty()) loaded.notes.push_back("accepted, but nothing in this version acts on it: " + names);
+void note_overruled_settings(LoadedConfig& loaded) {
+  if (loaded.config.retention && loaded.config.keep_snapshots_set)
+    loaded.notes.push_back("keepSnapshots is set and not used, because retention goes before it");
 }
 
 // Which file, and which default state directory. --profile says it outright, "default" being OpenClaw's word
@@ -146,7 +143,7 @@ Result<LoadedConfig> load_config(ConfigSources const& sources) {
   loaded.files.insert(loaded.files.end(), plugin.files.begin(), plugin.files.end());
   B2B_TRY(weigh_problems(plugin, std::span(without_plugin).first(4), loaded));
   warn_of_steering(all, plugin.values, loaded);
-  note_unused_settings(loaded);
+  note_overruled_settings(loaded);
   return loaded;
 }
 

@@ -302,9 +302,6 @@ Result<boost::json::value> check_type(KeySpec const& key, boost::json::value con
     case KeyType::text_list:
     case KeyType::arguments:
       return check_list(key, value);
-    case KeyType::object:
-      if (!value.is_object()) return must_be(key, "an object", value);
-      return value;
   }
   return must_be(key, "something else", value);
 }
@@ -384,10 +381,8 @@ Result<boost::json::value> check_text(KeySpec const& key, std::string_view text)
       return check_value(key, number);
     }
     case KeyType::text_list:
-    case KeyType::arguments:
-    case KeyType::object: {
-      bool const is_json = text.starts_with('[') || key.type == KeyType::object;
-      if (!is_json) return check_value(key, boost::json::array{boost::json::value(text)});
+    case KeyType::arguments: {
+      if (!text.starts_with('[')) return check_value(key, boost::json::array{boost::json::value(text)});
       B2B_ASSIGN(boost::json::value const parsed, parse_json5(text, key.name));
       return check_value(key, parsed);
     }

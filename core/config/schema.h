@@ -27,7 +27,6 @@ enum class KeyType {
   choice,    // one of `choices`
   text_list,
   arguments,  // a command: a list of texts, not empty, never run through a shell
-  object,     // settings of their own, checked by the part of the program that uses them
 };
 
 struct KeySpec {
@@ -38,7 +37,6 @@ struct KeySpec {
   bool secret = false;
   bool in_openclaw_json = false;  // may come from the plugin's entry there, which agents can write
   bool daemon_only = false;       // only b2backupd acts on it: no job needs it
-  bool unused = false;            // accepted and checked, but nothing in this version acts on it
   std::int64_t minimum = 0;
   std::int64_t maximum = 0;
   std::string_view choices = "";  // separated by spaces

@@ -6,8 +6,10 @@
 #include "core/engine/heal.h"
 #include "core/engine/objects.h"
 #include "core/engine/packed_prune.h"
+#include "core/engine/pins.h"
 #include "core/engine/prune_right.h"
 #include "core/engine/remove_snapshot.h"
+#include "core/engine/retention_policy.h"
 #include "core/engine/snapshot_use.h"
 #include "core/snapshot/layout.h"
 
@@ -17,7 +19,6 @@ namespace {
 constexpr std::chrono::hours torn_age{7 * 24};
 constexpr std::uint64_t unfinished_age_seconds = 7 * 24 * 3600;
 constexpr std::string_view paused_key = "prune-paused";
-constexpr std::uint32_t default_keep_safety = 10;
 constexpr int refusals_before_giving_up = 3;
 
 bool is_readable(ListedSnapshot const& listed) { return listed.has_manifest && listed.problem.empty(); }
@@ -38,6 +39,10 @@ class Pruner {
     B2B_TRY(check_other_instances());
     B2B_ASSIGN(bool const paused, is_paused());
     if (paused) return std::move(report_);
+    if (!why_nothing_goes_.empty()) {
+      report_.warnings.push_back("nothing is pruned: " + why_nothing_goes_);
+      return std::move(report_);
+    }
     B2B_TRY(find_torn());
     if (options_.dry_run) {
       for (Removal const& removal : to_remove_) report_.removed.push_back(removal.id.text);
@@ -49,6 +54,7 @@ class Pruner {
     B2B_TRY(remove_all_of(in_plugin_layout(half_removed_), report_.torn_removed));
     B2B_TRY(remove_all_of(in_plugin_layout(torn_), report_.torn_removed));
     B2B_TRY(remove_unfinished_uploads());
+    B2B_TRY(remove_idle_pins(context_, pins_));
     B2B_TRY(collect_packs());
     return std::move(report_);
   }
@@ -67,6 +73,7 @@ class Pruner {
   Result<void> decide() {
     report_.verdicts.clear();
     for (SnapshotLayout const layout : {SnapshotLayout::plugin, SnapshotLayout::packed}) judge(layout);
+    B2B_TRY(spare_what_must_stay());
     for (RetentionVerdict& verdict : report_.verdicts) {
       if (verdict.keep) continue;
       B2B_ASSIGN(auto const nobody_reads, SnapshotUse::begin_removal(context_.instance.data_dir, verdict.id));
@@ -90,18 +97,35 @@ class Pruner {
       bool const is_change = listed.info.ours && listed.info.trigger == Trigger::change;
       items.push_back({listed.info.id, listed.info.complete, is_change});
     }
-    RetentionPolicy policy;
-    policy.keep_snapshots = context_.config.keep_snapshots;
-    policy.keep_safety_snapshots = context_.config.keep_safety_snapshots.value_or(default_keep_safety);
-    for (RetentionVerdict& verdict : apply_retention(items, policy, now_)) {
+    for (RetentionVerdict& verdict : apply_retention(items, retention_policy(context_.config, layout), now_)) {
       verdict.layout = layout;
       report_.verdicts.push_back(std::move(verdict));
     }
   }
 
-  static void spare(RetentionVerdict& verdict) {
+  // Whatever retention says, in either layout: pinned snapshots, and everything while it is not certain what retention would say.
+  Result<void> spare_what_must_stay() {
+    why_nothing_goes_.clear();
+    auto& verdicts = report_.verdicts;
+    if (std::all_of(verdicts.begin(), verdicts.end(), [](RetentionVerdict const& verdict) { return verdict.keep; })) return {};
+    if (context_.config.retention_uncertain) {
+      why_nothing_goes_ = "how many snapshots to keep is not certain, because what openclaw.json says of it cannot be read (daemonctl config check)";
+    } else if (auto pins = spare_pinned(context_, verdicts)) {
+      pins_ = std::move(*pins);
+    } else if (pins.error().condition == Condition::permission) {
+      why_nothing_goes_ = pins.error().text();
+    } else {
+      return pins.error();
+    }
+    if (why_nothing_goes_.empty()) return {};
+    for (RetentionVerdict& verdict : verdicts)
+      if (!verdict.keep) spare(verdict, "nothing is pruned");
+    return {};
+  }
+
+  static void spare(RetentionVerdict& verdict, std::string reason = "is being restored or verified") {
     verdict.keep = true;
-    verdict.reason = "is being restored or verified";
+    verdict.reason = std::move(reason);
   }
 
   // Nothing is deleted on the strength of what we only remember: the snapshot that all else may be deleted for must exist.
@@ -262,6 +286,8 @@ class Pruner {
   TimePoint now_{};
   BucketListing listing_;
   PruneReport report_;
+  std::vector<Pin> pins_;                 // as listed, when something was to go
+  std::string why_nothing_goes_;          // empty: it does
   std::vector<Removal> to_remove_;
   std::vector<SnapshotId> kept_;          // in the plugin's layout
   std::vector<SnapshotId> torn_;          // uploads that were never finished

@@ -1,4 +1,5 @@
-// Prune: retention, healing, torn snapshots. Deletes by version: manifest first, then bodies.
+// Prune: retention, pins, healing, torn snapshots. Deletes by version: manifest first, then bodies. What is pinned stays; while the pins cannot be
+// listed, or it is not certain how much is to be kept, nothing is removed and a warning says why.
 #pragma once
 
 #include <string>

@@ -28,6 +28,12 @@ std::string snapshot_key(std::string_view prefix, std::string_view snapshot_id) 
 std::string marks_prefix(std::string_view prefix) { return repository_prefix(prefix) + "marks/"; }
 std::string mark_key(std::string_view prefix, std::string_view mark) { return marks_prefix(prefix) + std::string(mark); }
 
+std::string pins_prefix(std::string_view prefix) { return repository_prefix(prefix) + "pins/"; }
+
+std::string pin_key(std::string_view prefix, std::string_view snapshot_id) {
+  return pins_prefix(prefix) + std::string(snapshot_id);
+}
+
 std::uint64_t padme(std::uint64_t bytes) {
   if (bytes < 2) return bytes;
   unsigned const exponent = static_cast<unsigned>(std::bit_width(bytes)) - 1;

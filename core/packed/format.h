@@ -97,6 +97,9 @@ std::string snapshot_key(std::string_view prefix, std::string_view snapshot_id);
 std::string marks_prefix(std::string_view prefix);
 std::string mark_key(std::string_view prefix, std::string_view mark);  // `mark`: 32 hex
 
+std::string pins_prefix(std::string_view prefix);                             // "{prefix}.repo/pins/": of snapshots of either layout
+std::string pin_key(std::string_view prefix, std::string_view snapshot_id);
+
 // The times that keep collections and pushes apart (docs/format.md, "Collection"), by the store's clock.
 inline constexpr std::chrono::hours push_limit{24};    // what a push saw of the packs is good for so long
 inline constexpr std::chrono::hours mark_wait{25};     // between a mark and the removal of what it names

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/packed/key_file.h"
+#include "core/packed/reach.h"
 #include "core/util/encoding.h"
 #include "core/util/file.h"
 #include "core/util/log.h"
@@ -59,15 +60,7 @@ Result<std::optional<Key>> try_slots(SlotList const& list, RepositoryId const& r
 KeyStore::KeyStore(Store& store, std::string prefix, std::string key_file, Clock& clock)
     : store_(store), prefix_(std::move(prefix)), key_file_(std::move(key_file)), clock_(clock) {}
 
-Error KeyStore::explained(Error error) const {
-  if (error.condition != Condition::permission) return error;
-  if (!error.advice.empty()) error.advice += error.advice.ends_with('.') ? " " : ". ";
-  error.advice += "The packed layout lies under " + printable(repository_prefix(prefix_)) +
-                  ": an application key that may only reach names that begin with \"" + printable(prefix_) +
-                  "/\" does not reach it. Make one whose name prefix is \"" + printable(prefix_) +
-                  "\", without the slash, or one without a name prefix";
-  return error;
-}
+Error KeyStore::explained(Error error) const { return explain_reach(std::move(error), prefix_); }
 
 Result<void> KeyStore::put(std::string const& key, std::string text, std::stop_token const& stop) {
   auto const stored = store_.put(key, MemorySource(std::move(text)), stop);
@@ -195,7 +188,9 @@ void KeyStore::remember(OpenedRepository const& repository, SlotSecret const& se
 Result<void> KeyStore::refuse_remains(std::stop_token const& stop) {
   std::string found;
   auto const look = [&](ListEntry const& entry) {
-    if (!entry.is_prefix || entry.object.key == slots_prefix(prefix_)) return true;
+    // Neither needs a repository: slots of one that was never finished, and pins of the plugin's snapshots.
+    bool const harmless = entry.object.key == slots_prefix(prefix_) || entry.object.key == pins_prefix(prefix_);
+    if (!entry.is_prefix || harmless) return true;
     found = entry.object.key;
     return false;
   };

@@ -4,6 +4,8 @@
 #include <optional>
 #include <set>
 
+#include "core/snapshot/rule_window.h"
+
 namespace b2b {
 namespace {
 
@@ -59,6 +61,13 @@ class Selection {
       if (items_[i].complete && thinned(i)) thin(i, thinning, {});
   }
 
+  // All triggers alike.
+  void keep_by_rules(RetentionRules const& rules) {
+    RuleWindow window(rules);
+    for (auto const i : order_)
+      if (items_[i].complete) judge(i, window, {});
+  }
+
   void keep_newest_complete(std::string const& reason) {
     for (auto const i : order_) {
       if (!items_[i].complete) continue;
@@ -73,12 +82,13 @@ class Selection {
 
   // Incomplete ones, on top of the complete ones that stay and without a say in which those are. A file that
   // can never be read makes all snapshots incomplete, so these have bounds of their own, which are the same.
-  void judge_incomplete(std::uint32_t limit) {
+  void judge_incomplete(std::uint32_t limit, std::optional<RetentionRules> const& rules = std::nullopt) {
     std::optional<std::size_t> oldest;
     for (auto const i : order_)
       if (items_[i].complete && verdicts_[i].keep) oldest = i;
     std::uint32_t counted = 0;
     Thinning thinning;
+    RuleWindow window(rules.value_or(RetentionRules{}));
     for (auto const i : order_) {
       if (items_[i].complete) continue;
       if (oldest && id_before(items_[i].id, items_[*oldest].id)) {
@@ -87,7 +97,9 @@ class Selection {
       }
       bool const kept_anyway = verdicts_[i].keep;
       std::string const reason = verdicts_[i].reason;
-      if (thinned(i))
+      if (rules)
+        judge(i, window, "incomplete; ");
+      else if (thinned(i))
         thin(i, thinning, "incomplete; ");
       else if (counted++ < limit)
         keep(i, "incomplete, one of the newest " + std::to_string(limit) + " of those");
@@ -131,6 +143,12 @@ class Selection {
       verdicts_[i].reason = prefix + "a change older than 30 days";
   }
 
+  void judge(std::size_t i, RuleWindow& window, std::string const& prefix) {
+    RuleWindow::Judgement judgement = window.next(items_[i].id.time);
+    verdicts_[i].keep = judgement.keep;
+    verdicts_[i].reason = prefix + std::move(judgement.reason);
+  }
+
   bool thinned(std::size_t i) const {
     return items_[i].is_change && items_[i].id.kind == SnapshotKind::regular;
   }
@@ -157,10 +175,14 @@ std::vector<RetentionVerdict> apply_retention(std::vector<RetentionItem> const& 
   Selection regular(items, verdicts, now);
   regular.begin(SnapshotKind::regular);
   regular.set_future_aside();
-  regular.keep_newest(policy.keep_snapshots);
-  regular.thin_changes();
+  if (policy.rules) {
+    regular.keep_by_rules(*policy.rules);
+  } else {
+    regular.keep_newest(policy.keep_snapshots);
+    regular.thin_changes();
+  }
   regular.keep_newest_complete("the newest complete snapshot");
-  regular.judge_incomplete(policy.keep_snapshots);
+  regular.judge_incomplete(policy.keep_snapshots, policy.rules);
 
   Selection safety(items, verdicts, now);
   safety.begin(SnapshotKind::safety);

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "core/config/retention_rules.h"
 #include "core/snapshot/id.h"
 #include "core/snapshot/manifest.h"
 
@@ -13,6 +15,7 @@ namespace b2b {
 struct RetentionPolicy {
   std::uint32_t keep_snapshots = 10;          // scheduled, manual, compaction, gateway-stop and the plugin's
   std::uint32_t keep_safety_snapshots = 10;
+  std::optional<RetentionRules> rules = {};   // in place of keep_snapshots and of the thinning by age
 };
 
 struct RetentionItem {
@@ -24,7 +27,7 @@ struct RetentionItem {
 struct RetentionVerdict {
   SnapshotId id;
   bool keep = true;
-  std::string reason;                         // "one of the newest 10", "the newest complete snapshot", "hourly, first of 14:00"
+  std::string reason;                         // "one of the newest 10", "the newest complete snapshot", "newest of the day 2026-02-19"
   SnapshotLayout layout = SnapshotLayout::plugin;  // set by who calls: each layout's snapshots are judged by themselves
 };
 
@@ -32,8 +35,10 @@ struct RetentionVerdict {
 //  - the newest complete snapshot of each kind and the newest safety snapshot are always kept;
 //  - incomplete ones are never counted among the complete ones. Those older than every kept complete one of their kind go;
 //    of the others as many stay as a policy of their own would keep: the newest keep_snapshots (keep_safety_snapshots),
-//    changes thinned by age. The newest snapshot of all stays, complete or not;
-//  - trigger "change": all within the last hour, then the newest of each (UTC) hour for a day, of each day for 30 days, then none;
+//    changes thinned by age, or what the rules say. The newest snapshot of all stays, complete or not;
+//  - without rules, trigger "change": all within the last hour, then the newest of each (UTC) hour for a day, of each day for 30 days, then none;
+//  - with rules, all triggers alike: the `last` newest, and of the last `hourly` hours, `daily` days and `monthly` months (UTC) that have a
+//    snapshot the newest each (rule_window.h). Safety snapshots are counted all the same;
 //  - ids more than 24 hours in the future are kept and not counted.
 // Time alone only ever removes: what is not kept now is not kept later. Verdicts come in the order of the items, each with
 // its reason.

@@ -24,6 +24,7 @@ struct Options {
   DiffArguments diff;
   VerifyArguments verify;
   PruneArguments prune;
+  PinArguments pin;
   ConfigCheckArguments check;
   StatusArguments status;
   NotifyArguments notify;
@@ -129,6 +130,12 @@ std::vector<VerbEntry> add_verbs(CLI::App& app, Options& o) {
   copy->add_option("SNAPSHOT", o.copy.snapshot, "Its id, or latest")->required();
   copy->add_option("--to-layout", o.copy.layout, "packed or plugin")->type_name("LAYOUT")->required()->check(CLI::IsMember({"packed", "plugin"}));
   copy->add_flag("--switch", o.copy.switch_over, "From now on backups are written in that layout, too");
+
+  CLI::App* pin = add(&app, "pin", "Keep a snapshot from being pruned; without one, list those that are kept so", [&] { return Verb(o.pin); });
+  // An empty one, from a shell variable that is not set, must not mean "list them".
+  CLI::Option* const pinned = pin->add_option("SNAPSHOT", o.pin.snapshot, "Its id, the beginning of it, or latest")
+                                  ->check([](std::string const& name) { return name.empty() ? std::string("names no snapshot") : std::string(); });
+  pin->add_flag("--remove", o.pin.remove, "It may be pruned again")->needs(pinned);
 
   CLI::App* status = add(&app, "status", "How the backups are", [&] { return Verb(o.status); });
   status->add_flag("--watch", o.status.watch, "Go on showing it until Ctrl-C");

@@ -53,6 +53,10 @@ struct CopyArguments {
   std::string layout;
   bool switch_over = false;
 };
+struct PinArguments {
+  std::string snapshot;  // empty: list the pins
+  bool remove = false;
+};
 struct CancelArguments {
   std::string job;  // empty: the restore that waits
 };
@@ -87,7 +91,7 @@ struct NotifyArguments {
 using Verb = std::variant<PushArguments, SnapshotsArguments, LsArguments, CatArguments, RestoreArguments, DiffArguments,
                           VerifyArguments, PruneArguments, ConfigCheckArguments, ConfigShowArguments,
                           AcknowledgeKeyArguments, StatusArguments, EventsArguments, MetricsArguments, NotifyArguments,
-                          SetupArguments, CancelArguments, CopyArguments>;
+                          SetupArguments, CancelArguments, CopyArguments, PinArguments>;
 
 struct Arguments {
   std::string socket;

@@ -28,6 +28,8 @@ class DirectJobs final : public JobSource {
       case Job::restore: return jobs::restore(*context, parameters);
       case Job::prune: return jobs::prune(*context, parameters);
       case Job::copy: return jobs::copy(*context, parameters);
+      case Job::pin: return jobs::pin(*context, parameters);
+      case Job::pinned: return jobs::pinned(*context, parameters);
     }
     return make_error(Condition::internal, "no such job");
   }

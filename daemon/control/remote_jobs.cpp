@@ -24,7 +24,10 @@ constexpr std::chrono::milliseconds status_period{500};
 constexpr std::chrono::milliseconds moment{5'000};  // for what the daemon knows without asking anybody
 constexpr std::chrono::milliseconds as_long_as_it_takes{0};
 
-bool takes_long(Job job) { return job == Job::push || job == Job::verify || job == Job::restore || job == Job::prune || job == Job::copy; }
+// A pin does not itself, but it waits for the upload that is under way.
+bool takes_long(Job job) {
+  return job == Job::push || job == Job::verify || job == Job::restore || job == Job::prune || job == Job::copy || job == Job::pin;
+}
 
 // What the daemon calls it in its status.
 std::string_view name_of(Job job, json::object const& parameters) {
@@ -38,6 +41,8 @@ std::string_view name_of(Job job, json::object const& parameters) {
     case Job::restore: return "restore";
     case Job::prune: return "prune";
     case Job::copy: return "copy";
+    case Job::pin: return "pin";
+    case Job::pinned: return "pinned";
   }
   return {};
 }
@@ -47,6 +52,10 @@ Result<Call> call_for(Job job, json::object const& parameters) {
   call.progress_timeout = as_long_as_it_takes;
   if (job == Job::snapshots) {
     call.target = flag_of(parameters, "all") ? "/v1/snapshots?all=1" : "/v1/snapshots";
+    return call;
+  }
+  if (job == Job::pinned) {
+    call.target = "/v1/pinned";
     return call;
   }
   if (job == Job::ls) {

@@ -17,7 +17,7 @@ struct OtherName {
   std::string_view written;
   std::string_view advice;
 };
-constexpr std::array<OtherName, 20> other_names{{{"backup", "To back up now: daemonctl push"},
+constexpr std::array<OtherName, 22> other_names{{{"backup", "To back up now: daemonctl push"},
                                                  {"save", "To back up now: daemonctl push"},
                                                  {"upload", "To back up now: daemonctl push"},
                                                  {"list", "The snapshots: daemonctl snapshots. What is in one: daemonctl ls latest"},
@@ -31,6 +31,8 @@ constexpr std::array<OtherName, 20> other_names{{{"backup", "To back up now: dae
                                                  {"test", "The configuration: daemonctl config check. The snapshots: daemonctl verify"},
                                                  {"delete", "Old snapshots go by themselves; to see which: daemonctl prune --dry-run"},
                                                  {"remove", "Old snapshots go by themselves; to see which: daemonctl prune --dry-run"},
+                                                 {"keep", "To keep a snapshot from being pruned: daemonctl pin"},
+                                                 {"unpin", "To let a snapshot be pruned again: daemonctl pin SNAPSHOT --remove"},
                                                  {"init", "To set the backup up: daemonctl setup"},
                                                  {"install", "To set the backup up: daemonctl setup"},
                                                  {"log", "The daemon's log: journalctl --user -u b2backupd. What happens now: daemonctl events"},

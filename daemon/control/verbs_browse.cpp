@@ -17,6 +17,7 @@ std::string describe(json::object const& snapshot) {
   std::string out = counted(snapshot, "files", "file", "files") + ", " + human_bytes(number_of(snapshot, "bytes"));
   out += flag_of(snapshot, "ours") ? ", " + text_of(snapshot, "trigger") : ", by the OpenClaw plugin";
   if (text_of(snapshot, "kind") == "safety") out += ", safety";
+  if (flag_of(snapshot, "pinned")) out += ", pinned";
   if (!flag_of(snapshot, "complete")) out += ", INCOMPLETE: " + counted(snapshot, "filesMissing", "file", "files") + " missing";
   return out;
 }
@@ -127,6 +128,7 @@ int run_verb(Session& session, SnapshotsArguments const& arguments) {
     console.result(text_of(snapshot, "id") + "  " + describe(snapshot));
   }
   for (json::value const& folder : list_of(*answer, "foreign")) console.result(as_text(folder) + "  not a snapshot");
+  if (!console.json()) warn_all(console, list_of(*answer, "warnings"));
   if (snapshots.empty())
     console.line("No snapshots in " + text_of(*answer, "store") + " under " + text_of(*answer, "prefix") + "/ yet.");
   return console.succeed(std::move(*answer), 0);

@@ -65,6 +65,30 @@ int run_verb(Session& session, CopyArguments const& arguments) {
   return console.succeed(std::move(*answer), 0);
 }
 
+int run_verb(Session& session, PinArguments const& arguments) {
+  Console& console = session.console;
+  if (arguments.snapshot.empty()) {
+    auto answer = session.jobs->run(Job::pinned, {});
+    if (!answer) return console.fail(answer.error());
+    json::array const& pins = list_of(*answer, "pins");
+    for (json::value const& item : pins)
+      console.result(text_of(as_object(item), "snapshot") + "  since " + text_of(as_object(item), "since").substr(0, 10));
+    if (pins.empty()) console.line("No snapshot is pinned. To keep one from being pruned: daemonctl pin SNAPSHOT");
+    return console.succeed(std::move(*answer), 0);
+  }
+  auto answer = session.jobs->run(Job::pin, {{"snapshot", arguments.snapshot}, {"remove", arguments.remove}});
+  if (!answer) return console.fail(answer.error());
+  if (!console.json()) warn_all(console, list_of(*answer, "notes"));
+  std::string const id = text_of(*answer, "snapshot");
+  if (arguments.remove)
+    console.line("Snapshot " + id + " is no longer pinned: it may be pruned.");
+  else if (flag_of(*answer, "changed"))
+    console.line("Snapshot " + id + " is pinned: it is not pruned until you take that back with daemonctl pin " + id + " --remove");
+  else
+    console.line("Snapshot " + id + " is pinned already.");
+  return console.succeed(std::move(*answer), 0);
+}
+
 int run_verb(Session& session, VerifyArguments const& arguments) {
   Console& console = session.console;
   json::object parameters{{"readData", arguments.read_data}};

@@ -249,4 +249,13 @@ Result<CopyParameters> copy_parameters(boost::json::object const& given) {
   return make_error(Condition::usage, "copy: toLayout must be packed or plugin, not " + printable(layout), {}, "toLayout");
 }
 
+Result<PinParameters> pin_parameters(boost::json::object const& given) {
+  ParameterReader reader("pin", given);
+  PinParameters out;
+  out.snapshot = reader.required_text("snapshot");
+  out.remove = reader.flag("remove", false);
+  B2B_TRY(reader.finish());
+  return out;
+}
+
 }  // namespace b2b::jobs

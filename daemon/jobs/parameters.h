@@ -60,6 +60,10 @@ struct PruneParameters {
   bool take_over = false; // takeOver
   bool yes = false;
 };
+struct PinParameters {
+  std::string snapshot;
+  bool remove = false;
+};
 
 struct CopyParameters {
   std::string snapshot;
@@ -76,6 +80,7 @@ Result<VerifyParameters> verify_parameters(boost::json::object const& given);
 Result<RestoreParameters> restore_parameters(boost::json::object const& given);
 Result<PruneParameters> prune_parameters(boost::json::object const& given);
 Result<CopyParameters> copy_parameters(boost::json::object const& given);
+Result<PinParameters> pin_parameters(boost::json::object const& given);
 
 // Reads members of one object and keeps the first thing that is wrong; finish() tells it, or names a member that nobody
 // asked for. The helper of all of the above, and of other API bodies.

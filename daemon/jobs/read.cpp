@@ -3,6 +3,7 @@
 #include <boost/json/value.hpp>
 
 #include "core/engine/browse.h"
+#include "core/engine/pins.h"
 #include "core/engine/verify.h"
 #include "core/util/encoding.h"
 #include "core/util/log.h"
@@ -71,12 +72,18 @@ json::object with_rows(std::string_view name, json::array rows, json::object res
 Answer snapshots(EngineContext& context, json::object const& given) {
   B2B_ASSIGN(SnapshotsParameters const parameters, snapshots_parameters(given));
   B2B_ASSIGN(BucketListing const listing, list_bucket(context, parameters.all));
+  auto const pins = list_pins(context);
+  // The snapshots can be listed all the same, if the key does not reach the pins.
+  if (!pins && pins.error().condition != Condition::permission) return pins.error();
   json::array rows;
   for (ListedSnapshot const& snapshot : listing.snapshots) {
     if (!snapshot.has_manifest && !parameters.all) continue;
-    rows.push_back(snapshot_answer(snapshot));
+    json::object row = snapshot_answer(snapshot);
+    if (pins && is_pinned(*pins, snapshot.info.id)) row["pinned"] = true;
+    rows.push_back(std::move(row));
   }
   json::object answer{{"snapshots", std::move(rows)}};
+  if (!pins) answer["warnings"] = texts_answer({pins.error().text()});
   if (parameters.all) answer["foreign"] = texts_answer(listing.foreign);
   answer["store"] = context.store->traits().name;
   answer["prefix"] = context.config.prefix;

@@ -207,6 +207,10 @@ void add_routes(control::Server& server, Service& service) {
     json::object parameters{{"all", request.query_value("all").value_or("0") == "1"}};
     run_job(service, Lane::reading, "snapshots", jobs::snapshots, std::move(parameters), std::move(responder));
   });
+  server.route("GET", "/v1/pinned", [&service](Request const&, Responder responder) {
+    run_job(service, Lane::reading, "pinned", jobs::pinned, {}, std::move(responder));
+  });
+  server.route("POST", "/v1/pin", job_route(service, Lane::upload, "pin", jobs::pin));
   // A safety snapshot's id has a '/' in it, which is sent as %2F.
   server.route("GET", "/v1/snapshots/{id}/files",
                [&service](Request const& request, Responder responder) { files_of(service, request, std::move(responder)); });

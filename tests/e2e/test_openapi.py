@@ -277,6 +277,10 @@ class Answers(WithDaemon):
         # Prune, the gateway's news, cancel.
         self.assertTrue(all(snapshot["keep"] for snapshot in ask("POST", "/v1/prune", {"dryRun": True})["snapshots"]))
         ask("POST", "/v1/prune", {"yes": True, "takeOver": True})
+        self.assertTrue(ask("POST", "/v1/pin", {"snapshot": first})["changed"])
+        self.assertEqual([pin["snapshot"] for pin in ask("GET", "/v1/pinned")["pins"]], [first])
+        self.assertEqual([s["id"] for s in ask("GET", "/v1/snapshots")["snapshots"] if s.get("pinned")], [first])
+        self.assertFalse(ask("POST", "/v1/pin", {"snapshot": first, "remove": True})["pinned"])
         machine.write("workspace/before.md", "before\n")
         captured = ask("POST", "/v1/notify", {"event": "before_compaction", "data": {"agent": "main"}, "deadlineMs": 30_000})
         self.assertTrue(captured["captured"])

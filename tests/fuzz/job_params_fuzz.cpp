@@ -33,6 +33,12 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
   check_error(snapshots_parameters(given), "snapshots");
   check_error(prune_parameters(given), "prune");
   check_error(copy_parameters(given), "copy");
+  auto const pin = pin_parameters(given);
+  check_error(pin, "pin");
+  if (pin) {
+    B2B_ASSERT(!pin->snapshot.empty());
+    check_text(pin->snapshot);
+  }
   auto const verify = verify_parameters(given);
   check_error(verify, "verify");
   if (verify) check_text(verify->snapshot);

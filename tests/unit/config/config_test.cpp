@@ -46,3 +46,29 @@ TEST_CASE("config: what a store needs") {
   directory.encrypt = false;
   CHECK(require_store(directory).has_value());
 }
+
+TEST_CASE("config: the packed layout needs encryption, and a secret for it") {
+  Config config;
+  config.endpoint = "file:///mnt/x";
+  config.bucket = "b";
+  config.encryption_key = Secret("p");
+  config.layout = LayoutChoice::packed;
+  CHECK(require_store(config).has_value());
+  config.encrypt = false;
+  Error const plain = require_store(config).error();
+  CHECK(plain.condition == Condition::bad_config);
+  CHECK(plain.message == "layout is \"packed\", which always encrypts, and encrypt is false");
+  CHECK(plain.advice.find("set layout to \"plugin\"") != std::string::npos);
+  config.layout = LayoutChoice::plugin;
+  CHECK(require_store(config).has_value());
+
+  config.layout = LayoutChoice::packed;
+  config.encrypt = true;
+  config.encryption_key.clear();
+  config.decryption_keys = {Secret("old")};
+  Error const keyless = require_store(config).error();
+  CHECK(keyless.condition == Condition::bad_config);
+  CHECK(keyless.message.find("neither encryptionKey nor applicationKey is set") != std::string::npos);
+  config.application_key = Secret("k");
+  CHECK(require_store(config).has_value());
+}

@@ -147,7 +147,7 @@ TEST_CASE("load: errors in the file say where") {
   CHECK(message("") == ":1:1: the file holds no value");
   CHECK(message("{applicationKey: 'a', applicationKeyFile: 'b'}") ==
         ":1:23: applicationKey and applicationKeyFile are both set");
-  CHECK(message("{layout: 'packed'}").find("not in this version") != std::string::npos);
+  CHECK(message("{layout: 'flat'}") == ":1:2: layout must be \"plugin\" or \"packed\", not \"flat\"");
   CHECK(message("{prefix: '${NAME}', bucket: 1}").find("bucket must be text") != std::string::npos);
 }
 
@@ -329,6 +329,13 @@ TEST_CASE("load: a broken openclaw.json stops only who depends on it") {
   CHECK(loaded.warnings.size() == 1);
   CHECK_FALSE(loaded.config.retention_uncertain);
 
+  // openclaw.json has no say in `retention`, but its count of safety snapshots is not known.
+  home.write_config("{keyId: 'id', applicationKey: 'key', bucket: 'my-bucket', retention: {daily: 7}}");
+  CHECK(home.load().config.retention_uncertain);
+  home.write_config(
+      "{keyId: 'id', applicationKey: 'key', bucket: 'my-bucket', retention: {daily: 7}, keepSafetySnapshots: 5}");
+  CHECK_FALSE(home.load().config.retention_uncertain);
+
   home.write_config("{bucket: 'my-bucket', endpoint: 'file:///mnt/x'}");
   CHECK(home.load().warnings.size() == 2);
   home.write_config("{keyId: 'id', bucket: 'my-bucket'}");
@@ -374,6 +381,9 @@ TEST_CASE("load: values of the plugin's entry that cannot be used") {
   CHECK(any_contains(loaded.warnings, "keepSnapshots must be a whole number"));
   CHECK(any_contains(loaded.warnings, "schedule must be text"));
   CHECK(loaded.config.retention_uncertain);
+  home.write_config("{retention: {last: 5}}");
+  CHECK_FALSE(home.load().config.retention_uncertain);  // keepSnapshots would not be used
+  home.write_config("{}");
 
   home.sources.environment.clear();
   home.write_config("{endpoint: 'file:///mnt/x', keepSnapshots: 5}");
@@ -395,12 +405,23 @@ TEST_CASE("load: openclaw.json must not steer the keys of others unseen") {
   CHECK(home.load().warnings.empty());
 }
 
-TEST_CASE("load: settings that nothing acts on are accepted, checked and noted") {
+TEST_CASE("load: what pruning keeps, and the layout") {
   test::ConfigHome home;
-  home.write_config("{schedule: '15 3 * * *', retention: {}}");
+  home.write_config("{retention: {}}");
+  CHECK_FALSE(home.load().config.retention.has_value());
+  CHECK_FALSE(home.load().config.keep_snapshots_set);
+  CHECK(home.load().config.layout == LayoutChoice::automatic);
+  home.write_config("{layout: 'packed', retention: {daily: 7}}");
+  CHECK(home.load().config.layout == LayoutChoice::packed);
+  CHECK(home.load().config.retention == RetentionRules{10, 24, 7, 12});
+  CHECK(home.load().notes.empty());
+  home.write_config("{layout: 'plugin', keepSnapshots: 10, retention: {last: 1, hourly: 0, daily: 0, monthly: 0}}");
   LoadedConfig const loaded = home.load();
+  CHECK(loaded.config.layout == LayoutChoice::plugin);
+  CHECK(loaded.config.retention == RetentionRules{1, 0, 0, 0});
+  CHECK(loaded.config.keep_snapshots_set);
   REQUIRE(loaded.notes.size() == 1);
-  CHECK(loaded.notes[0] == "accepted, but nothing in this version acts on it: retention");
+  CHECK(loaded.notes[0] == "keepSnapshots is set and not used, because retention goes before it");
   CHECK(loaded.warnings.empty());
   home.write_config("{retention: true}");
   CHECK(has(home.fail().message, "retention must be an object"));

@@ -46,8 +46,6 @@ std::string json_type(KeyType type) {
     case KeyType::text_list:
     case KeyType::arguments:
       return "array";
-    case KeyType::object:
-      return "object";
     default:
       return "string";
   }
@@ -91,9 +89,7 @@ TEST_CASE("schema.json agrees with the table, key by key") {
     known.insert(std::string(key.name));
     boost::json::object const* const entry = property(schema, key.name);
     REQUIRE(entry != nullptr);
-    std::string description(key.description);
-    if (key.unused) description += " Nothing in this version acts on it.";
-    CHECK(std::string(entry->at("description").as_string()) == description);
+    CHECK(std::string(entry->at("description").as_string()) == key.description);
     CHECK(entry->contains("writeOnly") == key.secret);
 
     boost::json::object const* typed = entry;
@@ -152,7 +148,10 @@ TEST_CASE("the defaults of the table are those of Config") {
   CHECK_FALSE(plain.keep_safety_snapshots.has_value());
   CHECK(test::shown(loaded, "secrets").value ==
         (plain.secrets == SecretRows::exclude ? "exclude" : "include"));
-  CHECK(test::shown(loaded, "layout").value == "plugin");
+  CHECK(test::shown(loaded, "layout").source == "not set");
+  CHECK(plain.layout == LayoutChoice::automatic);
+  CHECK(test::shown(loaded, "retention.last").source == "not set");
+  CHECK_FALSE(plain.retention.has_value());
   auto const number_of = [&](char const* name) {
     return check_text(*find_key(name), find_key(name)->default_text)->as_int64();
   };
@@ -213,7 +212,9 @@ TEST_CASE("the example shows every key, each with a value that is valid") {
   CHECK(test::schema_problem(json_schema(), settings) == "");
   test::ConfigHome home;
   home.write_config(boost::json::serialize(settings));
-  CHECK(home.load().notes.size() == 1);
+  LoadedConfig const loaded = home.load();
+  CHECK(loaded.config.retention == RetentionRules{});
+  CHECK(loaded.notes.size() == 1);  // keepSnapshots and retention
 }
 
 TEST_CASE("schema.json refuses what the program refuses") {
@@ -226,7 +227,10 @@ TEST_CASE("schema.json refuses what the program refuses") {
                            "{limits: {upload: '10M'}}",
                            "{limits: {upload: -1}}",
                            "{limits: {transfers: 65}}",
-                           "{layout: 'packed'}",
+                           "{layout: 'flat'}",
+                           "{retention: true}",
+                           "{retention: {last: 0}}",
+                           "{retention: {weekly: 1}}",
                            "{include: 'a'}",
                            "{include: ['']}",
                            "{onFailure: []}",

@@ -45,7 +45,6 @@ TEST_CASE("schema: the table is sound") {
     CHECK((entry.maximum > 0) == bounded);
     CHECK((entry.type == KeyType::choice) == !entry.choices.empty());
     CHECK_FALSE((entry.in_openclaw_json && entry.type == KeyType::arguments));
-    CHECK_FALSE((entry.daemon_only && entry.unused));
   }
 }
 
@@ -76,6 +75,7 @@ TEST_CASE("schema: groups") {
   CHECK(is_key_group("limits"));
   CHECK(is_key_group("watch"));
   CHECK(is_key_group("gateway"));
+  CHECK(is_key_group("retention"));
   REQUIRE(group_flag("watch") != nullptr);
   CHECK(group_flag("watch")->name == "watch.push");
   CHECK(group_flag("limits") == nullptr);
@@ -109,7 +109,9 @@ TEST_CASE("schema: types") {
   CHECK(refused("include", boost::json::array{"a["}).starts_with("include has the pattern \"a[\""));
   CHECK(refused("onFailure", "mail") == "onFailure must be a list of texts, not text");
   CHECK(refused("onFailure", boost::json::array{}) == "onFailure must name a program");
-  CHECK(refused("retention", "x") == "retention must be an object, not text");
+  CHECK(refused("retention.last", 0) == "retention.last must be between 1 and 1000000, not 0");
+  CHECK(refused("retention.daily", -1) == "retention.daily must be between 0 and 1000000, not -1");
+  CHECK(check_value(key("retention.monthly"), 0)->get_int64() == 0);
   CHECK(refused("watch.quiet", true) ==
         "watch.quiet must be a whole number of seconds or text like \"5m\", not true or false");
   CHECK(refused("watch.quiet", 1.5) ==
@@ -121,8 +123,8 @@ TEST_CASE("schema: types") {
   CHECK(check_value(key("watch.quiet"), 20)->get_int64() == 20'000);
   CHECK(check_value(key("watch.quiet"), 20.0)->get_int64() == 20'000);
   CHECK(refused("secrets", "all") == "secrets must be \"exclude\" or \"include\", not \"all\"");
-  CHECK(refused("layout", "flat") == "layout must be \"plugin\", not \"flat\"");
-  CHECK(refused("layout", "packed").find("not in this version") != std::string::npos);
+  CHECK(refused("layout", "flat") == "layout must be \"plugin\" or \"packed\", not \"flat\"");
+  CHECK(accepted("layout", "packed") == "packed");
   CHECK(refused("applicationKey", "") == "applicationKey must not be empty");
   CHECK(refused("healthcheckUrl", "ping").find("https://") != std::string::npos);
   CHECK(refused("healthcheckUrl", "https:///ping") == "healthcheckUrl names no host");
@@ -191,6 +193,6 @@ TEST_CASE("schema: values that come as text") {
   CHECK(check_text(key("include"), "notes/**")->get_array().size() == 1);
   CHECK(check_text(key("include"), "['a', 'b']")->get_array().size() == 2);
   CHECK(check_text(key("include"), "['a'").has_error());
-  CHECK(check_text(key("retention"), "{}").has_value());
+  CHECK(check_text(key("retention.hourly"), "48")->get_int64() == 48);
   CHECK(check_text(key("bucket"), "my-bucket")->get_string() == "my-bucket");
 }

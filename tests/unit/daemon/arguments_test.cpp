@@ -57,6 +57,17 @@ TEST_CASE("arguments: a restore around the gateway, and giving it up") {
   CHECK(std::get<CancelArguments>(parse({"cancel", "12"}).arguments.verb).job == "12");
 }
 
+TEST_CASE("arguments: pins") {
+  CHECK(std::get<PinArguments>(parse({"pin"}).arguments.verb).snapshot.empty());
+  auto const pin = std::get<PinArguments>(parse({"pin", "latest"}).arguments.verb);
+  CHECK(pin.snapshot == "latest");
+  CHECK_FALSE(pin.remove);
+  CHECK(std::get<PinArguments>(parse({"pin", "2026", "--remove"}).arguments.verb).remove);
+  CHECK(parse({"pin", "--remove"}).exit_code == 64);
+  CHECK(parse({"pin", ""}).exit_code == 64);
+  CHECK(parse({"unpin", "x"}).text.find("daemonctl pin SNAPSHOT --remove") != std::string::npos);
+}
+
 TEST_CASE("arguments: which daemon") {
   auto const parsed = parse({"--socket", "/s", "push", "--profile", "work"});
   REQUIRE(parsed.run);

@@ -43,6 +43,7 @@ TEST_CASE("job parameters: everything that may be given is understood") {
   CHECK(verify_parameters(body(R"({"snapshot":"s","readData":true})"))->read_data);
   CHECK(prune_parameters(body(R"({"yes":true,"dryRun":true})"))->yes);
   CHECK(prune_parameters(body(R"({"takeOver":true})"))->take_over);
+  CHECK(pin_parameters(body(R"({"snapshot":"s","remove":true})"))->remove);
 }
 
 TEST_CASE("job parameters: what is left out is the careful choice") {
@@ -59,6 +60,7 @@ TEST_CASE("job parameters: what is left out is the careful choice") {
   CHECK_FALSE(prune_parameters({})->yes);
   CHECK_FALSE(prune_parameters({})->take_over);
   CHECK(verify_parameters({})->snapshot.empty());
+  CHECK_FALSE(pin_parameters(body(R"({"snapshot":"s"})"))->remove);
 }
 
 TEST_CASE("job parameters: a restore around the gateway") {
@@ -102,6 +104,7 @@ TEST_CASE("job parameters: mistakes are named") {
   CHECK(complaint(cat_parameters(body(R"({"snapshot":"s"})"))) == "cat: path is missing");
   CHECK(complaint(ls_parameters(body(R"({"snapshot":"s","path":"a\u0000b"})"))) == "ls: path has a zero byte in it");
   CHECK(complaint(diff_parameters(body(R"({"second":"b"})"))) == "diff: first is missing");
+  CHECK(complaint(pin_parameters(body(R"({"remove":true})"))) == "pin: snapshot is missing");
   CHECK(complaint(prune_parameters(body(R"({"dryrun":true})"))) ==
         "prune: there is no parameter dryrun. It takes dryRun, takeOver, yes");
   CHECK(complaint(push_parameters(body("{\"a\\u001b\":true}"))) ==

@@ -38,6 +38,7 @@ Bucket::Bucket(std::shared_ptr<Store> store, BucketOptions const& options) : clo
   context.keyring = std::make_shared<Keyring>(context.config.passphrases());
   context.packed = std::make_shared<PackedAccess>();
   context.index = Index::open(context.instance.data_dir).value();
+  context.packed = std::make_shared<PackedAccess>();
   context.store = store ? std::move(store) : std::shared_ptr<Store>(make_memory_store(clock, options.versioned));
 }
 

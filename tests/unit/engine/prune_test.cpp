@@ -70,6 +70,32 @@ TEST_CASE("prune keeps the newest snapshots and leaves no hidden versions of the
   }
 }
 
+TEST_CASE("prune goes by the rules of `retention` where they are set") {
+  Bucket bucket;
+  bucket.context.config.retention = RetentionRules{1, 0, 2, 0};
+  bucket.add_snapshot("2026-11-01T09-00-00-000Z-00000001", one_file, {.trigger = Trigger::change});
+  for (int i = 1; i <= 4; ++i) bucket.add_snapshot(day(i), one_file);
+  auto const report = prune(bucket.context, {}).value();
+  CHECK(report.removed == std::vector<std::string>{"2026-11-01T09-00-00-000Z-00000001", day(1), day(2)});
+  for (auto const& verdict : report.verdicts)
+    if (verdict.id.text == day(3)) CHECK(verdict.reason == "newest of the day 2026-11-03");
+}
+
+TEST_CASE("nothing is pruned while it is not certain how much is to be kept") {
+  Bucket bucket;
+  bucket.context.config.retention_uncertain = true;
+  bucket.context.config.keep_snapshots = 1;
+  bucket.add_snapshot(day(1), one_file);
+  CHECK(prune(bucket.context, {}).value().warnings.empty());   // there is nothing to prune
+  bucket.add_snapshot(day(2), one_file);
+  auto const report = prune(bucket.context, {.confirmed = true}).value();
+  CHECK(report.removed.empty());
+  CHECK(all(report.warnings).find("nothing is pruned: how many snapshots to keep is not certain") == 0);
+  CHECK(bucket.keys("openclaw-backup/").size() == 4);
+  bucket.context.config.retention_uncertain = false;
+  CHECK(prune(bucket.context, {}).value().removed == std::vector<std::string>{day(1)});
+}
+
 TEST_CASE("prune works on a directory store") {
   Scratch scratch;
   auto directory = std::shared_ptr<Store>(open_directory_store(scratch.path(), "bkt").value());

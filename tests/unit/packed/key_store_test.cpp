@@ -258,6 +258,12 @@ TEST_CASE("no new repository is made over the remains of one", "[packed_keys]") 
   CHECK(bench.keys("a").open_or_create({}, {}, bench.stop).error().condition == Condition::usage);
 }
 
+TEST_CASE("pins of the plugin's snapshots are no remains of a repository", "[packed_keys]") {
+  Bench bench;
+  bench.put(pin_key("p", "2026-02-19T12-00-00-000Z-1a2b3c4d"), "{}");
+  CHECK(bench.keys("a").open_or_create({}, std::span(&application_key, 1), bench.stop));
+}
+
 TEST_CASE("an application key that does not reach the repository is told how to be made", "[packed_keys]") {
   Bench bench;
   OpenedRepository const made = bench.made("a", application_key);
@@ -268,7 +274,7 @@ TEST_CASE("an application key that does not reach the repository is told how to 
   FaultStore store(*bench.store, plan);
   KeyStore keys = bench.keys(store, "");
   std::string const advice =
-      "Look at the key. The packed layout lies under p.repo/: an application key that may only reach names "
+      "Look at the key. The packed layout and pins lie under p.repo/: an application key that may only reach names "
       "that begin with "
       "\"p/\" does not reach it. "
       "Make one whose name prefix is \"p\", without the slash, or one without a name prefix";

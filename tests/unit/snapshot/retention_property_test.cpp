@@ -110,7 +110,80 @@ void check_incomplete(std::vector<RetentionItem> const& items, RetentionPolicy c
   }
 }
 
+// Of complete and of incomplete ones apart: no more than the rules have places, the newest `last` of them, the newest of the newest day.
+void check_rules(std::vector<RetentionItem> const& items, RetentionRules const& rules, TimePoint now, std::set<std::string> const& keep) {
+  std::size_t const places = rules.last + rules.hourly + rules.daily + rules.monthly;
+  for (bool const complete : {true, false}) {
+    std::vector<RetentionItem> those;
+    for (auto const& item : items)
+      if (item.id.kind == SnapshotKind::regular && item.complete == complete && item.id.time <= now + 24h) those.push_back(item);
+    std::sort(those.begin(), those.end(), [](auto const& a, auto const& b) { return id_before(b.id, a.id); });
+    std::size_t stayed = 0;
+    std::set<std::int64_t> days;
+    for (std::size_t i = 0; i < those.size(); ++i) {
+      bool const stays = keep.contains(those[i].id.text);
+      stayed += stays ? 1 : 0;
+      if (!complete) continue;
+      if (i < rules.last) REQUIRE(stays);
+      auto const day = std::chrono::floor<std::chrono::days>(those[i].id.time).time_since_epoch().count();
+      if (days.insert(day).second && days.size() <= rules.daily) REQUIRE(stays);
+    }
+    REQUIRE(stayed <= std::max<std::size_t>(places, 1));
+  }
+}
+
+RetentionRules some_rules(std::mt19937& random) {
+  auto const number = [&](std::uint32_t below) { return random() % 3 == 0 ? 0U : static_cast<std::uint32_t>(random() % below); };
+  return {number(6), number(12), number(12), number(4)};
+}
+
 }  // namespace
+
+TEST_CASE("rules hold the same promises for random histories") {
+  auto const seed = std::random_device()();
+  CAPTURE(seed);
+  std::mt19937 random(seed);
+  for (int round = 0; round < 3000; ++round) {
+    CAPTURE(round);
+    auto items = history(random);
+    RetentionPolicy policy{.keep_safety_snapshots = static_cast<std::uint32_t>(random() % 5), .rules = some_rules(random)};
+    TimePoint const now = start + std::chrono::minutes(random() % (60 * 24 * 60));
+    auto const keep = kept(items, policy, now);
+
+    for (auto const kind : {SnapshotKind::regular, SnapshotKind::safety}) {
+      if (auto const* top = newest(items, now, kind, true)) REQUIRE(keep.contains(top->id.text));
+      if (auto const* top = newest(items, now, kind, false)) REQUIRE(keep.contains(top->id.text));
+    }
+    check_rules(items, *policy.rules, now, keep);
+
+    // Triggers make no difference, and neither does the order.
+    auto shuffled = items;
+    std::shuffle(shuffled.begin(), shuffled.end(), random);
+    for (auto& item : shuffled) item.is_change = !item.is_change;
+    REQUIRE(kept(shuffled, policy, now) == keep);
+
+    // Time only removes, and so does a new snapshot; pruning in between changes nothing in the end.
+    TimePoint const later = now + std::chrono::minutes(random() % (60 * 24 * 40));
+    auto const keep_later = kept(items, policy, later);
+    REQUIRE(std::includes(keep.begin(), keep.end(), keep_later.begin(), keep_later.end()));
+    auto more = items;
+    more.push_back({make_snapshot_id(SnapshotKind::regular, later, static_cast<std::uint32_t>(random())), random() % 2 == 0, false});
+    auto const keep_more = kept(more, policy, later);
+    std::erase_if(items, [&](auto const& item) { return !keep.contains(item.id.text); });
+    REQUIRE(kept(items, policy, now) == keep);
+    REQUIRE(kept(items, policy, later) == keep_later);
+    auto pruned_and_more = items;
+    pruned_and_more.push_back(more.back());
+    REQUIRE(kept(pruned_and_more, policy, later) == keep_more);
+
+    // More generous rules never remove what stingier ones keep.
+    RetentionPolicy generous = policy;
+    for (auto* number : {&generous.rules->last, &generous.rules->hourly, &generous.rules->daily, &generous.rules->monthly})
+      *number += random() % 3;
+    auto const keep_generous = kept(items, generous, now);
+    REQUIRE(std::includes(keep_generous.begin(), keep_generous.end(), keep.begin(), keep.end()));
+  }
+}
 
 TEST_CASE("retention holds its promises for random histories") {
   auto const seed = std::random_device()();
@@ -119,8 +192,8 @@ TEST_CASE("retention holds its promises for random histories") {
   for (int round = 0; round < 3000; ++round) {
     CAPTURE(round);
     auto items = history(random);
-    RetentionPolicy const policy{static_cast<std::uint32_t>(random() % 12),
-                                 static_cast<std::uint32_t>(random() % 5)};
+    RetentionPolicy const policy{.keep_snapshots = static_cast<std::uint32_t>(random() % 12),
+                                 .keep_safety_snapshots = static_cast<std::uint32_t>(random() % 5)};
     TimePoint const now = start + std::chrono::minutes(random() % (60 * 24 * 60));
     auto const keep = kept(items, policy, now);
 
@@ -148,7 +221,8 @@ TEST_CASE("retention holds its promises for random histories") {
     REQUIRE(kept(items, policy, later) == keep_later);
 
     // A more generous policy never removes what a stingier one keeps.
-    RetentionPolicy const generous{policy.keep_snapshots + 1, policy.keep_safety_snapshots + 1};
+    RetentionPolicy const generous{.keep_snapshots = policy.keep_snapshots + 1,
+                                   .keep_safety_snapshots = policy.keep_safety_snapshots + 1};
     auto const keep_more = kept(items, generous, now);
     REQUIRE(std::includes(keep_more.begin(), keep_more.end(), keep.begin(), keep.end()));
   }
