@@ -45,9 +45,12 @@ Result<std::optional<SnapshotLayout>> known_layout(EngineContext& context) {
 Result<SnapshotLayout> push_layout(EngineContext& context) {
   B2B_ASSIGN(auto const known, known_layout(context));
   if (known) return *known;
-  B2B_ASSIGN(auto const packed_ids, packed::list_snapshots(*context.store, context.config.prefix, context.stop));
+  auto const packed_ids = packed::list_snapshots(*context.store, context.config.prefix, context.stop);
+  // An application key for the plugin's layout alone.
+  if (!packed_ids && packed_ids.error().condition == Condition::permission) return SnapshotLayout::plugin;
+  if (!packed_ids) return packed_ids.error();
   SnapshotLayout layout = SnapshotLayout::packed;
-  if (packed_ids.empty()) {
+  if (packed_ids->empty()) {
     B2B_ASSIGN(bool const in_use, has_plugin_snapshots(context));
     if (in_use) layout = SnapshotLayout::plugin;
   }

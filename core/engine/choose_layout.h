@@ -9,7 +9,7 @@
 namespace b2b {
 
 // `layout` where it is set. Else packed where packed snapshots lie under the prefix already, or no snapshot at all; plugin where the
-// plugin's layout is in use, or nothing may be encrypted. The bucket is asked once (at most two list requests); the answer is kept in the
+// plugin's layout is in use, nothing may be encrypted, or the application key does not reach the packed one (which is not kept). The bucket is asked once (at most two list requests); the answer is kept in the
 // index, so a store that is emptied later changes nothing. Errors: the store's.
 Result<SnapshotLayout> push_layout(EngineContext& context);
 

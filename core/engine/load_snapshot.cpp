@@ -47,7 +47,8 @@ Result<LoadedSnapshot> load_snapshot(EngineContext& context, SnapshotId const& i
   auto loaded = load_in(context, id, scratch_dir, first);
   if (is_missing(loaded) && !layout) {
     auto other = load_in(context, id, scratch_dir, other_layout(first));
-    if (!is_missing(other)) return other;
+    bool const out_of_reach = !other && other.error().condition == Condition::permission;
+    if (!is_missing(other) && !out_of_reach) return other;
   }
   // What we remember of it must not hide that it is gone.
   if (is_missing(loaded)) B2B_TRY(context.index->forget_snapshot(target_name(context), id.text));

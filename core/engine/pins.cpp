@@ -16,6 +16,8 @@ namespace {
 
 std::string key_of(EngineContext const& context, SnapshotId const& id) { return packed::pin_key(context.config.prefix, id.text); }
 
+std::string reached_key(EngineContext const& context) { return "pins-reached:" + target_name(context); }
+
 Error explained(EngineContext const& context, Error error) { return packed::explain_reach(std::move(error), context.config.prefix); }
 
 // In either layout.
@@ -72,6 +74,8 @@ Result<std::vector<Pin>> list_pins(EngineContext& context) {
     return error;
   }
   std::sort(pins.begin(), pins.end(), [](Pin const& a, Pin const& b) { return id_before(a.id, b.id); });
+  B2B_ASSIGN(auto const reached, context.index->value(reached_key(context)));
+  if (!reached) B2B_TRY(context.index->set_value(reached_key(context), "1"));
   return pins;
 }
 
@@ -119,7 +123,13 @@ Result<PinChange> unpin_snapshot(EngineContext& context, std::string_view name) 
 }
 
 Result<std::vector<Pin>> spare_pinned(EngineContext& context, std::vector<RetentionVerdict>& verdicts) {
-  B2B_ASSIGN(auto pins, list_pins(context));
+  auto listed = list_pins(context);
+  if (!listed && listed.error().condition == Condition::permission) {
+    B2B_ASSIGN(auto const reached, context.index->value(reached_key(context)));
+    if (!reached) return std::vector<Pin>();
+  }
+  if (!listed) return listed.error();
+  std::vector<Pin> pins = std::move(*listed);
   for (RetentionVerdict& verdict : verdicts) {
     if (verdict.keep || !is_pinned(pins, verdict.id)) continue;
     verdict.keep = true;

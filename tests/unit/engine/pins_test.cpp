@@ -123,8 +123,18 @@ TEST_CASE("a pinned snapshot is not pruned, and takes no other one's place") {
   CHECK(prune(bucket.context, {}).value().removed == Ids{day(2)});
 }
 
-TEST_CASE("pins that cannot be listed keep everything, and prune says why") {
+TEST_CASE("a key for the plugin's layout alone, which never reached the pins, prunes as before there were any") {
   FourDays bucket;
+  bucket.clock.advance(std::chrono::hours(24 * 30));
+  auto context = bucket.refusing([](std::string_view, std::string const& subject) { return subject.starts_with("openclaw-backup.repo/"); });
+  auto const report = prune(context, {}).value();
+  CHECK_FALSE(report.removed.empty());
+  CHECK(report.warnings.empty());
+}
+
+TEST_CASE("pins that could be listed and cannot be any more keep everything, and prune says why") {
+  FourDays bucket;
+  list_pins(bucket.context).value();
   bucket.clock.advance(std::chrono::hours(24 * 30));
   bucket.add_snapshot(day(0), one_file, {.manifest = false});   // a torn one
   bucket.clock.advance(std::chrono::hours(24 * 30));
