@@ -160,13 +160,18 @@ Result<std::unique_ptr<ChunkWriter>> ChunkWriter::create(std::shared_ptr<Reposit
       new ChunkWriter(std::make_unique<Impl>(std::move(repository), std::move(spool_dir), std::move(stop))));
 }
 
-Result<ChunkId> ChunkWriter::add(ChunkType type, std::span<std::uint8_t const> content) {
+Result<ChunkId> ChunkWriter::add(ChunkType type, std::span<std::uint8_t const> content) { return add_unless(type, content, true); }
+Result<ChunkId> ChunkWriter::add_again(ChunkType type, std::span<std::uint8_t const> content) { return add_unless(type, content, false); }
+
+Result<ChunkId> ChunkWriter::add_unless(ChunkType type, std::span<std::uint8_t const> content, bool there_is_enough) {
   Impl& impl = *impl_;
   B2B_ASSERT(!content.empty() && content.size() <= max_chunk_bytes);
   B2B_TRY(impl.check_running());
   ChunkId const id = chunk_id(impl.repository->keys, type, content);
-  B2B_ASSIGN(bool const there, impl.repository->index->has(type, id));
-  if (there) return id;
+  if (there_is_enough) {
+    B2B_ASSIGN(bool const there, impl.repository->index->has(type, id));
+    if (there) return id;
+  }
   {
     std::scoped_lock lock(impl.mutex);
     if (!impl.underway.insert({type, id}).second) return id;

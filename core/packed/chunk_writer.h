@@ -27,6 +27,9 @@ class ChunkWriter {
   // Its id; the chunk is in the store, or will be after flush(). At most max_chunk_bytes, not empty.
   Result<ChunkId> add(ChunkType type, std::span<std::uint8_t const> content);
 
+  // The same, whether packs have it already or not: one more copy, for packs that are about to go. Once for each chunk.
+  Result<ChunkId> add_again(ChunkType type, std::span<std::uint8_t const> content);
+
   // This data chunk is on its way into the store.
   bool underway(ChunkId const& id) const;
 
@@ -39,6 +42,7 @@ class ChunkWriter {
  private:
   struct Impl;
   explicit ChunkWriter(std::unique_ptr<Impl> impl);
+  Result<ChunkId> add_unless(ChunkType type, std::span<std::uint8_t const> content, bool there_is_enough);
   std::unique_ptr<Impl> impl_;
 };
 

@@ -76,6 +76,11 @@ Result<bool> still_there(Repository& repository, SnapshotPayload const& snapshot
     B2B_TRY(look_for_packs(repository, stop));
   }
   if (before == after && !slept) return true;
+  // What is marked may have been put together in new packs.
+  if (!slept) {
+    std::vector<std::string> problems;
+    B2B_TRY(sync_index(repository, problems, stop));
+  }
   return all_there(repository, snapshot, catalog);
 }
 
