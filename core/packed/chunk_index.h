@@ -3,6 +3,7 @@
 // Thread-safe (one mutex). One process at a time writes (the upload lock).
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -67,6 +68,8 @@ class ChunkIndex {
   // Marks name these, and only these: they count as absent for has() and count_chunks(), so nothing new relies on them; find() finds them.
   Result<void> set_condemned(std::span<PackId const> packs);
   Result<std::vector<PackId>> condemned();
+  // Has grown whenever something that counted as there does so no more: packs that became condemned or were forgotten, by whichever thread.
+  std::uint64_t losses() const { return losses_; }
 
   // What snapshots need, for a collection: begin_live() forgets what was live before.
   Result<void> begin_live();
@@ -143,6 +146,7 @@ class ChunkIndex {
 
   OwnerId const owner_;
   std::mutex mutex_;
+  std::atomic<std::uint64_t> losses_{0};
   sqlite::Database database_;
   std::size_t in_batch_ = 0;   // contents put since the transaction that is open began; 0: none is
   std::uint64_t contents_begun_ = 0;

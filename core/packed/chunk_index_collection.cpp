@@ -20,6 +20,8 @@ Result<void> ChunkIndex::set_condemned(std::span<PackId const> packs) {
   std::scoped_lock lock(mutex_);
   B2B_ASSIGN(sqlite::Transaction transaction, begin());
   B2B_TRY(fill_table("condemned", packs));
+  B2B_ASSIGN(auto const any, database_.query_int("SELECT EXISTS(SELECT 1 FROM pack WHERE condemned = 0 AND id IN (SELECT id FROM condemned))"));
+  if (any == 1) ++losses_;
   B2B_TRY(database_.execute("UPDATE pack SET condemned = EXISTS(SELECT 1 FROM condemned WHERE condemned.id = pack.id) WHERE condemned <> "
                             "EXISTS(SELECT 1 FROM condemned WHERE condemned.id = pack.id)"));
   return transaction.commit();

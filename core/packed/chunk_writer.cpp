@@ -71,6 +71,9 @@ struct ChunkWriter::Impl {
         uploads(std::min(packs_at_once, std::max<std::size_t>(1, repository->store->traits().transfers)), 1) {}
 
   std::shared_ptr<Repository> repository;
+  // In this order: what is lost between is noticed.
+  std::uint64_t const losses = repository->index->losses();
+  TimePoint const synced_at = repository->synced_at;
   std::string spool_dir;
   std::stop_source stop;  // ours: on the caller's stop, a failure or destruction
   std::stop_callback<std::function<void()>> forward_stop;
@@ -203,6 +206,8 @@ bool ChunkWriter::underway(ChunkId const& id) const {
   std::scoped_lock lock(impl_->mutex);
   return impl_->underway.contains({ChunkType::data, id});
 }
+
+ChunkWriter::Start ChunkWriter::start() const { return {impl_->synced_at, impl_->losses}; }
 
 std::uint64_t ChunkWriter::bytes_uploaded() const { return impl_->bytes_uploaded; }
 std::uint64_t ChunkWriter::chunks_added() const { return impl_->chunks_added; }

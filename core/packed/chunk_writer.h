@@ -36,6 +36,14 @@ class ChunkWriter {
   // Closes the pack that fills, and waits until all packs are in the store (durable after the store's own flush()).
   Result<void> flush();
 
+  // What all of its answers rest on: the index as it was when this was made, and that nothing was lost since. Others may sync the repository
+  // meanwhile; what they find out must not pass for what was known here.
+  struct Start {
+    TimePoint synced_at{};
+    std::uint64_t losses = 0;  // ChunkIndex::losses()
+  };
+  Start start() const;
+
   std::uint64_t bytes_uploaded() const;   // of packs
   std::uint64_t chunks_added() const;     // that were not there before
 

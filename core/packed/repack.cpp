@@ -58,7 +58,8 @@ Result<bool> copy_chunks(Repository& repository, PackId const& pack, ChunkReader
     if (auto const read = reader.read(chunk.type, chunk.id, content); !read) {
       Condition const condition = read.error().condition;
       if (condition != Condition::corrupt && condition != Condition::not_found) return read.error();
-      log_warning("pack " + to_hex(pack).substr(0, 16) + "… is not put together with others: " + read.error().text());
+      // Gone under our hands: this machine slept, and somebody else's collection took it. If it was not that, the next round says so.
+      if (condition == Condition::corrupt) log_warning("pack " + to_hex(pack).substr(0, 16) + "… is not put together with others: " + read.error().text());
       return false;
     }
     B2B_TRY(writer.add_again(chunk.type, as_bytes(content)));

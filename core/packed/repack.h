@@ -40,7 +40,7 @@ struct Repacked {
 };
 
 // Stores again what ChunkIndex::share_out_live() gave to these packs, and writes the index of the new packs: it is durable when this returns.
-// Each chunk is checked on its way. A pack with a chunk that cannot be read is left as it is, with a warning in the log. Memory as for
+// Each chunk is checked on its way. A pack with a chunk that cannot be read is left as it is; one that is damaged with a warning in the log. Memory as for
 // ChunkReader and ChunkWriter; `scratch_dir` as for collect(). Errors: the store's, those of ChunkWriter; what was stored until then stays.
 Result<Repacked> repack(std::shared_ptr<Repository> repository, std::span<PackId const> packs, std::string const& scratch_dir,
                         std::stop_token const& stop);

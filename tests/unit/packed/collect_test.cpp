@@ -226,3 +226,36 @@ TEST_CASE("collect: a pack that went without an index object telling of it is no
   Machine fresh(bench.store, bench.keys);
   CHECK(restore(fresh, c.id) == bench.files('c'));
 }
+
+TEST_CASE("collect: what another job of this machine learns of marks does not pass for what the push knew", "[collect]") {
+  Bench bench;
+  bench.machine.push(bench.files('a'));
+  auto const b = bench.machine.push(bench.files('b'));
+  Machine other(bench.store, bench.keys);
+  bench.store_clock.advance(hours(50));
+  // The push has found that all it needs is there; while it goes on somebody else removes the snapshots and collects, and a job that only
+  // reads brings the repository that both share up to date.
+  int flushes = 0;
+  FaultPlan plan;
+  plan.before = [&](std::uint64_t, std::string_view verb, std::string const&) -> Result<void> {
+    if (verb != "flush" || ++flushes != 1) return {};
+    bench.remove_snapshot(b.id);
+    CHECK(bench.collected(bench.machine).packs_marked == 1);
+    std::vector<std::string> problems;
+    REQUIRE(sync_index(*other.repository, problems, {}));
+    return {};
+  };
+  other.store = std::make_shared<FaultStore>(*bench.store, plan);
+  other.open();
+  auto const pushed = other.try_push(bench.files('b'));
+  REQUIRE(flushes > 0);
+  REQUIRE_FALSE(pushed);
+  CHECK(pushed.error().condition == Condition::changed);
+  other.store = bench.store;
+  other.open();
+  auto const again = other.push(bench.files('b'));
+  bench.store_clock.advance(hours(26));
+  CHECK(bench.collected(bench.machine).packs_removed == 1);
+  Machine fresh(bench.store, bench.keys);
+  CHECK(restore(fresh, again.id) == bench.files('b'));
+}
