@@ -228,6 +228,9 @@ Result<std::vector<PackRecord>> ChunkIndex::packs_without_index(std::size_t payl
 // Packs and their chunks. `where` is a condition on the table pack.
 Result<void> ChunkIndex::forget_packs(std::string_view where) {
   std::string const chosen = "(SELECT n FROM pack WHERE " + std::string(where) + ")";
+  B2B_ASSIGN(auto const any, database_.query_int("SELECT EXISTS" + chosen));
+  if (any != 1) return {};
+  ++losses_;
   B2B_TRY(database_.execute("DELETE FROM chunk WHERE pack IN " + chosen));
   B2B_TRY(database_.execute("DELETE FROM named WHERE pack IN " + chosen));
   return database_.execute("DELETE FROM pack WHERE n IN " + chosen);

@@ -3,6 +3,7 @@
 // Thread-safe (one mutex). One process at a time writes (the upload lock).
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -67,13 +68,31 @@ class ChunkIndex {
   // Marks name these, and only these: they count as absent for has() and count_chunks(), so nothing new relies on them; find() finds them.
   Result<void> set_condemned(std::span<PackId const> packs);
   Result<std::vector<PackId>> condemned();
+  // Has grown whenever something that counted as there does so no more: packs that became condemned or were forgotten, by whichever thread.
+  std::uint64_t losses() const { return losses_; }
 
   // What snapshots need, for a collection: begin_live() forgets what was live before.
   Result<void> begin_live();
   Result<void> add_live(ChunkType type, std::span<ChunkId const> ids);
-  // Of `candidates` (empty: all packs that index objects name and that are not condemned) those of which nothing is needed: every chunk that
-  // is live lies in another pack, too, which is neither condemned nor among the answer. Those with the least that is live come first.
+  // Of `candidates` those of which nothing is needed: every chunk that is live lies in another pack, too, which is neither condemned nor among
+  // the answer. Those with the least that is live come first.
   Result<std::vector<PackId>> removable(std::span<PackId const> candidates);
+  // What repacking goes by, after add_live(): packs that index objects name and that are not condemned.
+  struct PackUse {
+    PackId id{};
+    std::uint64_t bytes = 0;        // of the object
+    std::uint64_t box_bytes = 0;
+    std::uint64_t live_bytes = 0;   // of those
+  };
+  Result<std::vector<PackUse>> pack_uses();
+  // Gives each live chunk to the first of `packs` that has it, and returns how many bytes of boxes each got. Of one that got nothing nothing
+  // is needed as long as the others stay.
+  Result<std::vector<std::uint64_t>> share_out_live(std::span<PackId const> packs);
+  struct ChunkName {
+    ChunkType type = ChunkType::data;
+    ChunkId id{};
+  };
+  Result<std::vector<ChunkName>> given_to(PackId const& pack);  // in the order of its boxes
   // Live chunks that lie in no pack that we know of.
   Result<std::uint64_t> count_missing_live();
   // Index objects that name one of these packs, and all other packs that they name, chunks included.
@@ -82,6 +101,14 @@ class ChunkIndex {
     std::vector<PackRecord> packs;
   };
   Result<Rewrite> without(std::span<PackId const> packs);
+  // Index objects that count and name no condemned pack: those whose payload is small, and those that name what others name as well; the
+  // smallest first.
+  struct IndexUse {
+    IndexId id{};
+    std::size_t payload_bytes = 0;
+  };
+  Result<std::vector<IndexUse>> index_objects_to_merge(std::size_t below_bytes);
+  Result<Rewrite> together(std::span<IndexId const> objects);  // in place of these, and of what they had replaced
 
   // Files, by their content (SHA-256 and size): the ids of their data chunks, in parts of chunks_in_part, the last one shorter or as long
   // (ContentParts writes them). Those of empty files are known always. Written in batches: a crash forgets some.
@@ -119,6 +146,7 @@ class ChunkIndex {
 
   OwnerId const owner_;
   std::mutex mutex_;
+  std::atomic<std::uint64_t> losses_{0};
   sqlite::Database database_;
   std::size_t in_batch_ = 0;   // contents put since the transaction that is open began; 0: none is
   std::uint64_t contents_begun_ = 0;

@@ -20,6 +20,8 @@ Result<void> ChunkIndex::set_condemned(std::span<PackId const> packs) {
   std::scoped_lock lock(mutex_);
   B2B_ASSIGN(sqlite::Transaction transaction, begin());
   B2B_TRY(fill_table("condemned", packs));
+  B2B_ASSIGN(auto const any, database_.query_int("SELECT EXISTS(SELECT 1 FROM pack WHERE condemned = 0 AND id IN (SELECT id FROM condemned))"));
+  if (any == 1) ++losses_;
   B2B_TRY(database_.execute("UPDATE pack SET condemned = EXISTS(SELECT 1 FROM condemned WHERE condemned.id = pack.id) WHERE condemned <> "
                             "EXISTS(SELECT 1 FROM condemned WHERE condemned.id = pack.id)"));
   return transaction.commit();
@@ -60,14 +62,13 @@ Result<std::vector<PackId>> ChunkIndex::removable(std::span<PackId const> candid
   B2B_TRY(database_.execute("CREATE TEMP TABLE IF NOT EXISTS candidate(id BLOB PRIMARY KEY) WITHOUT ROWID;"
                             "CREATE TEMP TABLE IF NOT EXISTS leaving(n INTEGER PRIMARY KEY); DELETE FROM leaving"));
   B2B_TRY(fill_table("candidate", candidates));
-  std::string const which = candidates.empty() ? "state = 2 AND condemned = 0" : "id IN (SELECT id FROM candidate)";
   struct Candidate {
     std::int64_t n;
     PackId id;
   };
   std::vector<Candidate> ordered;
   B2B_ASSIGN(auto select, database_.prepare("SELECT n, id, (SELECT COALESCE(SUM(box_bytes), 0) FROM chunk JOIN live ON live.id = chunk.id AND live.type = "
-                                            "chunk.type WHERE chunk.pack = pack.n) AS needed FROM pack WHERE " + which + " ORDER BY needed, n"));
+                                            "chunk.type WHERE chunk.pack = pack.n) AS needed FROM pack WHERE id IN (SELECT id FROM candidate) ORDER BY needed, n"));
   while (true) {
     B2B_ASSIGN(bool const row, select.step());
     if (!row) break;

@@ -71,6 +71,9 @@ struct ChunkWriter::Impl {
         uploads(std::min(packs_at_once, std::max<std::size_t>(1, repository->store->traits().transfers)), 1) {}
 
   std::shared_ptr<Repository> repository;
+  // In this order: what is lost between is noticed.
+  std::uint64_t const losses = repository->index->losses();
+  TimePoint const synced_at = repository->synced_at;
   std::string spool_dir;
   std::stop_source stop;  // ours: on the caller's stop, a failure or destruction
   std::stop_callback<std::function<void()>> forward_stop;
@@ -160,13 +163,18 @@ Result<std::unique_ptr<ChunkWriter>> ChunkWriter::create(std::shared_ptr<Reposit
       new ChunkWriter(std::make_unique<Impl>(std::move(repository), std::move(spool_dir), std::move(stop))));
 }
 
-Result<ChunkId> ChunkWriter::add(ChunkType type, std::span<std::uint8_t const> content) {
+Result<ChunkId> ChunkWriter::add(ChunkType type, std::span<std::uint8_t const> content) { return add_unless(type, content, true); }
+Result<ChunkId> ChunkWriter::add_again(ChunkType type, std::span<std::uint8_t const> content) { return add_unless(type, content, false); }
+
+Result<ChunkId> ChunkWriter::add_unless(ChunkType type, std::span<std::uint8_t const> content, bool there_is_enough) {
   Impl& impl = *impl_;
   B2B_ASSERT(!content.empty() && content.size() <= max_chunk_bytes);
   B2B_TRY(impl.check_running());
   ChunkId const id = chunk_id(impl.repository->keys, type, content);
-  B2B_ASSIGN(bool const there, impl.repository->index->has(type, id));
-  if (there) return id;
+  if (there_is_enough) {
+    B2B_ASSIGN(bool const there, impl.repository->index->has(type, id));
+    if (there) return id;
+  }
   {
     std::scoped_lock lock(impl.mutex);
     if (!impl.underway.insert({type, id}).second) return id;
@@ -198,6 +206,8 @@ bool ChunkWriter::underway(ChunkId const& id) const {
   std::scoped_lock lock(impl_->mutex);
   return impl_->underway.contains({ChunkType::data, id});
 }
+
+ChunkWriter::Start ChunkWriter::start() const { return {impl_->synced_at, impl_->losses}; }
 
 std::uint64_t ChunkWriter::bytes_uploaded() const { return impl_->bytes_uploaded; }
 std::uint64_t ChunkWriter::chunks_added() const { return impl_->chunks_added; }

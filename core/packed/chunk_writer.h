@@ -27,11 +27,22 @@ class ChunkWriter {
   // Its id; the chunk is in the store, or will be after flush(). At most max_chunk_bytes, not empty.
   Result<ChunkId> add(ChunkType type, std::span<std::uint8_t const> content);
 
+  // The same, whether packs have it already or not: one more copy, for packs that are about to go. Once for each chunk.
+  Result<ChunkId> add_again(ChunkType type, std::span<std::uint8_t const> content);
+
   // This data chunk is on its way into the store.
   bool underway(ChunkId const& id) const;
 
   // Closes the pack that fills, and waits until all packs are in the store (durable after the store's own flush()).
   Result<void> flush();
+
+  // What all of its answers rest on: the index as it was when this was made, and that nothing was lost since. Others may sync the repository
+  // meanwhile; what they find out must not pass for what was known here.
+  struct Start {
+    TimePoint synced_at{};
+    std::uint64_t losses = 0;  // ChunkIndex::losses()
+  };
+  Start start() const;
 
   std::uint64_t bytes_uploaded() const;   // of packs
   std::uint64_t chunks_added() const;     // that were not there before
@@ -39,6 +50,7 @@ class ChunkWriter {
  private:
   struct Impl;
   explicit ChunkWriter(std::unique_ptr<Impl> impl);
+  Result<ChunkId> add_unless(ChunkType type, std::span<std::uint8_t const> content, bool there_is_enough);
   std::unique_ptr<Impl> impl_;
 };
 

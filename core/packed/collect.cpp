@@ -5,14 +5,10 @@
 #include <set>
 
 #include "core/packed/marks.h"
-#include "core/packed/sealed_object.h"
 #include "core/packed/snapshots.h"
 
 namespace b2b::packed {
 namespace {
-
-// An index object holds about so much.
-constexpr std::size_t index_payload_bytes = 4 << 20;
 
 class LiveChunks : public EntryLineVisitor {
  public:
@@ -26,8 +22,8 @@ class LiveChunks : public EntryLineVisitor {
 
 class Collection {
  public:
-  Collection(std::shared_ptr<Repository> repository, std::string const& scratch_dir, std::stop_token const& stop)
-      : repository_(std::move(repository)), index_(*repository_->index), scratch_dir_(scratch_dir), stop_(stop) {}
+  Collection(std::shared_ptr<Repository> repository, std::string const& scratch_dir, std::stop_token const& stop, CollectLimits const& limits)
+      : repository_(std::move(repository)), index_(*repository_->index), scratch_dir_(scratch_dir), stop_(stop), limits_(limits) {}
 
   Result<CollectReport> run() {
     std::vector<std::string> problems;
@@ -44,7 +40,13 @@ class Collection {
       if (ours && mark.written + mark_wait < now_) B2B_TRY(sweep(mark));
       if (!ours) B2B_TRY(drop_if_idle(mark));
     }
+    B2B_TRY(write_index(*repository_, stop_));  // of what was interrupted
+    B2B_TRY(share_out());
+    // What can go is marked even when there is no room for new packs.
+    auto const repacked = repack_some();
     B2B_TRY(mark_more());
+    B2B_TRY(repacked);
+    B2B_ASSIGN(report_.indexes_merged, merge_index(*repository_, limits_.merge, stop_));
     return report_;
   }
 
@@ -115,7 +117,7 @@ class Collection {
   Result<void> remove(std::vector<PackId> const& leaving) {
     if (leaving.empty()) return {};
     B2B_ASSIGN(auto const rewrite, index_.without(leaving));
-    B2B_TRY(write_rest(rewrite));
+    B2B_TRY(write_rewrite(*repository_, rewrite, stop_));
     for (PackId const& id : leaving) {
       B2B_TRY(remove_all(*repository_->store, pack_key(repository_->prefix, id), stop_));
       B2B_TRY(index_.pack_gone(id));
@@ -123,45 +125,65 @@ class Collection {
       report_.bytes_removed += stored_.at(id).bytes;
       stored_.erase(id);
     }
-    for (IndexId const& old : rewrite.replaced) {
-      B2B_TRY(remove_all(*repository_->store, index_key(repository_->prefix, old), stop_));
-      B2B_TRY(index_.index_gone(old));
+    return remove_replaced(*repository_, rewrite.replaced, stop_);
+  }
+
+  // What is needed of each pack that stays. A chunk in several packs counts for one of them: for one that cannot go yet, or else for the one
+  // of which the most is needed, and the newest of those; so that the others can go.
+  Result<void> share_out() {
+    B2B_ASSIGN(auto const known, index_.pack_uses());
+    std::vector<Use> uses;
+    for (ChunkIndex::PackUse const& use : known) {
+      auto const stored = stored_.find(use.id);
+      // What is not among them was stored since they were listed.
+      bool const old = stored != stored_.end() && !is_young(use.id);
+      double const share = static_cast<double>(use.live_bytes) / static_cast<double>(std::max<std::uint64_t>(use.box_bytes, 1));
+      uses.push_back({{use.id, use.bytes, use.box_bytes, 0}, share, old, old ? stored->second.written : now_});
     }
+    std::sort(uses.begin(), uses.end(), [](Use const& a, Use const& b) {
+      if (a.old != b.old) return b.old;
+      if (a.live_share != b.live_share) return a.live_share > b.live_share;
+      return a.written != b.written ? a.written > b.written : a.pack.id < b.pack.id;
+    });
+    std::vector<PackId> order;
+    for (Use const& use : uses) order.push_back(use.pack.id);
+    B2B_ASSIGN(auto const given, index_.share_out_live(order));
+    for (std::size_t i = 0; i < given.size(); ++i) uses[i].pack.needed = given[i];
+    uses_ = std::move(uses);
     return {};
   }
 
-  // In several objects where it is much; the last one replaces the old ones, when all the others are there.
-  Result<void> write_rest(ChunkIndex::Rewrite const& rewrite) {
-    if (rewrite.replaced.empty()) return {};
-    std::span<PackRecord const> rest(rewrite.packs);
-    while (true) {
-      std::size_t count = 0, bytes = 0;
-      while (count < rest.size() && bytes < index_payload_bytes) bytes += index_bytes(rest[count++]);
-      IndexPayload payload;
-      payload.packs.assign(rest.begin(), rest.begin() + static_cast<std::ptrdiff_t>(count));
-      rest = rest.subspan(count);
-      if (rest.empty()) payload.replaces = rewrite.replaced;
-      B2B_ASSIGN(std::string object, seal_object(SealedKind::index, repository_->master, repository_->config.id, {},
-                                                 format_index(payload.replaces, payload.packs)));
-      IndexId const id = sha256(object);
-      B2B_TRY(repository_->store->put(index_key(repository_->prefix, id), MemorySource(std::move(object)), stop_));
-      B2B_TRY(repository_->store->flush(stop_));
-      B2B_TRY(index_.index_read(id, payload));
-      if (rest.empty()) return {};
-    }
+  Result<void> repack_some() {
+    std::vector<RepackCandidate> candidates;
+    for (Use const& use : uses_)
+      if (use.old && use.pack.needed > 0) candidates.push_back(use.pack);
+    auto const chosen = choose_packs(std::move(candidates), limits_.repack);
+    if (chosen.empty()) return {};
+    B2B_ASSIGN(auto const repacked, repack(repository_, chosen, scratch_dir_, stop_));
+    report_.packs_repacked = repacked.packs;
+    report_.bytes_repacked = repacked.bytes;
+    return share_out();
   }
 
   Result<void> mark_more() {
-    B2B_ASSIGN(auto marked, index_.removable({}));
+    std::vector<PackId> marked;
+    for (Use const& use : uses_)
+      if (use.old && use.pack.needed == 0) marked.push_back(use.pack.id);
     B2B_ASSIGN(auto const condemned, index_.condemned());
     for (PackId const& id : unknown_)
-      if (!std::binary_search(condemned.begin(), condemned.end(), id)) marked.push_back(id);
-    std::erase_if(marked, [&](PackId const& id) { return !stored_.contains(id) || is_young(id); });
+      if (stored_.contains(id) && !is_young(id) && !std::binary_search(condemned.begin(), condemned.end(), id)) marked.push_back(id);
     if (marked.empty()) return {};
     for (PackId const& id : marked) report_.bytes_marked += stored_.at(id).bytes;
     report_.packs_marked = marked.size();
     return write_mark(*repository_, marked, stop_);
   }
+
+  struct Use {
+    RepackCandidate pack;
+    double live_share = 0;   // of its boxes, whether others have them or not
+    bool old = false;        // enough to be marked
+    TimePoint written{};
+  };
 
   std::shared_ptr<Repository> repository_;
   ChunkIndex& index_;
@@ -169,14 +191,17 @@ class Collection {
   std::stop_token stop_;
   std::map<PackId, StoredPack> stored_;    // what lies in the store
   std::set<PackId> unknown_;               // of that, what no index object names
+  std::vector<Use> uses_;
+  CollectLimits const& limits_;
   TimePoint now_{};
   CollectReport report_;
 };
 
 }  // namespace
 
-Result<CollectReport> collect(std::shared_ptr<Repository> repository, std::string const& scratch_dir, std::stop_token const& stop) {
-  return Collection(std::move(repository), scratch_dir, stop).run();
+Result<CollectReport> collect(std::shared_ptr<Repository> repository, std::string const& scratch_dir, std::stop_token const& stop,
+                              CollectLimits const& limits) {
+  return Collection(std::move(repository), scratch_dir, stop, limits).run();
 }
 
 }  // namespace b2b::packed

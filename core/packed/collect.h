@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "core/packed/merge_index.h"
+#include "core/packed/repack.h"
 #include "core/packed/repository.h"
 
 namespace b2b::packed {
@@ -18,11 +20,21 @@ struct CollectReport {
   std::uint64_t packs_spared = 0;     // marked a day ago, and needed again
   std::uint64_t packs_marked = 0;     // to be removed by a collection in a day
   std::uint64_t bytes_marked = 0;
+  std::uint64_t packs_repacked = 0;   // sparse and small ones: what is needed of them was put together in new packs
+  std::uint64_t bytes_repacked = 0;   // of those new packs
+  std::uint64_t indexes_merged = 0;   // small index objects that were put together
 };
 
-// One round: removes what was marked long enough ago, and marks what may go next. `scratch_dir` as for ChunkReader.
+struct CollectLimits {
+  RepackLimits repack;
+  MergeLimits merge;
+};
+
+// One round: removes what was marked long enough ago, repacks, marks what may go next, and puts small index objects together. `scratch_dir` as
+// for ChunkReader; six packs lie in the folder "repacked" in it besides, at most. Call under the upload lock.
 // Memory is bounded but for the packs, some 200 bytes each. Errors: refused (a snapshot, mark or index object cannot be read, so it is not
 // known what is needed; or a needed chunk is missing already: repair comes first); the store's.
-Result<CollectReport> collect(std::shared_ptr<Repository> repository, std::string const& scratch_dir, std::stop_token const& stop);
+Result<CollectReport> collect(std::shared_ptr<Repository> repository, std::string const& scratch_dir, std::stop_token const& stop,
+                              CollectLimits const& limits = {});
 
 }  // namespace b2b::packed

@@ -58,6 +58,10 @@ Result<std::vector<Mark>> read_marks(Repository& repository, std::stop_token con
     condemned.insert(condemned.end(), mark->packs.begin(), mark->packs.end());
     ++mark;
   }
+  std::sort(condemned.begin(), condemned.end());
+  B2B_ASSIGN(auto const before, repository.index->condemned());
+  // A mark that was there has ended: what it named is gone, or was spared.
+  if (!std::includes(condemned.begin(), condemned.end(), before.begin(), before.end())) B2B_TRY(look_for_packs(repository, stop));
   B2B_TRY(repository.index->set_condemned(condemned));
   return marks;
 }

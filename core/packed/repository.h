@@ -1,6 +1,7 @@
 // A repository of the packed layout, opened: all that its readers and writers share. Immutable but for the index, which is thread-safe.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <stop_token>
 #include <string>
@@ -32,8 +33,8 @@ struct Repository {
   ChunkKeys keys;
   GearTable gear;
   std::shared_ptr<ChunkIndex> index;
-  // When what we know of the packs was last seen to be so, by the store's clock; set by sync_index(). One thread at a time changes it.
-  TimePoint synced_at{};
+  // When what we know of the packs was last seen to be so, by the store's clock; set by sync_index().
+  std::atomic<TimePoint> synced_at{};
 };
 
 // Brings our record in line with the index objects of the bucket: one list request, and a read for each that is new; then with the marks of

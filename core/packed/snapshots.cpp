@@ -63,19 +63,20 @@ Result<bool> all_there(Repository& repository, SnapshotPayload const& snapshot, 
   return all;
 }
 
-// What this push relies on may have been marked by a collection since it began; or taken, if the machine slept for a day.
-Result<bool> still_there(Repository& repository, SnapshotPayload const& snapshot, Catalog& catalog, std::stop_token const& stop) {
-  B2B_ASSIGN(auto const before, repository.index->condemned());
+// What this push relies on may have been marked by a collection since it began; or taken, if the machine slept for a day. `seen` is what the
+// push rests on, and is brought up to date.
+Result<bool> still_there(Repository& repository, ChunkWriter::Start& seen, SnapshotPayload const& snapshot, Catalog& catalog,
+                         std::stop_token const& stop) {
   B2B_TRY(read_marks(repository, stop));
-  B2B_ASSIGN(auto const after, repository.index->condemned());
+  std::uint64_t const losses = repository.index->losses();
   B2B_ASSIGN(TimePoint const now, repository.store->now(stop));
-  bool const slept = now - repository.synced_at > push_limit;
-  if (slept) {
-    std::vector<std::string> problems;
-    B2B_TRY(sync_index(repository, problems, stop));
-    B2B_TRY(look_for_packs(repository, stop));
-  }
-  if (before == after && !slept) return true;
+  bool const slept = now - seen.synced_at > push_limit;
+  if (losses == seen.losses && !slept) return true;
+  // What is marked may have been put together in new packs.
+  std::vector<std::string> problems;
+  B2B_TRY(sync_index(repository, problems, stop));
+  if (slept) B2B_TRY(look_for_packs(repository, stop));
+  seen = {now, losses};
   return all_there(repository, snapshot, catalog);
 }
 
@@ -116,7 +117,8 @@ Result<CommittedSnapshot> commit_snapshot(Repository& repository, ChunkWriter& w
   B2B_ASSIGN(committed.bytes_uploaded, write_index(repository, stop));
   B2B_TRY(repository.store->flush(stop));
   B2B_TRY(check_still_ours(repository, stop));
-  B2B_ASSIGN(bool const ready, still_there(repository, snapshot, catalog, stop));
+  ChunkWriter::Start seen = writer.start();
+  B2B_ASSIGN(bool const ready, still_there(repository, seen, snapshot, catalog, stop));
   if (!ready) return collected_meanwhile();
 
   std::string const name = info.id.text;
@@ -128,8 +130,8 @@ Result<CommittedSnapshot> commit_snapshot(Repository& repository, ChunkWriter& w
   B2B_TRY(repository.store->flush(stop));
   // The machine may have slept between the last look and the snapshot's arrival.
   B2B_ASSIGN(TimePoint const now, repository.store->now(stop));
-  if (now - repository.synced_at > push_limit) {
-    B2B_ASSIGN(bool const kept, still_there(repository, snapshot, catalog, stop));
+  if (now - seen.synced_at > push_limit) {
+    B2B_ASSIGN(bool const kept, still_there(repository, seen, snapshot, catalog, stop));
     if (!kept) {
       B2B_TRY(remove_all(*repository.store, snapshot_key(repository.prefix, name), stop));
       return collected_meanwhile();

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "core/packed/marks.h"
+#include "core/packed/merge_index.h"
 #include "core/packed/repository.h"
 #include "core/packed/sealed_object.h"
 #include "core/util/encoding.h"
@@ -8,8 +9,7 @@
 namespace b2b::packed {
 namespace {
 
-// An index object holds at most so much, so that it can be read in bounded memory.
-constexpr std::size_t index_payload_bytes = 4 << 20;
+constexpr int lists_at_most = 5;
 
 Result<std::vector<IndexId>> list_index_objects(Repository const& repository, std::stop_token const& stop) {
   std::vector<IndexId> found;
@@ -35,6 +35,38 @@ Result<IndexPayload> read_index_object(Repository const& repository, IndexId con
   return parse_index(payload);
 }
 
+// What is there and not known, and the other way round.
+Result<void> list_news(Repository& repository, std::vector<IndexId>& fresh, std::vector<IndexId>& gone, std::stop_token const& stop) {
+  B2B_ASSIGN(std::vector<IndexId> const there, list_index_objects(repository, stop));
+  B2B_ASSIGN(std::vector<IndexId> const known, repository.index->index_objects());
+  fresh.clear();
+  gone.clear();
+  std::set_difference(there.begin(), there.end(), known.begin(), known.end(), std::back_inserter(fresh));
+  std::set_difference(known.begin(), known.end(), there.begin(), there.end(), std::back_inserter(gone));
+  return {};
+}
+
+// True when one was gone since they were listed.
+Result<bool> read_news(Repository& repository, std::span<IndexId const> fresh, std::vector<std::string>& problems, bool& any,
+                       std::stop_token const& stop) {
+  bool one_gone = false;
+  for (IndexId const& id : fresh) {
+    auto payload = read_index_object(repository, id, stop);
+    if (!payload && payload.error().condition == Condition::corrupt) payload = read_index_object(repository, id, stop);  // it may have been the way here
+    if (payload) {
+      B2B_TRY(repository.index->index_read(id, *payload));
+      any = true;
+    } else if (payload.error().condition == Condition::not_found) {
+      one_gone = true;
+    } else if (payload.error().condition == Condition::corrupt) {
+      problems.push_back(index_key(repository.prefix, id) + ": " + payload.error().message);
+    } else {
+      return payload.error();
+    }
+  }
+  return one_gone;
+}
+
 }  // namespace
 
 Result<void> sync_index(Repository& repository, std::vector<std::string>& problems, std::stop_token const& stop) {
@@ -42,28 +74,17 @@ Result<void> sync_index(Repository& repository, std::vector<std::string>& proble
   // In this order, marks, index, packs: a collection takes packs out of the index and away first, and then its mark. A mark that is not there
   // any more has done all that by now.
   B2B_TRY(read_marks(repository, stop));
-  B2B_ASSIGN(std::vector<IndexId> const there, list_index_objects(repository, stop));
-  B2B_ASSIGN(std::vector<IndexId> const known, repository.index->index_objects());
+  std::vector<std::string> unreadable;
   std::vector<IndexId> fresh, gone;
-  std::set_difference(there.begin(), there.end(), known.begin(), known.end(), std::back_inserter(fresh));
-  std::set_difference(known.begin(), known.end(), there.begin(), there.end(), std::back_inserter(gone));
-  bool new_to_us = false;
-  // New ones come in before old ones go, so that no pack is forgotten between.
-  for (IndexId const& id : fresh) {
-    auto payload = read_index_object(repository, id, stop);
-    if (!payload && payload.error().condition != Condition::not_found) {
-      if (payload.error().condition != Condition::corrupt) return payload.error();
-      payload = read_index_object(repository, id, stop);  // once more: it may have been the way here
-    }
-    if (!payload) {
-      if (payload.error().condition == Condition::not_found) continue;  // gone since the list was made
-      if (payload.error().condition != Condition::corrupt) return payload.error();
-      problems.push_back(index_key(repository.prefix, id) + ": " + payload.error().message);
-      continue;
-    }
-    B2B_TRY(repository.index->index_read(id, *payload));
-    new_to_us = true;
+  bool new_to_us = false, replaced = true;
+  // What is gone before it is read was put together with others: the next list has what took its place.
+  for (int attempt = 1; replaced && attempt <= lists_at_most; ++attempt) {
+    unreadable.clear();
+    B2B_TRY(list_news(repository, fresh, gone, stop));
+    B2B_ASSIGN(replaced, read_news(repository, fresh, unreadable, new_to_us, stop));
   }
+  problems.insert(problems.end(), unreadable.begin(), unreadable.end());
+  // New ones came in before old ones go, so that no pack is forgotten between.
   for (IndexId const& id : gone) B2B_TRY(repository.index->index_gone(id));
   B2B_ASSIGN(bool const wait_long, repository.index->has_unindexed_before(began - push_limit));
   if (new_to_us || wait_long) B2B_TRY(look_for_packs(repository, stop));

@@ -31,6 +31,7 @@ class Turns {
     changed_.wait(lock, [&] { return me.granted > 0; });
     --me.granted;
     --me.waiting;
+    changed_.notify_all();  // another thread of this actor may be waiting, and this one for it
   }
   void ends(std::size_t actor) {
     std::scoped_lock lock(mutex_);
@@ -86,7 +87,7 @@ struct Promised {
 };
 
 struct Counts {
-  std::uint64_t steps = 0, pushed = 0, again = 0, removed = 0, marked = 0, spared = 0, refused = 0;
+  std::uint64_t steps = 0, pushed = 0, again = 0, removed = 0, marked = 0, spared = 0, refused = 0, repacked = 0, merged = 0;
 };
 
 // Few contents, so that what goes comes back.
@@ -102,6 +103,16 @@ Files draw_files(std::mt19937& random) {
     files[name] = text;
   }
   return files;
+}
+
+// So that a few small packs are many, and some waste is much.
+CollectLimits small_limits() {
+  CollectLimits limits;
+  limits.repack.sparse_percent = 80;
+  limits.repack.small_packs = 3;
+  limits.repack.round_bytes = 150'000;
+  limits.merge.small_objects = 3;
+  return limits;
 }
 
 // A machine's life: pushes, prunes, collects, in an order of its own.
@@ -135,7 +146,7 @@ void live(Machine& machine, Promised& promised, std::uint32_t seed, Counts& coun
       }
     }
     if (!gone.empty() && !remove_all(*machine.store, snapshot_key("p", gone), {})) throw std::runtime_error("a snapshot could not be removed");
-    auto const report = collect(machine.repository, machine.scratch.path(), {});
+    auto const report = collect(machine.repository, machine.scratch.path(), {}, small_limits());
     if (!report && report.error().condition != Condition::refused) throw std::runtime_error(report.error().text());
     if (!report) {
       ++counts.refused;
@@ -143,6 +154,8 @@ void live(Machine& machine, Promised& promised, std::uint32_t seed, Counts& coun
       counts.removed += report->packs_removed;
       counts.marked += report->packs_marked;
       counts.spared += report->packs_spared;
+      counts.repacked += report->packs_repacked;
+      counts.merged += report->indexes_merged;
     }
   }
 }
@@ -188,6 +201,8 @@ void simulate(std::uint32_t seed, OpenedRepository const& keys, std::string cons
     counts.removed += one.removed;
     counts.marked += one.marked;
     counts.spared += one.spared;
+    counts.repacked += one.repacked;
+    counts.merged += one.merged;
     counts.refused += one.refused;
   }
   counts.steps += turns.steps;
@@ -214,7 +229,10 @@ TEST_CASE("collect: machines that push, prune and collect at once, and sleep, lo
   Counts counts;
   for (std::uint32_t seed = first; seed < first + runs; ++seed) simulate(seed, keys, config, counts);
   WARN(runs << " runs, " << counts.steps << " calls: " << counts.pushed << " snapshots, " << counts.again << " pushes began again, packs: "
-            << counts.marked << " marked, " << counts.removed << " removed, " << counts.spared << " spared; " << counts.refused << " collections refused");
+            << counts.marked << " marked, " << counts.removed << " removed, " << counts.spared << " spared, " << counts.repacked << " repacked; "
+            << counts.merged << " index objects merged; " << counts.refused << " collections refused");
   CHECK(counts.pushed > runs * 3);
   CHECK(counts.removed > 0);
+  CHECK(counts.repacked > 0);
+  CHECK(counts.merged > 0);
 }

@@ -2,6 +2,7 @@
 #include "core/packed/collect.h"
 
 #include "core/packed/marks.h"
+#include "core/store/fault_store.h"
 #include "tests/unit/packed/repository_support.h"
 
 using namespace b2b;
@@ -192,4 +193,69 @@ TEST_CASE("collect: only who made a mark removes what it names, and anybody a ma
   REQUIRE(bench.store->put(mark, MemorySource(text), {}));  // as if the last step had not happened
   bench.collected(other);
   CHECK(bench.count(marks_prefix("p")) == 0);
+}
+
+TEST_CASE("collect: a pack that went without an index object telling of it is not relied on", "[collect]") {
+  Bench bench;
+  bench.machine.push(bench.files('a'));
+  std::string const text = bench.files('c').at("file-c");
+  {  // a push that was broken off before its index object
+    auto const writer = ChunkWriter::create(bench.machine.repository, bench.machine.scratch.path() + "/packs", {}).value();
+    REQUIRE(store_content(*bench.machine.repository, *writer, MemorySource(text), sha256(text), text.size()));
+    REQUIRE(writer->flush());
+  }
+  bench.store_clock.advance(hours(50));
+  // Another machine collects that pack; between its look at the index and the removal the first one wakes and writes the index object.
+  bool armed = false;
+  FaultPlan plan;
+  plan.before = [&](std::uint64_t, std::string_view verb, std::string const& subject) -> Result<void> {
+    if (!armed || verb != "list_versions" || !subject.starts_with(packs_prefix("p"))) return {};
+    armed = false;
+    bench.machine.open();
+    bench.machine.push(bench.files('b'));
+    return {};
+  };
+  Machine other(std::make_shared<FaultStore>(*bench.store, plan), bench.keys);
+  CHECK(bench.collected(other).packs_marked == 1);
+  bench.store_clock.advance(hours(26));
+  armed = true;
+  CHECK(bench.collected(other).packs_removed == 1);
+  REQUIRE_FALSE(armed);
+  bench.machine.open();
+  auto const c = bench.machine.push(bench.files('c'));
+  Machine fresh(bench.store, bench.keys);
+  CHECK(restore(fresh, c.id) == bench.files('c'));
+}
+
+TEST_CASE("collect: what another job of this machine learns of marks does not pass for what the push knew", "[collect]") {
+  Bench bench;
+  bench.machine.push(bench.files('a'));
+  auto const b = bench.machine.push(bench.files('b'));
+  Machine other(bench.store, bench.keys);
+  bench.store_clock.advance(hours(50));
+  // The push has found that all it needs is there; while it goes on somebody else removes the snapshots and collects, and a job that only
+  // reads brings the repository that both share up to date.
+  int flushes = 0;
+  FaultPlan plan;
+  plan.before = [&](std::uint64_t, std::string_view verb, std::string const&) -> Result<void> {
+    if (verb != "flush" || ++flushes != 1) return {};
+    bench.remove_snapshot(b.id);
+    CHECK(bench.collected(bench.machine).packs_marked == 1);
+    std::vector<std::string> problems;
+    REQUIRE(sync_index(*other.repository, problems, {}));
+    return {};
+  };
+  other.store = std::make_shared<FaultStore>(*bench.store, plan);
+  other.open();
+  auto const pushed = other.try_push(bench.files('b'));
+  REQUIRE(flushes > 0);
+  REQUIRE_FALSE(pushed);
+  CHECK(pushed.error().condition == Condition::changed);
+  other.store = bench.store;
+  other.open();
+  auto const again = other.push(bench.files('b'));
+  bench.store_clock.advance(hours(26));
+  CHECK(bench.collected(bench.machine).packs_removed == 1);
+  Machine fresh(bench.store, bench.keys);
+  CHECK(restore(fresh, again.id) == bench.files('b'));
 }
