@@ -61,22 +61,20 @@ Result<void> read_back(EngineContext& context, KeySlot const& added, SlotList& l
                     "The old ones are still there. Try again");
 }
 
-// Slots that are not needed any more; one that stays is told, and the others go on.
-Result<void> remove_slots(EngineContext& context, packed::RepositoryId const& repository, std::vector<SlotId> const& ids, SlotExchange& out) {
+// Slots that are not needed any more. What goes wrong from here on is told and stops nothing: the new slot counts already.
+void remove_slots(EngineContext& context, packed::RepositoryId const& repository, std::vector<SlotId> const& ids, SlotExchange& out) {
   KeyRecords records(*context.index, context.config);
   packed::KeyStore keys = key_store(context);
   for (SlotId const& id : ids) {
     auto const removed = keys.remove_slot(repository, id, context.stop);
-    if (!removed && removed.error().condition == Condition::cancelled) return removed.error();
     if (!removed && removed.error().condition != Condition::not_found) {
       out.problems.push_back("the old key slot " + short_slot_id(id) + " is still there and still opens the backups: " + removed.error().message +
                              ". Remove it with a key that may delete: daemonctl key remove " + short_slot_id(id));
       continue;
     }
-    B2B_TRY(records.forget(id));
+    if (auto const forgotten = records.forget(id); !forgotten) out.problems.push_back(forgotten.error().text());
     out.removed.push_back(id);
   }
-  return {};
 }
 
 }  // namespace
@@ -91,6 +89,8 @@ Result<SlotListing> list_key_slots(EngineContext& context) {
   out.repository = repository_words(context);
   out.has_recovery_code = has_recovery_code(list);
   out.problems = std::move(list.problems);
+  std::string const key_file = key_file_path(context);
+  out.key_is_here = !key_file.empty() && packed::read_key_file(key_file, config.id).has_value();
   for (KeySlot& slot : list.slots) {
     SlotView view{std::move(slot), {}};
     for (ConfiguredSecret const& configured : secrets) {
@@ -166,7 +166,7 @@ Result<SlotExchange> rewrap_key_slots(EngineContext& context) {
     done.push_back(added.id);
     if (relied_on) B2B_TRY(records.remember({added.id, to_hex(packed::secret_digest(opened.master, secrets[i].secret))}));
     B2B_TRY(read_back(context, added, list));
-    B2B_TRY(remove_slots(context, opened.config.id, former, out));
+    remove_slots(context, opened.config.id, former, out);
     done.insert(done.end(), former.begin(), former.end());
   }
   return out;
@@ -182,7 +182,7 @@ Result<SlotExchange> replace_recovery_code(EngineContext& context, Secret const&
   SlotExchange out;
   out.made.push_back(added.id);
   B2B_TRY(read_back(context, added, list));
-  B2B_TRY(remove_slots(context, opened.config.id, former, out));
+  remove_slots(context, opened.config.id, former, out);
   return out;
 }
 

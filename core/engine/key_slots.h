@@ -22,6 +22,7 @@ struct SlotListing {
   std::vector<SlotView> slots;  // newest first
   std::vector<std::string> problems;
   bool has_recovery_code = false;
+  bool key_is_here = false;     // this machine keeps the master key, and needs none of the secrets
 };
 
 // Tries each configured secret with each slot of its kind, a quarter of a second each. Needs no secret that opens anything.
@@ -48,7 +49,7 @@ struct SlotExchange {
 // that they had. An old slot goes only when the new one was read back.
 Result<SlotExchange> rewrap_key_slots(EngineContext& context);
 
-// A slot for the code; then the slots go that older codes had.
+// A slot for the code; then the slots go that older codes had. After an error the code does not count, and the older one does.
 Result<SlotExchange> replace_recovery_code(EngineContext& context, Secret const& code);
 
 // Opens the repository with a secret that is not configured and keeps the master key in the data directory, after which every verb works. Returns
