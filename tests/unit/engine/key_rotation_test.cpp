@@ -46,7 +46,7 @@ TEST_CASE("keys: a reading verb before the push, in the same process, does not h
   REQUIRE(keys.push(machine));
   machine.config.application_key = Secret("K2");
   EngineContext context = keys.open(machine);
-  REQUIRE(context.packed->open(context));
+  REQUIRE(context.packed->open_to_read(context));
   REQUIRE(context.packed->open_or_create(context));
   CHECK(keys.slots(machine) == Slots{"application-key laptop applicationKey"});
 }

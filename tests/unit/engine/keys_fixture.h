@@ -65,7 +65,7 @@ struct Keys {
   }
   Result<void> read(Machine const& machine) {
     EngineContext context = open(machine);
-    B2B_TRY(context.packed->open(context));
+    B2B_TRY(context.packed->open_to_read(context));
     return {};
   }
 
