@@ -21,7 +21,9 @@ std::string place_of(Config const& config) {
 
 KeyRecords::KeyRecords(Index& index, Config const& config) : index_(index), place_(place_of(config)) {}
 
-std::string KeyRecords::name(std::string_view what) const { return "packed-keys:" + place_ + ":" + std::string(what); }
+std::string KeyRecords::name(std::string_view what) const {
+  return "packed-keys:" + place_ + ":" + std::string(what);
+}
 
 Result<std::optional<bool>> KeyRecords::recovery_code() const {
   B2B_ASSIGN(auto const known, index_.value(name(recovery)));
@@ -37,7 +39,8 @@ Result<void> KeyRecords::set_recovery_code(bool there_is_one) {
 Result<std::optional<TimePoint>> KeyRecords::looked_at() const {
   B2B_ASSIGN(auto const text, index_.value(name(looked)));
   std::int64_t seconds = 0;
-  if (!text || std::from_chars(text->data(), text->data() + text->size(), seconds).ec != std::errc()) return std::optional<TimePoint>();
+  if (!text || std::from_chars(text->data(), text->data() + text->size(), seconds).ec != std::errc())
+    return std::optional<TimePoint>();
   return std::optional(TimePoint(std::chrono::seconds(seconds)));
 }
 
@@ -51,13 +54,18 @@ Result<std::vector<KeyRecords::OwnSlot>> KeyRecords::own_slots() const {
   B2B_ASSIGN(auto const records, index_.values_with_prefix(prefix));
   std::vector<OwnSlot> out;
   for (auto const& [key, secret] : records)
-    if (auto const id = packed::id_from_hex<packed::SlotId>(std::string_view(key).substr(prefix.size()))) out.push_back({*id, secret});
+    if (auto const id = packed::id_from_hex<packed::SlotId>(std::string_view(key).substr(prefix.size())))
+      out.push_back({*id, secret});
   return out;
 }
 
-Result<void> KeyRecords::remember(OwnSlot const& slot) { return index_.set_value(name(own) + to_hex(slot.slot), slot.secret); }
+Result<void> KeyRecords::remember(OwnSlot const& slot) {
+  return index_.set_value(name(own) + to_hex(slot.slot), slot.secret);
+}
 
-Result<void> KeyRecords::forget(packed::SlotId const& slot) { return index_.clear_value(name(own) + to_hex(slot)); }
+Result<void> KeyRecords::forget(packed::SlotId const& slot) {
+  return index_.clear_value(name(own) + to_hex(slot));
+}
 
 Result<std::string> KeyRecords::problem() const {
   B2B_ASSIGN(auto const text, index_.value(name(trouble)));

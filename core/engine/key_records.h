@@ -1,6 +1,7 @@
-// What this machine remembers of the key slots of the repository it pushes to, in the index: which slot its own secret has, whether there is a
-// recovery code, and when the slots were looked at last. By the place (endpoint, bucket, prefix), so that a status can be told without asking
-// the store. When the records are lost, the next look at the slots writes them again; only a former application key's slot then stays until
+// What this machine remembers of the key slots of the repository it pushes to, in the index: which slot its
+// own secret has, whether there is a recovery code, and when the slots were looked at last. By the place
+// (endpoint, bucket, prefix), so that a status can be told without asking the store. When the records are
+// lost, the next look at the slots writes them again; only a former application key's slot then stays until
 // somebody removes it.
 #pragma once
 
@@ -27,10 +28,11 @@ class KeyRecords {
   Result<std::optional<TimePoint>> looked_at() const;
   Result<void> set_looked_at(TimePoint time);
 
-  // Slots that were for the secret this machine's pushes relied on: one for the present secret, and those of former ones that are still to go.
+  // Slots that were for the secret this machine's pushes relied on: one for the present secret, and those of
+  // former ones that are still to go.
   struct OwnSlot {
     packed::SlotId slot{};
-    std::string secret;   // packed::secret_digest, in hex
+    std::string secret;  // packed::secret_digest, in hex
   };
   Result<std::vector<OwnSlot>> own_slots() const;
   Result<void> remember(OwnSlot const& slot);

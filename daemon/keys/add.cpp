@@ -45,7 +45,8 @@ int run_verb(Session& session, KeyAddArguments const& arguments) {
   std::string const label = arguments.label.empty() ? context->instance.host : arguments.label;
   auto const slot = add_key_slot(*context, {packed::SlotKind::passphrase, *passphrase}, label);
   if (!slot) return console.fail(slot.error());
-  console.line("The passphrase opens " + repository_words(*context) + " now: key slot " + short_slot_id(slot->id) + ".");
+  console.line("The passphrase opens " + repository_words(*context) + " now: key slot " +
+               short_slot_id(slot->id) + ".");
   console.line("  On a new machine: set encryptionKey to it, or daemonctl key open --passphrase");
   return console.succeed({{"slot", to_hex(slot->id)}}, 0);
 }
@@ -58,15 +59,18 @@ int run_verb(Session& session, KeyOpenArguments const& arguments) {
   auto const standing = key_store(*context).config(context->stop);
   if (!standing) return console.fail(standing.error());
   if (*standing) console.line("The key of " + repository_words(*context));
-  packed::SlotSecret secret{arguments.passphrase ? packed::SlotKind::passphrase : packed::SlotKind::recovery, {}};
+  packed::SlotSecret secret{arguments.passphrase ? packed::SlotKind::passphrase : packed::SlotKind::recovery,
+                            {}};
   if (*standing) {
-    auto given = arguments.passphrase ? passphrase_of(session, arguments.from_file, false) : recovery_code_of(session, arguments.from_file);
+    auto given = arguments.passphrase ? passphrase_of(session, arguments.from_file, false)
+                                      : recovery_code_of(session, arguments.from_file);
     if (!given) return console.fail(given.error());
     secret.secret = std::move(*given);
   }
   auto const slot = open_key_slot(*context, secret);
   if (!slot) return console.fail(slot.error());
-  console.line("This machine has the key now: everything in " + repository_words(*context) + " can be read and restored.");
+  console.line("This machine has the key now: everything in " + repository_words(*context) +
+               " can be read and restored.");
   console.line("  What is there:     daemonctl --direct snapshots");
   console.line("  Bring it all back: daemonctl --direct restore latest");
   return console.succeed({{"repository", repository_words(*context)}, {"slot", to_hex(slot->id)}}, 0);

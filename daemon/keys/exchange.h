@@ -8,7 +8,8 @@
 
 namespace b2b::daemonctl {
 
-// Adds made, removed and problems to the answer, says the problems, and gives the exit code: 3 when old slots are still there.
+// Adds made, removed and problems to the answer, says the problems, and gives the exit code: 3 when old slots
+// are still there.
 int finish_exchange(Console& console, SlotExchange const& done, boost::json::object answer);
 
 }  // namespace b2b::daemonctl

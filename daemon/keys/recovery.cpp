@@ -1,5 +1,6 @@
-// key recovery: a code on paper that opens the backups when everything else is lost. It is shown on a terminal, once, and is in force only when
-// somebody has proved to have it on paper; until then the older one is.
+// key recovery: a code on paper that opens the backups when everything else is lost. It is shown on a
+// terminal, once, and is in force only when somebody has proved to have it on paper; until then the older one
+// is.
 #include <array>
 #include <string>
 
@@ -51,14 +52,18 @@ void show(Console& console, Secret const& code, std::string const& repository) {
 Error not_in_force(Error error, bool there_is_an_older_one) {
   error.message += ". The code that was shown does NOT count: throw it away";
   if (!error.advice.empty()) error.advice += ". ";
-  error.advice += there_is_an_older_one ? "The older code is still good. For a new one: daemonctl key recovery" : "Try again: daemonctl key recovery";
+  error.advice += there_is_an_older_one
+                      ? "The older code is still good. For a new one: daemonctl key recovery"
+                      : "Try again: daemonctl key recovery";
   return error;
 }
 
 Error not_on_a_terminal() {
   return make_error(Condition::refused,
-                    "a recovery code is shown on a terminal and nowhere else, so that it gets into no file and no log; this output is none. Nothing was changed",
-                    "Run daemonctl key recovery by itself in a terminal, without --json (from another machine: ssh -t HOST daemonctl key recovery)");
+                    "a recovery code is shown on a terminal and nowhere else, so that it gets into no file "
+                    "and no log; this output is none. Nothing was changed",
+                    "Run daemonctl key recovery by itself in a terminal, without --json (from another "
+                    "machine: ssh -t HOST daemonctl key recovery)");
 }
 
 }  // namespace
@@ -89,18 +94,23 @@ int make_recovery_code(Session& session, setup::Asker& asker, bool shown_on_term
   Secret const code = packed::make_recovery_code();
   show(console, code, listing->repository);
   std::size_t const group = some_group();
-  std::string question = "When you have it on paper, type group " + std::to_string(group) + " of the " + std::to_string(groups) + " from there: ";
+  std::string question = "When you have it on paper, type group " + std::to_string(group) + " of the " +
+                         std::to_string(groups) + " from there: ";
   for (;;) {
     auto typed = asker.line(question);
     if (!typed) return console.fail(not_in_force(typed.error(), replaces));
     bool const right = is_group(code, group, *typed);
     wipe(typed->data(), typed->size());
     if (right) break;
-    question = "That is not group " + std::to_string(group) + ". Compare your paper with the code above, and type group " + std::to_string(group) + " of it: ";
+    question = "That is not group " + std::to_string(group) +
+               ". Compare your paper with the code above, and type group " + std::to_string(group) +
+               " of it: ";
   }
   auto const done = replace_recovery_code(*context, code);
   if (!done) return console.fail(not_in_force(done.error(), replaces));
-  console.line("The recovery code is in force." + std::string(done->removed.empty() ? "" : " The older one opens nothing any more: throw it away."));
+  console.line(
+      "The recovery code is in force." +
+      std::string(done->removed.empty() ? "" : " The older one opens nothing any more: throw it away."));
   console.line("  On a new machine: daemonctl key open");
   console.line("  Clear this screen when others can see it.");
   return finish_exchange(console, *done, {});

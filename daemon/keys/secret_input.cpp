@@ -12,7 +12,8 @@ namespace b2b::daemonctl {
 namespace {
 
 Error too_long(std::string const& where) {
-  return make_error(Condition::usage, where + " holds more than " + std::to_string(setup::line_bytes_max) + " bytes: that is no passphrase and no recovery code");
+  return make_error(Condition::usage, where + " holds more than " + std::to_string(setup::line_bytes_max) +
+                                          " bytes: that is no passphrase and no recovery code");
 }
 
 Result<std::string> standard_input() {
@@ -45,8 +46,10 @@ Result<Secret> secret_from_file(std::string const& file) {
   wipe(text->data(), text->size());
   if (!fits) return too_long(where);
   if (out.empty())
-    return make_error(Condition::usage, where + " is empty, and an empty secret opens nothing",
-                      is_input ? "Type it at a terminal, give it with --from-file FILE, or pipe it into this command" : "Check the name of the file");
+    return make_error(
+        Condition::usage, where + " is empty, and an empty secret opens nothing",
+        is_input ? "Type it at a terminal, give it with --from-file FILE, or pipe it into this command"
+                 : "Check the name of the file");
   return out;
 }
 
@@ -54,7 +57,8 @@ Result<bool> is_asked_for(Console const& console, std::string const& from_file) 
   if (!from_file.empty()) return false;
   if (console.can_ask()) return true;
   if (::isatty(STDIN_FILENO) != 1) return false;
-  return make_error(Condition::usage, "nothing is asked here, so it has to come from somewhere", "Give it with --from-file FILE, or pipe it into this command");
+  return make_error(Condition::usage, "nothing is asked here, so it has to come from somewhere",
+                    "Give it with --from-file FILE, or pipe it into this command");
 }
 
 namespace {
@@ -85,7 +89,8 @@ Result<Secret> ask_passphrase(Console& console, setup::Asker& asker, bool twice)
 
 Result<Secret> ask_recovery_code(Console& console, setup::Asker& asker) {
   for (;;) {
-    B2B_ASSIGN(std::string typed, asker.line("The recovery code, nine groups of four (hyphens and capitals do not matter): "));
+    B2B_ASSIGN(std::string typed,
+               asker.line("The recovery code, nine groups of four (hyphens and capitals do not matter): "));
     auto code = packed::parse_recovery_code(Secret(typed));
     wipe(typed.data(), typed.size());
     if (code) return code;

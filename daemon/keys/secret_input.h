@@ -1,4 +1,5 @@
-// Where a passphrase or a recovery code comes from: a file, standard input, or somebody at the terminal. Never the command line.
+// Where a passphrase or a recovery code comes from: a file, standard input, or somebody at the terminal.
+// Never the command line.
 #pragma once
 
 #include <string>
@@ -9,12 +10,12 @@
 
 namespace b2b::daemonctl {
 
-// The content of a file, or with "-" of standard input, without one line break at its end. Errors: usage (it is empty, or longer than 4,096
-// bytes), io.
+// The content of a file, or with "-" of standard input, without one line break at its end. Errors: usage (it
+// is empty, or longer than 4,096 bytes), io.
 Result<Secret> secret_from_file(std::string const& file);
 
-// Is it to be asked for at the terminal? Otherwise it comes from `from_file` or, where nobody is there, from standard input. Error: usage (there is
-// a terminal, and --json leaves nobody to answer).
+// Is it to be asked for at the terminal? Otherwise it comes from `from_file` or, where nobody is there, from
+// standard input. Error: usage (there is a terminal, and --json leaves nobody to answer).
 Result<bool> is_asked_for(Console const& console, std::string const& from_file);
 
 // Typed unseen. `twice`: until both are the same.

@@ -12,7 +12,8 @@ TEST_CASE("keys: a new repository opens with the application key, or with encryp
   bool const passphrase = GENERATE(false, true);
   if (passphrase) machine.config.encryption_key = Secret("correct horse");
   REQUIRE(keys.push(machine));
-  CHECK(keys.slots(machine) == (passphrase ? Slots{"passphrase laptop encryptionKey"} : Slots{"application-key laptop applicationKey"}));
+  CHECK(keys.slots(machine) == (passphrase ? Slots{"passphrase laptop encryptionKey"}
+                                           : Slots{"application-key laptop applicationKey"}));
   CHECK(keys.has_key_file(machine));
   REQUIRE(keys.push(machine));
   CHECK(keys.slots(machine).size() == 1);
@@ -78,7 +79,8 @@ TEST_CASE("keys: with encryptionKey the application key needs no slot") {
   machine.config.encryption_key = Secret("correct horse");
   REQUIRE(keys.push(machine));
   CHECK(keys.slots(machine) == Slots{"passphrase laptop encryptionKey"});
-  // Nor when it changes; and a changed encryptionKey does not take the former one's slot away, which may be on paper.
+  // Nor when it changes; and a changed encryptionKey does not take the former one's slot away, which may be
+  // on paper.
   machine.config.application_key = Secret("K2");
   machine.config.encryption_key = Secret("battery staple");
   REQUIRE(keys.push(machine));
@@ -86,7 +88,8 @@ TEST_CASE("keys: with encryptionKey the application key needs no slot") {
   // Taken out of the configuration, the application key is relied on again.
   machine.config.encryption_key = Secret();
   REQUIRE(keys.push(machine));
-  CHECK(keys.slots(machine) == Slots{"application-key laptop applicationKey", "passphrase laptop", "passphrase laptop"});
+  CHECK(keys.slots(machine) ==
+        Slots{"application-key laptop applicationKey", "passphrase laptop", "passphrase laptop"});
 }
 
 TEST_CASE("keys: two machines with application keys of their own leave each other's slots alone") {
@@ -96,7 +99,8 @@ TEST_CASE("keys: two machines with application keys of their own leave each othe
   auto& desktop = keys.machine("desktop", "K9");
   desktop.config.decryption_keys = {Secret("K1")};
   REQUIRE(keys.push(desktop));
-  CHECK(keys.slots(desktop) == Slots{"application-key desktop applicationKey", "application-key laptop decryptionKeys"});
+  CHECK(keys.slots(desktop) ==
+        Slots{"application-key desktop applicationKey", "application-key laptop decryptionKeys"});
 
   desktop.config.application_key = Secret("K10");
   desktop.config.decryption_keys.clear();
@@ -156,14 +160,18 @@ TEST_CASE("keys: the former slot stays when the new one cannot be stored, and th
   machine.config.application_key = Secret("K2");
   FaultPlan plan;
   plan.before = [](std::uint64_t, std::string_view verb, std::string const& subject) -> Result<void> {
-    if (verb == "put" && subject.starts_with("p.repo/keys/")) return make_error(Condition::permission, "not this name");
+    if (verb == "put" && subject.starts_with("p.repo/keys/"))
+      return make_error(Condition::permission, "not this name");
     return {};
   };
   FaultStore store(*keys.memory, plan);
   REQUIRE(keys.push(machine, &store));
   CHECK(keys.slots(machine) == Slots{"application-key laptop"});
   EngineContext context = keys.open(machine);
-  CHECK(KeyRecords(*context.index, context.config).problem().value().find("on a new machine it opens nothing") != std::string::npos);
+  CHECK(KeyRecords(*context.index, context.config)
+            .problem()
+            .value()
+            .find("on a new machine it opens nothing") != std::string::npos);
   REQUIRE(keys.push(machine));
   CHECK(keys.slots(machine) == Slots{"application-key laptop applicationKey"});
 }
@@ -183,7 +191,8 @@ TEST_CASE("keys: a slot that was stored and cannot be read back costs nobody the
   FaultStore store(*keys.memory, plan);
   REQUIRE(keys.push(machine, &store));
   auto const now = keys.objects();
-  CHECK(std::all_of(former.begin(), former.end(), [&](auto const& object) { return now.contains(object.first); }));
+  CHECK(std::all_of(former.begin(), former.end(),
+                    [&](auto const& object) { return now.contains(object.first); }));
 }
 
 TEST_CASE("keys: lost records keep the former slot, and everything opens") {
@@ -194,7 +203,8 @@ TEST_CASE("keys: lost records keep the former slot, and everything opens") {
   keys.lose_data(machine);
   machine.config.application_key = Secret("K2");
   REQUIRE(keys.push(machine));
-  CHECK(keys.slots(machine) == Slots{"application-key laptop applicationKey", "application-key laptop decryptionKeys"});
+  CHECK(keys.slots(machine) ==
+        Slots{"application-key laptop applicationKey", "application-key laptop decryptionKeys"});
 }
 
 TEST_CASE("keys: no key is kept in a data directory that snapshots would hold") {
@@ -204,5 +214,6 @@ TEST_CASE("keys: no key is kept in a data directory that snapshots would hold") 
   REQUIRE(keys.push(machine));
   CHECK_FALSE(keys.has_key_file(machine));
   EngineContext context = keys.open(machine);
-  CHECK(open_key_slot(context, {packed::SlotKind::passphrase, Secret("correct horse")}).error().condition == Condition::bad_config);
+  CHECK(open_key_slot(context, {packed::SlotKind::passphrase, Secret("correct horse")}).error().condition ==
+        Condition::bad_config);
 }

@@ -31,7 +31,8 @@ TEST_CASE("key slots: without a repository every verb says so") {
   EngineContext context = keys.open(machine);
   CHECK(list_key_slots(context).error().condition == Condition::not_found);
   CHECK(rewrap_key_slots(context).error().condition == Condition::not_found);
-  CHECK(open_key_slot(context, {SlotKind::recovery, packed::make_recovery_code()}).error().condition == Condition::not_found);
+  CHECK(open_key_slot(context, {SlotKind::recovery, packed::make_recovery_code()}).error().condition ==
+        Condition::not_found);
   CHECK(recorded_code(keys, machine) == std::nullopt);
 }
 
@@ -46,12 +47,14 @@ TEST_CASE("key slots: a passphrase is added, opens on a new machine, and is remo
   auto const again = add_key_slot(context, added, "");
   REQUIRE_FALSE(again);
   CHECK(again.error().condition == Condition::refused);
-  CHECK(again.error().message == "it opens p.repo in the memory store already, with the key slot " + short_slot_id(slot.id));
+  CHECK(again.error().message ==
+        "it opens p.repo in the memory store already, with the key slot " + short_slot_id(slot.id));
 
   auto& other = keys.machine("new", "K7");
   EngineContext fresh = keys.open(other);
   CHECK(open_key_slot(fresh, {SlotKind::passphrase, Secret("Correct horse")}).error().message ==
-        "this passphrase does not open p.repo in the memory store; it has one made on 2026-02-19 (in the safe)");
+        "this passphrase does not open p.repo in the memory store; it has one made on 2026-02-19 (in the "
+        "safe)");
   CHECK_FALSE(keys.read(other));
   CHECK(open_key_slot(fresh, added).value().id == slot.id);
   CHECK(keys.read(other));
@@ -90,11 +93,13 @@ TEST_CASE("key slots: rewrap gives the configured secrets new slots and touches 
   CHECK(done.removed.size() == 2);
   CHECK(done.problems.empty());
   CHECK(only_slot(keys, machine, SlotKind::application_key) != before);
-  CHECK(keys.slots(machine) == Slots{"application-key laptop applicationKey", "passphrase former decryptionKeys", "passphrase paper"});
+  CHECK(keys.slots(machine) == Slots{"application-key laptop applicationKey",
+                                     "passphrase former decryptionKeys", "passphrase paper"});
   // It is this machine's own slot, and goes when the key changes.
   machine.config.application_key = Secret("K2");
   REQUIRE(keys.push(machine));
-  CHECK(keys.slots(machine) == Slots{"application-key laptop applicationKey", "passphrase former decryptionKeys", "passphrase paper"});
+  CHECK(keys.slots(machine) == Slots{"application-key laptop applicationKey",
+                                     "passphrase former decryptionKeys", "passphrase paper"});
 }
 
 TEST_CASE("key slots: rewrap and recovery with a key that may not delete tell what stays") {
@@ -112,7 +117,8 @@ TEST_CASE("key slots: rewrap and recovery with a key that may not delete tell wh
   CHECK(done.made.size() == 1);
   CHECK(done.removed.empty());
   REQUIRE(done.problems.size() == 1);
-  CHECK(done.problems[0].find("is still there and still opens the backups: the key may not delete") != std::string::npos);
+  CHECK(done.problems[0].find("is still there and still opens the backups: the key may not delete") !=
+        std::string::npos);
   REQUIRE(replace_recovery_code(context, packed::make_recovery_code()));
   CHECK(replace_recovery_code(context, packed::make_recovery_code()).value().problems.size() == 1);
 }
@@ -137,14 +143,17 @@ TEST_CASE("key slots: a recovery code replaces the older one and brings the key 
   auto const older = open_key_slot(fresh, {SlotKind::recovery, first});
   REQUIRE_FALSE(older);
   CHECK(older.error().condition == Condition::wrong_key);
-  CHECK(older.error().message == "this recovery code does not open p.repo in the memory store; it has one made on 2026-02-19 (laptop)");
+  CHECK(
+      older.error().message ==
+      "this recovery code does not open p.repo in the memory store; it has one made on 2026-02-19 (laptop)");
   CHECK_FALSE(keys.has_key_file(other));
   REQUIRE(open_key_slot(fresh, {SlotKind::recovery, second}));
   CHECK(keys.has_key_file(other));
   CHECK(keys.read(other));
   // Its next push gives its own key a slot, and leaves the others.
   REQUIRE(keys.push(other));
-  CHECK(keys.slots(other) == Slots{"application-key laptop", "application-key new applicationKey", "recovery laptop"});
+  CHECK(keys.slots(other) ==
+        Slots{"application-key laptop", "application-key new applicationKey", "recovery laptop"});
   CHECK(recorded_code(keys, other) == true);
 
   REQUIRE(remove_key_slot(context, only_slot(keys, machine, SlotKind::recovery)));
@@ -161,7 +170,9 @@ TEST_CASE("key slots: a slot that holds another key is not believed") {
   EngineContext context = keys.open(machine);
   auto const config = key_store(context).config({}).value().value();
   packed::SlotSecret const planted{SlotKind::passphrase, Secret("planted")};
-  auto const slot = packed::wrap_master_key(Key(std::array<std::uint8_t, 32>{1}), config.id, planted, "", keys.clock.now()).value();
+  auto const slot =
+      packed::wrap_master_key(Key(std::array<std::uint8_t, 32>{1}), config.id, planted, "", keys.clock.now())
+          .value();
   REQUIRE(keys.memory->put(packed::slot_key("p", slot.id), MemorySource(packed::format_slot(slot)), {}));
   CHECK(open_key_slot(context, planted).error().condition == Condition::corrupt);
 }
@@ -180,5 +191,6 @@ TEST_CASE("key slots: the beginning of an id finds a slot") {
   CHECK(find_slot(listing, "abcd").error().message == "2 key slots begin with abcd");
   CHECK(find_slot(listing, "abcd").error().condition == Condition::usage);
   CHECK(find_slot(listing, "1234").error().condition == Condition::not_found);
-  for (char const* const text : {"", "cdc", "ABCD", "wxyz", "abcd\n"}) CHECK(find_slot(listing, text).error().condition == Condition::usage);
+  for (char const* const text : {"", "cdc", "ABCD", "wxyz", "abcd\n"})
+    CHECK(find_slot(listing, text).error().condition == Condition::usage);
 }

@@ -1,4 +1,5 @@
-// Machines with configurations of their own that use one repository of the packed layout, in a store in memory.
+// Machines with configurations of their own that use one repository of the packed layout, in a store in
+// memory.
 #pragma once
 
 #include <map>
@@ -18,7 +19,9 @@
 
 namespace b2b::test {
 
-inline Condition condition_of(Result<void> const& result) { return result ? Condition::internal : result.error().condition; }
+inline Condition condition_of(Result<void> const& result) {
+  return result ? Condition::internal : result.error().condition;
+}
 
 struct Keys {
   ManualClock clock{parse_iso8601("2026-02-19T12:00:00Z").value()};
@@ -52,7 +55,8 @@ struct Keys {
     context.instance.host = machine.host;
     context.index = Index::open(context.instance.data_dir).value();
     context.packed = std::make_shared<PackedAccess>();
-    context.store = std::shared_ptr<Store>(std::shared_ptr<void>(), through != nullptr ? through : memory.get());
+    context.store =
+        std::shared_ptr<Store>(std::shared_ptr<void>(), through != nullptr ? through : memory.get());
     return context;
   }
 
@@ -85,11 +89,15 @@ struct Keys {
     std::map<std::string, std::string> out;
     ListOptions options;
     options.prefix = "p.repo/";
-    REQUIRE(memory->list(options, [&](ListEntry const& entry) { return out.emplace(entry.object.key, entry.object.etag).second; }, {}));
+    REQUIRE(memory->list(
+        options,
+        [&](ListEntry const& entry) { return out.emplace(entry.object.key, entry.object.etag).second; }, {}));
     return out;
   }
 
-  bool has_key_file(Machine const& machine) { return path_exists(join_path(open(machine).instance.data_dir, "packed.key")); }
+  bool has_key_file(Machine const& machine) {
+    return path_exists(join_path(open(machine).instance.data_dir, "packed.key"));
+  }
   void lose_data(Machine const& machine) { REQUIRE(remove_tree(machine.config.data_dir)); }
 };
 

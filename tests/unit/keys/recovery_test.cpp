@@ -1,4 +1,5 @@
-// The conversation of `daemonctl key recovery`, with a script for a person. What shows on a real terminal: tests/e2e/test_keys.py.
+// The conversation of `daemonctl key recovery`, with a script for a person. What shows on a real terminal:
+// tests/e2e/test_keys.py.
 #include <deque>
 
 #include <fcntl.h>
@@ -44,7 +45,8 @@ std::string shown_code(std::string const& output) {
   return output.substr(at + 5, 44);
 }
 
-// Somebody who copies the code and makes `mistakes` mistakes; then does what is to be done before they type it right.
+// Somebody who copies the code and makes `mistakes` mistakes; then does what is to be done before they type
+// it right.
 class Person final : public setup::Asker {
  public:
   Person(Output const& output, int mistakes) : output_(output), mistakes_(mistakes) {}
@@ -58,7 +60,9 @@ class Person final : public setup::Asker {
     std::size_t const group = static_cast<std::size_t>(question[question.find("group ") + 6] - '0');
     return std::string(code.reveal().substr((group - 1) * 4, 4));
   }
-  Result<Secret> hidden(std::string_view) override { return make_error(Condition::internal, "nothing hidden is asked for"); }
+  Result<Secret> hidden(std::string_view) override {
+    return make_error(Condition::internal, "nothing hidden is asked for");
+  }
 
   std::vector<std::string> questions;
   std::function<void()> before_typing;
@@ -92,9 +96,9 @@ struct Bench {
   std::size_t codes() {
     EngineContext context = open();
     auto const listing = list_key_slots(context).value();
-    return static_cast<std::size_t>(std::count_if(listing.slots.begin(), listing.slots.end(), [](SlotView const& view) {
-      return view.slot.kind == packed::SlotKind::recovery;
-    }));
+    return static_cast<std::size_t>(
+        std::count_if(listing.slots.begin(), listing.slots.end(),
+                      [](SlotView const& view) { return view.slot.kind == packed::SlotKind::recovery; }));
   }
   bool opens(std::string const& shown) {
     EngineContext context = open();
@@ -171,5 +175,6 @@ TEST_CASE("recovery: a group is taken as paper needs it") {
   CHECK(is_group(code, 2, "ab-cd"));
   CHECK(is_group(code, 9, "1o1O"));
   CHECK(is_group(code, 9, "LOIO"));
-  for (char const* const wrong : {"", "012", "01234", "0124", "ABCD", "----"}) CHECK_FALSE(is_group(code, 1, wrong));
+  for (char const* const wrong : {"", "012", "01234", "0124", "ABCD", "----"})
+    CHECK_FALSE(is_group(code, 1, wrong));
 }

@@ -25,8 +25,9 @@ TEST_CASE("secrets from files: one line break at the end is none of it") {
 TEST_CASE("secrets from files: what is none is refused and not repeated") {
   test::Scratch scratch;
   std::string const path = scratch / "secret";
-  for (std::string const& text : {std::string(), std::string("\n"), std::string("\r\n"), std::string(setup::line_bytes_max + 1, 'x'),
-                                  std::string(setup::line_bytes_max * 3, 'x')}) {
+  for (std::string const& text :
+       {std::string(), std::string("\n"), std::string("\r\n"), std::string(setup::line_bytes_max + 1, 'x'),
+        std::string(setup::line_bytes_max * 3, 'x')}) {
     REQUIRE(atomic_write_file(path, text));
     auto const failed = secret_from_file(path);
     REQUIRE_FALSE(failed);
