@@ -1,25 +1,52 @@
 #include "core/engine/packed_keys.h"
 
+#include <filesystem>
+
 #include "core/util/file.h"
 
 namespace b2b {
 namespace {
 
-packed::KeyStore key_store(EngineContext& context) {
-  return packed::KeyStore(*context.store, context.config.prefix, join_path(context.instance.data_dir, "packed.key"), *context.clock);
+bool lies_in(std::string const& directory, std::string const& path) {
+  std::error_code failed;
+  auto const inner = std::filesystem::weakly_canonical(path, failed).string();
+  auto const outer = std::filesystem::weakly_canonical(directory, failed).string();
+  return !failed && inner.starts_with(outer + "/");
 }
 
 }  // namespace
 
-std::vector<packed::SlotSecret> slot_secrets(Config const& config) {
-  std::vector<packed::SlotSecret> secrets;
-  if (!config.encryption_key.empty()) secrets.push_back({packed::SlotKind::passphrase, config.encryption_key});
-  if (!config.application_key.empty()) secrets.push_back({packed::SlotKind::application_key, config.application_key});
+std::vector<ConfiguredSecret> configured_secrets(Config const& config) {
+  std::vector<ConfiguredSecret> secrets;
+  if (!config.encryption_key.empty()) secrets.push_back({{packed::SlotKind::passphrase, config.encryption_key}, "encryptionKey"});
+  if (!config.application_key.empty()) secrets.push_back({{packed::SlotKind::application_key, config.application_key}, "applicationKey"});
   for (Secret const& former : config.decryption_keys) {
-    secrets.push_back({packed::SlotKind::passphrase, former});
-    secrets.push_back({packed::SlotKind::application_key, former});
+    secrets.push_back({{packed::SlotKind::passphrase, former}, "decryptionKeys"});
+    secrets.push_back({{packed::SlotKind::application_key, former}, "decryptionKeys"});
   }
   return secrets;
+}
+
+std::vector<packed::SlotSecret> slot_secrets(Config const& config) {
+  std::vector<packed::SlotSecret> secrets;
+  for (ConfiguredSecret& configured : configured_secrets(config)) secrets.push_back(std::move(configured.secret));
+  return secrets;
+}
+
+std::string key_file_path(EngineContext const& context) {
+  bool const in_snapshots = lies_in(context.config.state_dir, context.instance.data_dir) &&
+                            !lies_in(join_path(context.config.state_dir, "b2backupd"), context.instance.data_dir);
+  return in_snapshots ? std::string() : join_path(context.instance.data_dir, "packed.key");
+}
+
+packed::KeyStore key_store(EngineContext& context) {
+  return packed::KeyStore(*context.store, context.config.prefix, key_file_path(context), *context.clock);
+}
+
+std::string repository_words(EngineContext const& context) {
+  std::string name = packed::repository_prefix(context.config.prefix);
+  name.pop_back();
+  return name + " in " + context.store->traits().name;
 }
 
 Result<std::optional<packed::OpenedRepository>> open_repository_keys(EngineContext& context) {

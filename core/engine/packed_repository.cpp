@@ -26,11 +26,16 @@ struct PrivateIndex {
 
 Result<packed::OpenedRepository> PackedAccess::keys(EngineContext& context, bool create) {
   std::scoped_lock lock(mutex_);
-  if (keys_) return *keys_;
   if (create) {
-    B2B_ASSIGN(keys_, open_or_create_repository_keys(context));
+    if (!keys_) {
+      B2B_ASSIGN(keys_, open_or_create_repository_keys(context));
+    }
+    B2B_TRY(tend_key_slots(context, *keys_));
+    keys_->slots.clear();  // what was new about the secrets is seen to
+    keys_->without_slot.clear();
     return *keys_;
   }
+  if (keys_) return *keys_;
   B2B_ASSIGN(keys_, open_repository_keys(context));
   if (keys_) return *keys_;
   return make_error(Condition::not_found, "there is no repository of the packed layout under the prefix " + context.config.prefix + " in " +

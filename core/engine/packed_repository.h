@@ -23,13 +23,14 @@ class PackedAccess {
   Result<std::shared_ptr<packed::Repository>> open_to_read(EngineContext& context);
   // The caller holds the upload lock until it is done with it.
   Result<std::shared_ptr<packed::Repository>> open_to_write(EngineContext& context);
+  // The same for a push: makes it when there is none, and sees to it that the configured secret has a key slot (tend_key_slots()).
   Result<std::shared_ptr<packed::Repository>> open_or_create(EngineContext& context);
 
  private:
   Result<packed::OpenedRepository> keys(EngineContext& context, bool create);
   Result<std::shared_ptr<packed::Repository>> open(EngineContext& context, bool create);
   std::mutex mutex_;
-  std::optional<packed::OpenedRepository> keys_;
+  std::optional<packed::OpenedRepository> keys_;   // with what is new about their secrets, until a push has seen to it
 };
 
 // The folder for the chunk writer's packs: one push at a time (the upload lock) owns it.

@@ -3,6 +3,7 @@
 
 #include "core/engine/bucket.h"
 #include "core/engine/find_snapshot.h"
+#include "core/engine/packed_keys.h"
 #include "core/util/nearest.h"
 
 namespace b2b {
@@ -64,6 +65,16 @@ Latest find_latest(Config const& config, Snapshots const& snapshots, TimePoint n
   return latest;
 }
 
+// That there is no snapshot to choose may be for want of the key alone: then that is what to tell.
+Result<void> check_key(EngineContext& context, Snapshots const& snapshots) {
+  bool const closed = std::any_of(snapshots.begin(), snapshots.end(), [](ListedSnapshot const& listed) {
+    return listed.info.layout == SnapshotLayout::packed && !listed.problem.empty();
+  });
+  if (!closed) return {};
+  auto const opened = open_repository_keys(context);
+  return opened || opened.error().condition != Condition::wrong_key ? Result<void>() : opened.error();
+}
+
 Result<SnapshotId> resolve_latest(EngineContext& context, Snapshots const& snapshots, std::vector<std::string>& notes) {
   B2B_ASSIGN(TimePoint const now, context.store->now(context.stop));
   Latest latest = find_latest(context.config, snapshots, now, std::nullopt);
@@ -98,6 +109,7 @@ Result<SnapshotId> resolve_latest(EngineContext& context, Snapshots const& snaps
                       "there is no complete snapshot in " + target_name(context) + "; the newest is " +
                           latest.incomplete->info.id.text + ", and " + flaw(*latest.incomplete),
                       "Name it to restore it all the same: " + latest.incomplete->info.id.text, "latest");
+  B2B_TRY(check_key(context, snapshots));
   return make_error(Condition::not_found, "there is no complete snapshot in " + target_name(context),
                     snapshots.empty() ? "Take one with: daemonctl push; or check bucket and prefix"
                                       : "See what is there with: daemonctl snapshots --all",

@@ -38,21 +38,26 @@ Error nothing_opens(std::string const& repository, SlotList const& list) {
   return make_error(Condition::wrong_key,
                     "none of the configured secrets opens the repository " + repository +
                         "; it opens with: " + slots_in_words(list),
-                    "Set the application key or encryptionKey it was made with, or use the recovery code");
+                    "Set the application key or encryptionKey it was made with. Or use the recovery code: daemonctl key open "
+                    "asks for it, and after that this machine has the key");
 }
 
 // Tries the secret with each slot of its kind. nullopt: it opens none.
-Result<std::optional<Key>> try_slots(SlotList const& list, RepositoryId const& repository,
+struct Opening {
+  SlotId slot{};
+  Key master;
+};
+Result<std::optional<Opening>> try_slots(SlotList const& list, RepositoryId const& repository,
                                      SlotSecret const& secret, std::stop_token const& stop) {
   for (KeySlot const& slot : list.slots) {
     if (slot.kind != secret.kind) continue;
     if (stop.stop_requested())
       return make_error(Condition::cancelled, "stopped while opening the repository");
     auto opened = open_slot(slot, repository, secret);
-    if (opened) return std::optional(*opened);
+    if (opened) return std::optional(Opening{slot.id, *opened});
     if (opened.error().condition != Condition::wrong_key) return opened.error();
   }
-  return std::optional<Key>();
+  return std::optional<Opening>();
 }
 
 }  // namespace
@@ -138,15 +143,16 @@ Result<OpenedRepository> KeyStore::open(RepositoryConfig const& config, std::spa
     if (!list) {
       B2B_ASSIGN(list, slots(config.id, stop));
     }
-    B2B_ASSIGN(auto const master, try_slots(*list, config.id, secrets[i], stop));
-    outcomes[i] = master.has_value();
+    B2B_ASSIGN(auto const opening, try_slots(*list, config.id, secrets[i], stop));
+    outcomes[i] = opening.has_value();
     changed = true;
-    if (!master) continue;
+    if (!opening) continue;
+    out.slots[i] = opening->slot;
     if (!file) {
       file.emplace();
       file->repository = config.id;
-      file->master = *master;
-    } else if (!equal_in_constant_time(file->master.bytes(), master->bytes())) {
+      file->master = opening->master;
+    } else if (!equal_in_constant_time(file->master.bytes(), opening->master.bytes())) {
       return make_error(
           Condition::corrupt,
           "two key slots of the repository " + repository_name(store_, prefix_) + " hold different keys",
@@ -229,6 +235,7 @@ Result<std::optional<OpenedRepository>> KeyStore::create(NewRepository const& wa
     B2B_TRY(store_.flush(stop));
     B2B_ASSIGN(standing, config(stop));
   }
+  made.slots[0] = slot.id;
   if (standing == made.config) return std::optional(std::move(made));
   // A slot that belongs to no repository is left alone by all readers; this one is in nobody's way if it
   // stays.

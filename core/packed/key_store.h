@@ -7,6 +7,7 @@
 // told with how the application key must be made.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <span>
 #include <stop_token>
@@ -31,6 +32,8 @@ struct OpenedRepository {
   Key master;
   std::vector<std::size_t> without_slot;  // which of the given secrets open no slot: without one of the
                                           // others they restore nothing
+  std::map<std::size_t, SlotId> slots;    // which slot each of them opened, as far as one was opened just
+                                          // now: what the key file knows is not tried again
 };
 
 struct NewRepository {

@@ -31,6 +31,9 @@ struct Options {
   SetupArguments setup;
   CancelArguments cancel;
   CopyArguments copy;
+  KeyAddArguments key_add;
+  KeyRemoveArguments key_remove;
+  KeyOpenArguments key_open;
 };
 
 void add_common(CLI::App& app, Options& options) {
@@ -69,13 +72,39 @@ void add_setup_options(CLI::App& setup, SetupArguments& o) {
   setup.add_flag("--no-linger", o.no_linger, "Do not let it run while you are not logged in");
 }
 
+CLI::App* add_verb(std::vector<VerbEntry>& verbs, CLI::App* parent, std::string const& name, std::string const& help, std::function<Verb()> make) {
+  CLI::App* verb = parent->add_subcommand(name, help);
+  verb->fallthrough();
+  verbs.push_back({verb, name, std::move(make)});
+  return verb;
+}
+
+void add_key_verbs(CLI::App& app, Options& o, std::vector<VerbEntry>& verbs) {
+  CLI::App* key = app.add_subcommand("key", "What opens the backups (packed layout)");
+  key->fallthrough();
+  key->require_subcommand(1);
+  auto const add = [&](std::string const& name, std::string const& help, std::function<Verb()> make) {
+    return add_verb(verbs, key, name, help, std::move(make));
+  };
+  constexpr char const* from_file = "A file that holds it; - is standard input";
+  add("list", "List the key slots, and which of the configured secrets opens each", [] { return Verb(KeyListArguments{}); });
+  CLI::App* added = add("add", "Let one more passphrase open the backups", [&o] { return Verb(o.key_add); });
+  added->add_option("--from-file", o.key_add.from_file, from_file)->type_name("FILE");
+  added->add_option("--label", o.key_add.label, "What it is, for people (this machine's name when left out)")->type_name("TEXT");
+  CLI::App* removed = add("remove", "Remove a key slot: its secret opens the backups no more", [&o] { return Verb(o.key_remove); });
+  removed->add_option("SLOT", o.key_remove.slot, "Its id as key list shows it, or the beginning of it")->required();
+  removed->add_flag("--yes,-y", o.key_remove.yes, "Do not ask");
+  add("rewrap", "Make the slots of the configured secrets anew", [] { return Verb(KeyRewrapArguments{}); });
+  add("recovery", "Make a new recovery code, and show it once", [] { return Verb(KeyRecoveryArguments{}); });
+  CLI::App* opened = add("open", "Get the key with the recovery code, on a machine that has none", [&o] { return Verb(o.key_open); });
+  opened->add_option("--from-file", o.key_open.from_file, from_file)->type_name("FILE");
+  opened->add_flag("--passphrase", o.key_open.passphrase, "With a passphrase that was added instead of a recovery code");
+}
+
 std::vector<VerbEntry> add_verbs(CLI::App& app, Options& o) {
   std::vector<VerbEntry> verbs;
   auto add = [&](CLI::App* parent, std::string const& name, std::string const& help, std::function<Verb()> make) {
-    CLI::App* verb = parent->add_subcommand(name, help);
-    verb->fallthrough();
-    verbs.push_back({verb, name, std::move(make)});
-    return verb;
+    return add_verb(verbs, parent, name, help, std::move(make));
   };
   add_setup_options(*add(&app, "setup", "Set up the backup, step by step, and test it", [&] { return Verb(o.setup); }), o.setup);
 
@@ -147,6 +176,8 @@ std::vector<VerbEntry> add_verbs(CLI::App& app, Options& o) {
 
   CLI::App* cancel = add(&app, "cancel", "Give up a job of the daemon", [&] { return Verb(o.cancel); });
   cancel->add_option("JOB", o.cancel.job, "Its number; when left out, the restore that waits for the gateway");
+
+  add_key_verbs(app, o, verbs);
 
   CLI::App* config = app.add_subcommand("config", "Look at the configuration");
   config->fallthrough();

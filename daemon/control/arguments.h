@@ -65,6 +65,21 @@ struct ConfigCheckArguments {
 };
 struct ConfigShowArguments {};
 struct AcknowledgeKeyArguments {};
+struct KeyListArguments {};
+struct KeyAddArguments {
+  std::string from_file;  // "-": standard input; the passphrase itself is never on the command line
+  std::string label;
+};
+struct KeyRemoveArguments {
+  std::string slot;
+  bool yes = false;
+};
+struct KeyRewrapArguments {};
+struct KeyRecoveryArguments {};
+struct KeyOpenArguments {
+  std::string from_file;  // as with KeyAddArguments
+  bool passphrase = false;
+};
 struct StatusArguments {
   bool watch = false;
 };
@@ -91,7 +106,8 @@ struct NotifyArguments {
 using Verb = std::variant<PushArguments, SnapshotsArguments, LsArguments, CatArguments, RestoreArguments, DiffArguments,
                           VerifyArguments, PruneArguments, ConfigCheckArguments, ConfigShowArguments,
                           AcknowledgeKeyArguments, StatusArguments, EventsArguments, MetricsArguments, NotifyArguments,
-                          SetupArguments, CancelArguments, CopyArguments, PinArguments>;
+                          SetupArguments, CancelArguments, CopyArguments, PinArguments, KeyListArguments, KeyAddArguments, KeyRemoveArguments, KeyRewrapArguments,
+                          KeyRecoveryArguments, KeyOpenArguments>;
 
 struct Arguments {
   std::string socket;

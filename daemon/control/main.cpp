@@ -7,6 +7,7 @@
 #include "core/util/log.h"
 #include "daemon/control/process.h"
 #include "daemon/control/verbs.h"
+#include "daemon/keys/verbs.h"
 #include "daemon/setup/setup.h"
 
 namespace b2b::daemonctl {
@@ -17,15 +18,21 @@ bool is_one_of(Verb const& verb) {
   return (std::holds_alternative<Kinds>(verb) || ...);
 }
 
+// In this process, daemon or not: what they ask for and show goes nowhere else.
+bool is_about_keys(Verb const& verb) {
+  return is_one_of<KeyListArguments, KeyAddArguments, KeyRemoveArguments, KeyRewrapArguments, KeyRecoveryArguments, KeyOpenArguments>(verb);
+}
+
 // config check and config show print the warnings themselves; a daemon has printed its own, and status repeats them.
 bool prints_warnings(Arguments const& arguments) {
   if (is_one_of<ConfigCheckArguments, ConfigShowArguments>(arguments.verb)) return false;
-  return arguments.direct || is_one_of<AcknowledgeKeyArguments>(arguments.verb);
+  return arguments.direct || is_one_of<AcknowledgeKeyArguments>(arguments.verb) || is_about_keys(arguments.verb);
 }
 
 // A value for one run that the daemon, who does it, never hears of: nobody is to believe that another bucket was used.
 std::string setting_without_effect(Arguments const& arguments) {
-  bool const here = arguments.direct || is_one_of<ConfigCheckArguments, ConfigShowArguments, AcknowledgeKeyArguments, SetupArguments>(arguments.verb);
+  bool const here = arguments.direct || is_about_keys(arguments.verb) ||
+                    is_one_of<ConfigCheckArguments, ConfigShowArguments, AcknowledgeKeyArguments, SetupArguments>(arguments.verb);
   if (here) return {};
   for (auto const& [key, value] : arguments.settings)
     if (key != "stateDir" && key != "socket") return printable(key);

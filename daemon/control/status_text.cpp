@@ -229,6 +229,8 @@ std::string status_text(json::object const& status, TimePoint now, bool colour) 
   if (flag_of(status, "prunePaused"))
     add(out, "Pruning", "paused, since more than half of the files vanished. If that was meant: daemonctl prune --yes");
   if (has_value(status, "keyReminder")) add(out, "Key", shown(status, "keyReminder"));
+  if (has_value(status, "recoveryCode") && !flag_of(status, "recoveryCode"))
+    add(out, "Key", "no recovery code yet, for when this machine and the B2 key are lost: daemonctl key recovery");
   for (json::value const& warning : list_of(status, "warnings")) add(out, "Warning", printable(as_text(warning)));
   add_bucket(out, status);
   return out;

@@ -102,6 +102,7 @@ std::string something_missing(CLI::App const& app, CLI::ParseError const& error)
   std::string const what(error.what());
   if (what.starts_with("SNAPSHOT"))
     return app.get_name() + " needs to know which snapshot: latest, an id, or the beginning of one. daemonctl snapshots lists them.";
+  if (what.starts_with("SLOT")) return app.get_name() + " needs to know which slot: the beginning of its id. daemonctl key list shows them.";
   if (what.starts_with("PATH")) return app.get_name() + " needs to know which file: its path as daemonctl ls SNAPSHOT shows it.";
   if (!app.get_subcommands([](CLI::App const*) { return true; }).empty())
     return app.get_name() + " needs one more word: " + joined(verbs_of(app)) + ".";

@@ -7,6 +7,7 @@
 #include <boost/json.hpp>
 #include <cstdio>
 
+#include "core/engine/key_records.h"
 #include "core/engine/restore_pointer.h"
 #include "core/engine/unchanged_paths.h"
 #include "core/gateway/own.h"
@@ -140,7 +141,11 @@ json::object Service::status() {
   out["prunePaused"] = now_known.prune_paused;
   out["keyReminder"] = nullptr;
   if (auto const reminder = jobs::key_reminder(records); reminder && !reminder->empty()) out["keyReminder"] = *reminder;
+  KeyRecords const keys(*index_, loaded_.config);
+  out["recoveryCode"] = nullptr;
+  if (auto const code = keys.recovery_code(); code && *code) out["recoveryCode"] = **code;
   json::array warnings;
+  if (auto const problem = keys.problem(); problem && !problem->empty()) warnings.emplace_back(printable(*problem));
   for (std::string const& alarm : alarms_) warnings.emplace_back(alarm);
   if (!restore_note_.empty()) warnings.emplace_back(restore_note_);
   for (std::string const& place : places_waited_for(instance_.data_dir)) warnings.emplace_back(place);

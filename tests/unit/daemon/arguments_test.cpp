@@ -127,3 +127,24 @@ TEST_CASE("arguments: help is a word, too") {
   CHECK(help.text.find("--stop-gateway") != std::string::npos);
   CHECK(help.exit_code == 0);
 }
+
+TEST_CASE("arguments: key") {
+  CHECK(std::holds_alternative<KeyListArguments>(parse({"key", "list"}).arguments.verb));
+  CHECK(std::holds_alternative<KeyRewrapArguments>(parse({"key", "rewrap"}).arguments.verb));
+  CHECK(std::holds_alternative<KeyRecoveryArguments>(parse({"key", "recovery"}).arguments.verb));
+  auto const add = std::get<KeyAddArguments>(parse({"key", "add", "--from-file", "-", "--label", "safe"}).arguments.verb);
+  CHECK(add.from_file == "-");
+  CHECK(add.label == "safe");
+  auto const remove = std::get<KeyRemoveArguments>(parse({"key", "remove", "abcd", "-y"}).arguments.verb);
+  CHECK(remove.slot == "abcd");
+  CHECK(remove.yes);
+  auto const open = std::get<KeyOpenArguments>(parse({"key", "open", "--passphrase"}).arguments.verb);
+  CHECK(open.passphrase);
+  CHECK(open.from_file.empty());
+  // Secrets are not for the list of processes.
+  for (std::vector<std::string> const& words : {std::vector<std::string>{"key", "add", "secret"}, {"key", "open", "7XQ4"}, {"key", "recovery", "7XQ4"}})
+    CHECK(parse(words).exit_code == 64);
+  CHECK(parse({"key"}).text.find("list, add, remove, rewrap, recovery, open") != std::string::npos);
+  CHECK(parse({"key", "remove"}).text.find("daemonctl key list shows them") != std::string::npos);
+  CHECK(parse({"key", "rotate"}).exit_code == 64);
+}

@@ -23,7 +23,7 @@ json::object healthy() {
     "queueBytes":0,"queueLimitBytes":268435456,"nextUploadSeconds":null,
     "changes":{"paths":[],"count":0,"more":false,"since":null},"watch":{"state":"healthy","reason":"","advice":""},
     "gateway":{"running":"running","detail":""},"bucket":{"snapshots":10,"bytes":62000000,"otherInstances":[]},
-    "keyReminder":null,"prunePaused":false,"warnings":[]})")
+    "keyReminder":null,"recoveryCode":null,"prunePaused":false,"warnings":[]})")
       .as_object();
 }
 
@@ -103,6 +103,9 @@ TEST_CASE("status: lines about what matters") {
   CHECK(says(with(R"({"prunePaused":true})"),
              "Pruning:   paused, since more than half of the files vanished. If that was meant: daemonctl prune --yes"));
   CHECK(says(with(R"({"keyReminder":"put it away"})"), "Key:       put it away"));
+  CHECK(says(with(R"({"recoveryCode":false})"), "Key:       no recovery code yet, for when this machine and the B2 key are lost: daemonctl key recovery"));
+  for (char const* const known : {"true", "null"})
+    CHECK(status_text(with(std::string(R"({"recoveryCode":)") + known + "}"), now, false).find("recovery code") == std::string::npos);
   CHECK(says(with(R"({"warnings":["one","two"]})"), "Warning:   one"));
   CHECK(says(with(R"({"warnings":["one","two"]})"), "Warning:   two"));
   CHECK(says(with(R"({"bucket":{"snapshots":2,"bytes":5,"otherInstances":["alpha","beta"]}})"),

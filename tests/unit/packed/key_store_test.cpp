@@ -99,6 +99,10 @@ TEST_CASE("a secret without a slot is noticed, once, and gets one", "[packed_key
   OpenedRepository const made = bench.made("a", application_key);
   auto const changed = bench.opened("a", {passphrase, application_key}).value();
   CHECK(changed.without_slot == std::vector<std::size_t>{0});
+  CHECK(changed.slots.empty());  // the key file knew the other one
+  auto const slot = bench.keys("a").slots(made.config.id, bench.stop).value().slots.front().id;
+  CHECK(made.slots == std::map<std::size_t, SlotId>{{0, slot}});
+  CHECK(bench.opened("c", {passphrase, application_key}).value().slots == std::map<std::size_t, SlotId>{{1, slot}});
   CHECK(hex(changed.master) == hex(made.master));
   std::uint64_t const before = bench.store->counters().requests;
   std::vector<SlotSecret> const both{passphrase, application_key};
@@ -205,7 +209,7 @@ TEST_CASE("of two who make a repository at the same moment one has made it, and 
           wrap_master_key(Key(key), config.id, application_key, "other", bench.clock.now()).value();
       bench.put(slot_key("p", slot.id), format_slot(slot));
       bench.put(config_key("p"), format_config(config));
-      other = OpenedRepository{config, Key(key), {}};
+      other = OpenedRepository{config, Key(key), {}, {}};
     } else {
       other = bench.made("b", application_key);
     }
