@@ -5,14 +5,11 @@
 #include <set>
 
 #include "core/packed/marks.h"
-#include "core/packed/sealed_object.h"
+#include "core/packed/merge_index.h"
 #include "core/packed/snapshots.h"
 
 namespace b2b::packed {
 namespace {
-
-// An index object holds about so much.
-constexpr std::size_t index_payload_bytes = 4 << 20;
 
 class LiveChunks : public EntryLineVisitor {
  public:
@@ -115,7 +112,7 @@ class Collection {
   Result<void> remove(std::vector<PackId> const& leaving) {
     if (leaving.empty()) return {};
     B2B_ASSIGN(auto const rewrite, index_.without(leaving));
-    B2B_TRY(write_rest(rewrite));
+    B2B_TRY(write_rewrite(*repository_, rewrite, stop_));
     for (PackId const& id : leaving) {
       B2B_TRY(remove_all(*repository_->store, pack_key(repository_->prefix, id), stop_));
       B2B_TRY(index_.pack_gone(id));
@@ -123,32 +120,7 @@ class Collection {
       report_.bytes_removed += stored_.at(id).bytes;
       stored_.erase(id);
     }
-    for (IndexId const& old : rewrite.replaced) {
-      B2B_TRY(remove_all(*repository_->store, index_key(repository_->prefix, old), stop_));
-      B2B_TRY(index_.index_gone(old));
-    }
-    return {};
-  }
-
-  // In several objects where it is much; the last one replaces the old ones, when all the others are there.
-  Result<void> write_rest(ChunkIndex::Rewrite const& rewrite) {
-    if (rewrite.replaced.empty()) return {};
-    std::span<PackRecord const> rest(rewrite.packs);
-    while (true) {
-      std::size_t count = 0, bytes = 0;
-      while (count < rest.size() && bytes < index_payload_bytes) bytes += index_bytes(rest[count++]);
-      IndexPayload payload;
-      payload.packs.assign(rest.begin(), rest.begin() + static_cast<std::ptrdiff_t>(count));
-      rest = rest.subspan(count);
-      if (rest.empty()) payload.replaces = rewrite.replaced;
-      B2B_ASSIGN(std::string object, seal_object(SealedKind::index, repository_->master, repository_->config.id, {},
-                                                 format_index(payload.replaces, payload.packs)));
-      IndexId const id = sha256(object);
-      B2B_TRY(repository_->store->put(index_key(repository_->prefix, id), MemorySource(std::move(object)), stop_));
-      B2B_TRY(repository_->store->flush(stop_));
-      B2B_TRY(index_.index_read(id, payload));
-      if (rest.empty()) return {};
-    }
+    return remove_replaced(*repository_, rewrite.replaced, stop_);
   }
 
   Result<void> mark_more() {
