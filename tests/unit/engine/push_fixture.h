@@ -11,6 +11,7 @@
 #include "core/engine/bucket.h"
 #include "core/engine/context.h"
 #include "core/engine/fetch.h"
+#include "core/engine/packed_repository.h"
 #include "core/engine/prune.h"
 #include "core/engine/push.h"
 #include "core/engine/restore.h"
@@ -58,6 +59,7 @@ class Machine {
     context.instance = open_instance(config).value();
     context.index = Index::open(context.instance.data_dir).value();
     context.keyring = std::make_shared<Keyring>(config.passphrases());
+    context.packed = std::make_shared<PackedAccess>();
     context.store = std::shared_ptr<Store>(std::shared_ptr<void>(), store != nullptr ? store : memory.get());
     return context;
   }
