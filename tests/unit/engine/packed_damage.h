@@ -32,6 +32,9 @@ class PackedMachine : public Machine {
   SnapshotId take() {
     clock.set_wall(clock.now() + std::chrono::seconds(60));
     auto const report = push_ok();
+    std::string warnings;
+    for (std::string const& warning : report.warnings) warnings += warning + "\n";
+    INFO(snapshots.size() << " " << report.files << " " << report.unchanged << " " << warnings);
     REQUIRE(report.snapshot);
     Files files;
     for (auto const& each : std::filesystem::recursive_directory_iterator(config.state_dir)) {
@@ -44,16 +47,16 @@ class PackedMachine : public Machine {
 
   // The log grows, one file changes, one goes and one comes.
   void take_three() {
-    write("log.jsonl", numbered_lines(4000));
-    write("notes.md", "the first notes\n");
-    write("gone.md", "only in the first one\n");
+    write("workspace/log.jsonl", numbered_lines(4000));
+    write("workspace/notes.md", "the first notes\n");
+    write("workspace/gone.md", "only in the first one\n");
     take();
-    write("log.jsonl", numbered_lines(4400));
-    write("notes.md", "the second notes\n");
-    remove("gone.md");
+    write("workspace/log.jsonl", numbered_lines(4400));
+    write("workspace/notes.md", "the second notes\n");
+    remove("workspace/gone.md");
     take();
-    write("notes.md", "the third notes\n");
-    write("new.md", "only in the third one\n");
+    write("workspace/notes.md", "the third notes\n");
+    write("workspace/new.md", "only in the third one\n");
     take();
   }
 

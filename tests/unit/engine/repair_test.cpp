@@ -97,9 +97,9 @@ void sweep(std::string const& kind, std::vector<std::size_t> const& eighths) {
 
 }  // namespace
 
-TEST_CASE("packs damaged in turn", "[repair]") { sweep("packs/", {0, 1, 3, 5, 7, 8}); }
-TEST_CASE("index objects damaged in turn", "[repair]") { sweep("index/", {0, 3, 8}); }
-TEST_CASE("snapshot objects damaged in turn", "[repair]") { sweep("snapshots/", {0, 3, 8}); }
+TEST_CASE("packs damaged in turn", "[repair]") { sweep("packs/", {0, 2, 5, 8}); }
+TEST_CASE("index objects damaged in turn", "[repair]") { sweep("index/", {3, 8}); }
+TEST_CASE("snapshot objects damaged in turn", "[repair]") { sweep("snapshots/", {3, 8}); }
 
 TEST_CASE("a repair of a whole repository changes nothing", "[repair]") {
   PackedMachine machine;
