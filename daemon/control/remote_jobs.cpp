@@ -24,7 +24,9 @@ constexpr std::chrono::milliseconds status_period{500};
 constexpr std::chrono::milliseconds moment{5'000};  // for what the daemon knows without asking anybody
 constexpr std::chrono::milliseconds as_long_as_it_takes{0};
 
-bool takes_long(Job job) { return job == Job::push || job == Job::verify || job == Job::restore || job == Job::prune || job == Job::copy; }
+bool takes_long(Job job) {
+  return job == Job::push || job == Job::verify || job == Job::restore || job == Job::prune || job == Job::copy || job == Job::repair;
+}
 
 // What the daemon calls it in its status.
 std::string_view name_of(Job job, json::object const& parameters) {
@@ -38,6 +40,7 @@ std::string_view name_of(Job job, json::object const& parameters) {
     case Job::restore: return "restore";
     case Job::prune: return "prune";
     case Job::copy: return "copy";
+    case Job::repair: return "repair";
   }
   return {};
 }

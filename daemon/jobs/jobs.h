@@ -26,6 +26,7 @@ Answer verify(EngineContext& context, boost::json::object const& parameters);
 Answer restore(EngineContext& context, boost::json::object const& parameters);
 Answer prune(EngineContext& context, boost::json::object const& parameters);
 Answer copy(EngineContext& context, boost::json::object const& parameters);   // into another layout
+Answer repair(EngineContext& context, boost::json::object const& parameters);
 
 // An answer in one piece is bounded; a longer list or file is refused with what to do instead.
 inline constexpr std::size_t rows_max = 20'000;

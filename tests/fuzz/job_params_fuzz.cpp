@@ -33,6 +33,7 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
   check_error(snapshots_parameters(given), "snapshots");
   check_error(prune_parameters(given), "prune");
   check_error(copy_parameters(given), "copy");
+  check_error(repair_parameters(given), "repair");
   auto const verify = verify_parameters(given);
   check_error(verify, "verify");
   if (verify) check_text(verify->snapshot);

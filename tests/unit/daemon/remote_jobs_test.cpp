@@ -82,6 +82,7 @@ TEST_CASE("remote: each job is a request, and its answer comes back as it is") {
   daemon.answers("POST", "/v1/verify", R"({"problems":[]})");
   daemon.answers("POST", "/v1/restore", R"({"restored":3})");
   daemon.answers("POST", "/v1/prune", R"({"paused":false})");
+  daemon.answers("POST", "/v1/repair", R"({"problems":[]})");
   JobSource& jobs = *daemon.session().jobs;
   CHECK(json::serialize(*jobs.run(Job::push, {{"dryRun", true}})) == R"({"snapshot":"s","complete":true})");
   CHECK(jobs.run(Job::snapshots, {}));
@@ -89,9 +90,10 @@ TEST_CASE("remote: each job is a request, and its answer comes back as it is") {
   CHECK(jobs.run(Job::verify, {{"readData", true}}));
   CHECK(json::serialize(*jobs.run(Job::restore, {{"snapshot", "latest"}, {"yes", true}})) == R"({"restored":3})");
   CHECK(jobs.run(Job::prune, {}));
+  CHECK(jobs.run(Job::repair, {{"index", true}}));
   CHECK(daemon.requests() == Lines{R"(POST /v1/push {"dryRun":true})", "GET /v1/snapshots", "GET /v1/snapshots all=1",
                                    R"(POST /v1/verify {"readData":true})",
-                                   R"(POST /v1/restore {"snapshot":"latest","yes":true})", "POST /v1/prune {}"});
+                                   R"(POST /v1/restore {"snapshot":"latest","yes":true})", "POST /v1/prune {}", R"(POST /v1/repair {"index":true})"});
 }
 
 TEST_CASE("remote: lists come row by row, names as they are") {
