@@ -2,7 +2,7 @@
 
 #include <set>
 
-#include "core/engine/find_snapshot.h"
+#include "core/engine/choose_layout.h"
 #include "core/engine/lock.h"
 #include "core/engine/objects.h"
 #include "core/engine/packed_repository.h"
@@ -24,7 +24,7 @@ class Repairer {
 
   Result<RepairReport> run() {
     context_.progress->phase = "opening the repository";
-    B2B_ASSIGN(repository_, context_.packed->open(context_));
+    B2B_ASSIGN(repository_, context_.packed->open_to_write(context_));
     B2B_TRY(repair_index());
     if (options_.index_only) return finish(false);
 
@@ -43,6 +43,7 @@ class Repairer {
       push_again = findings.lost_chunks > 0 || findings.lost_snapshots > 0;
     }
     remember(before);
+    repository_.reset();  // the push opens the record of chunks itself
     if (push_again) B2B_TRY(store_again());
     return finish(true);
   }
