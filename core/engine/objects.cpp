@@ -44,10 +44,7 @@ Result<std::optional<ObjectInfo>> find_object(EngineContext& context, std::strin
 }
 
 Result<bool> means_missing(EngineContext& context, Error const& error, std::string const& key) {
-  if (error.condition == Condition::not_found) return true;
-  if (error.condition != Condition::permission) return false;
-  B2B_ASSIGN(auto const listed, find_by_listing(context, key));
-  return !listed.has_value();
+  return means_missing(*context.store, error, key, context.stop);
 }
 
 bool belongs_to(SnapshotId const& id, std::string_view name) {

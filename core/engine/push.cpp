@@ -92,6 +92,7 @@ Result<void> push_locked(EngineContext& context, PushOptions const& options, Pus
   }
   context.progress->phase = "scanning";
   B2B_ASSIGN(auto base, open_base(context, report.warnings));
+  if (base && options.anew) base->same_key = false;
   bool base_complete = true;
   if (base) {
     B2B_ASSIGN(auto const complete, base->catalog.meta("complete"));
@@ -164,27 +165,29 @@ Result<void> push_locked(EngineContext& context, PushOptions const& options, Pus
 
 }  // namespace
 
-Result<PushReport> push(EngineContext& context, PushOptions const& options) {
+Result<PushReport> push_under_locks(EngineContext& context, PushOptions const& options) {
   auto const began = context.clock->monotonic();
   auto const requests_before = context.store->counters().requests;
   PushReport report;
-  {
-    std::optional<UploadLock> uploads;
-    std::optional<DataLock> lock;
-    if (!options.dry_run) {
-      if (path_exists(context.config.state_dir)) {
-        B2B_ASSIGN(uploads, UploadLock::acquire(context, "push"));
-      }
-      B2B_ASSIGN(lock, DataLock::acquire(context.config.state_dir, "push"));
-    } else if (!path_exists(context.config.state_dir)) {
-      return make_error(Condition::not_found, "the state directory " + context.config.state_dir + " does not exist",
-                        "Set stateDir (or OPENCLAW_STATE_DIR) to the directory that holds openclaw.json");
-    }
-    B2B_TRY(push_locked(context, options, report));
-  }
+  B2B_TRY(push_locked(context, options, report));
   report.requests = context.store->counters().requests - requests_before;
   report.seconds = std::chrono::duration<double>(context.clock->monotonic() - began).count();
   return report;
+}
+
+Result<PushReport> push(EngineContext& context, PushOptions const& options) {
+  std::optional<UploadLock> uploads;
+  std::optional<DataLock> lock;
+  if (!options.dry_run) {
+    if (path_exists(context.config.state_dir)) {
+      B2B_ASSIGN(uploads, UploadLock::acquire(context, "push"));
+    }
+    B2B_ASSIGN(lock, DataLock::acquire(context.config.state_dir, "push"));
+  } else if (!path_exists(context.config.state_dir)) {
+    return make_error(Condition::not_found, "the state directory " + context.config.state_dir + " does not exist",
+                      "Set stateDir (or OPENCLAW_STATE_DIR) to the directory that holds openclaw.json");
+  }
+  return push_under_locks(context, options);
 }
 
 }  // namespace b2b

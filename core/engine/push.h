@@ -16,6 +16,7 @@ struct PushOptions {
   Trigger trigger = Trigger::manual;
   bool dry_run = false;                 // scan and compare only; nothing is captured or sent
   bool prune = true;
+  bool anew = false;                    // nothing of the last snapshot is believed to be in the store: everything is read again, what is missing is sent
 };
 
 struct PushReport {
@@ -37,6 +38,8 @@ struct PushReport {
 
 // Takes the data lock (busy when another job has it). The lock is held while capturing, given up for the rest of the uploads.
 Result<PushReport> push(EngineContext& context, PushOptions const& options);
+// The same for who holds the upload lock and the data lock.
+Result<PushReport> push_under_locks(EngineContext& context, PushOptions const& options);
 
 // A safety snapshot: every file in scope, captured durably into <data dir>/safety/ (encrypted like any snapshot), to be
 // uploaded as safety-<ts>/<id> later. The caller holds the data lock. The store is not asked.

@@ -10,6 +10,7 @@
 #include "core/engine/objects.h"
 #include "core/engine/rescue.h"
 #include "core/engine/snapshot_use.h"
+#include "core/engine/verify_packed.h"
 #include "core/snapshot/layout.h"
 #include "core/util/worker_pool.h"
 
@@ -54,11 +55,19 @@ class Verifier {
       for (std::string const& folder : listing_.foreign)
         report_.notes.push_back("the folder " + printable(folder) + " under the prefix is no snapshot");
     }
+    std::vector<SnapshotId> packed;
+    bool plugin = false;
     for (ListedSnapshot const& listed : listing_.snapshots) {
       if (!only.empty() && listed.info.id.text != only) continue;
-      if (listed.info.layout == SnapshotLayout::packed) continue;
+      if (listed.info.layout == SnapshotLayout::packed) {
+        packed.push_back(listed.info.id);
+        continue;
+      }
+      plugin = true;
       B2B_TRY(look_at(listed));
     }
+    if (only.empty() || !packed.empty() || !plugin)
+      B2B_TRY(verify_packed(context_, options_, packed, only.empty(), scratch_dir_, report_));
     return std::move(report_);
   }
 
@@ -112,7 +121,7 @@ class Verifier {
           report_.notes.push_back(info.id.text + ": " + printable(entry.entry.path) +
                                   " is a database that was damaged already when the snapshot was taken");
         B2B_ASSIGN(auto const body, find_body(info, entry, folder, tally));
-        if (body) bodies.push_back(*body);
+        if (body && is_chosen()) bodies.push_back(*body);
       }
       if (options_.read_data) B2B_TRY(read_bodies(info, bodies, tally));
       context_.progress->files_done += entries.size();
@@ -128,6 +137,13 @@ class Verifier {
     // Two entries never share an object, so the counts tell whether something else lies there.
     if (folder.count > tally.in_folder) B2B_TRY(name_extras(snapshot, folder));
     return {};
+  }
+
+  bool is_chosen() const {
+    if (options_.read_percent >= 100) return true;
+    std::uint32_t lot = 0;
+    random_bytes({reinterpret_cast<std::uint8_t*>(&lot), sizeof lot});
+    return lot % 100 < options_.read_percent;
   }
 
   struct Tally {

@@ -1,4 +1,5 @@
-// Verify: every snapshot's manifest and objects are there and of the right size; with read_data every body decrypts and matches.
+// Verify: every snapshot's manifest and objects are there and of the right size; with read_data every body decrypts and matches. In the packed
+// layout (verify_packed.h): every chunk is in a pack that is there; with read_data every pack that is needed is whole.
 #pragma once
 
 #include <string>
@@ -12,11 +13,12 @@ namespace b2b {
 struct VerifyOptions {
   std::string snapshot;          // empty: all
   bool read_data = false;
+  unsigned read_percent = 100;   // with read_data: this share of the packs, and of the bodies in the plugin's layout, chosen by lot
 };
 
 struct VerifyProblem {
-  std::string snapshot;
-  std::string path;
+  std::string snapshot;   // empty: of no single snapshot
+  std::string path;       // of a file in it; where there is no snapshot, the key of an object
   std::string problem;
 };
 

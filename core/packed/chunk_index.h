@@ -110,6 +110,18 @@ class ChunkIndex {
   Result<std::vector<IndexUse>> index_objects_to_merge(std::size_t below_bytes);
   Result<Rewrite> together(std::span<IndexId const> objects);  // in place of these, and of what they had replaced
 
+  // For a survey (survey.h), after add_live(): packs with something that is live, in order of ids.
+  struct NeededPack {
+    PackId id{};
+    std::uint64_t bytes = 0;
+    std::uint64_t live_chunks = 0;
+  };
+  Result<std::vector<NeededPack>> needed_packs();
+  Result<std::optional<PackRecord>> pack(PackId const& id);  // as it came in: before anything of it was forgotten
+  // Chunks in boxes of these numbers, or that reach past `bytes`, count as lying elsewhere only. The pack itself stays known.
+  Result<void> forget_boxes(PackId const& id, std::span<std::uint32_t const> numbers);
+  Result<void> forget_boxes_past(PackId const& id, std::uint64_t bytes);
+
   // Files, by their content (SHA-256 and size): the ids of their data chunks, in parts of chunks_in_part, the last one shorter or as long
   // (ContentParts writes them). Those of empty files are known always. Written in batches: a crash forgets some.
   static constexpr std::size_t chunks_in_part = 1024;

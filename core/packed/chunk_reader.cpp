@@ -245,8 +245,13 @@ Result<void> ChunkReader::read(ChunkType type, ChunkId const& id, std::string& c
   auto const read_from = [&](FoundChunk const& chunk, bool whole) -> Result<void> {
     auto const box = whole ? impl.box_from_pack(chunk) : impl.box_alone(chunk);
     auto opened = box ? impl.open(chunk, *box, content) : Result<void>(box.error());
-    if (!opened) return told(chunk, opened.error());
-    return opened;
+    if (opened) return opened;
+    Error error = opened.error();
+    if (error.condition == Condition::permission) {
+      B2B_ASSIGN(bool const missing, means_missing(*impl.repository->store, error, pack_key(impl.repository->prefix, chunk.pack), impl.stop));
+      if (missing) error.condition = Condition::not_found;
+    }
+    return told(chunk, std::move(error));
   };
   auto const first = read_from(found.front(), impl.whole_pays(found.front()));
   if (first) return {};

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "core/packed/marks.h"
+#include "core/packed/merge_index.h"
 #include "core/packed/snapshots.h"
 
 namespace b2b::packed {

@@ -50,11 +50,15 @@ Result<std::vector<Mark>> read_marks(Repository& repository, std::stop_token con
       continue;
     }
     if (!object) return object.error();
-    B2B_ASSIGN(std::string const payload,
-               open_object(SealedKind::mark, repository.master, repository.config.id, mark->name, *object));
-    B2B_ASSIGN(Mark read, parse_mark(payload));
-    mark->owner = read.owner;
-    mark->packs = std::move(read.packs);
+    auto const payload = open_object(SealedKind::mark, repository.master, repository.config.id, mark->name, *object);
+    auto read = payload ? parse_mark(*payload) : Result<Mark>(payload.error());
+    if (!read) {
+      Error error = read.error();
+      error.subject = key;
+      return error;
+    }
+    mark->owner = read->owner;
+    mark->packs = std::move(read->packs);
     condemned.insert(condemned.end(), mark->packs.begin(), mark->packs.end());
     ++mark;
   }

@@ -5,7 +5,7 @@
 namespace b2b::packed {
 
 Result<void> write_rewrite(Repository& repository, ChunkIndex::Rewrite const& rewrite, std::stop_token const& stop) {
-  if (rewrite.replaced.empty()) return {};
+  if (rewrite.replaced.empty() && rewrite.packs.empty()) return {};
   std::span<PackRecord const> rest(rewrite.packs);
   while (true) {
     std::size_t count = 0, bytes = 0;

@@ -18,7 +18,7 @@ struct MergeLimits {
 };
 
 // Writes `rewrite.packs` into new objects; the last one replaces `rewrite.replaced`, when all the others are there. Durable and recorded when
-// this returns. Nothing when nothing is replaced.
+// this returns. `replaced` may be empty.
 Result<void> write_rewrite(Repository& repository, ChunkIndex::Rewrite const& rewrite, std::stop_token const& stop);
 
 // After write_rewrite(): they count no more.

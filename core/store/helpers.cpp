@@ -47,6 +47,22 @@ Result<void> remove_all(Store& store, std::string const& key, std::stop_token co
   }
 }
 
+Result<bool> means_missing(Store& store, Error const& error, std::string const& key, std::stop_token const& stop) {
+  if (error.condition == Condition::not_found) return true;
+  if (error.condition != Condition::permission) return false;
+  bool found = false;
+  ListOptions options;
+  options.prefix = key;
+  auto const look = [&](ListEntry const& entry) {
+    found = !entry.is_prefix && entry.object.key == key;
+    return false;  // the key itself is the first of all that begin with it
+  };
+  auto const listed = store.list(options, look, stop);
+  if (listed) return !found;
+  if (listed.error().condition == Condition::permission) return false;
+  return listed.error();
+}
+
 Result<std::string> get_text(Store& store, std::string const& key, std::uint64_t max_bytes,
                              std::stop_token const& stop) {
   StringSink sink(max_bytes);
@@ -57,6 +73,10 @@ Result<std::string> get_text(Store& store, std::string const& key, std::uint64_t
     error.message = key + " in " + store.traits().name + " is larger than the " + std::to_string(max_bytes) +
                     " bytes it may have";
     error.subject = key;
+  }
+  if (error.condition == Condition::permission) {
+    B2B_ASSIGN(bool const missing, means_missing(store, error, key, stop));
+    if (missing) return make_error(Condition::not_found, key + " does not exist in " + store.traits().name, {}, key);
   }
   return error;
 }

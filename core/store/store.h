@@ -137,7 +137,11 @@ inline bool is_valid_key(std::string_view key) { return key_problem(key).empty()
 // Deletes every version of `key` (nothing there is fine).
 Result<void> remove_all(Store& store, std::string const& key, std::stop_token const& stop);
 
-// A small object as text; fails with Condition::limit past `max_bytes`.
+// Did a call for `key` end with `error` because there is no such object? Keys of B2 without the listBuckets capability are answered
+// "permission" for what is not there: then a listing of that very key decides, and where that is refused, too, it is a refusal.
+Result<bool> means_missing(Store& store, Error const& error, std::string const& key, std::stop_token const& stop);
+
+// A small object as text. Errors: limit past `max_bytes`; not_found, also where means_missing() finds that out; the store's.
 Result<std::string> get_text(Store& store, std::string const& key, std::uint64_t max_bytes, std::stop_token const& stop);
 
 // In memory, versioned when told so. For tests and simulations; thread-safe.

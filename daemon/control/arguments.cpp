@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <charconv>
 
 #include "core/util/encoding.h"
 #include "daemon/control/usage_text.h"
@@ -23,6 +24,7 @@ struct Options {
   RestoreArguments restore;
   DiffArguments diff;
   VerifyArguments verify;
+  RepairArguments repair;
   PruneArguments prune;
   PinArguments pin;
   ConfigCheckArguments check;
@@ -71,6 +73,18 @@ void add_setup_options(CLI::App& setup, SetupArguments& o) {
   setup.add_flag("--no-service", o.no_service, "Leave the service alone");
   setup.add_flag("--no-linger", o.no_linger, "Do not let it run while you are not logged in");
 }
+
+}  // namespace
+
+std::optional<unsigned> percent_of(std::string_view text) {
+  if (text.ends_with('%')) text.remove_suffix(1);
+  unsigned percent = 0;
+  auto const read = std::from_chars(text.data(), text.data() + text.size(), percent);
+  if (read.ec != std::errc() || read.ptr != text.data() + text.size() || percent < 1 || percent > 100) return std::nullopt;
+  return percent;
+}
+
+namespace {
 
 CLI::App* add_verb(std::vector<VerbEntry>& verbs, CLI::App* parent, std::string const& name, std::string const& help, std::function<Verb()> make) {
   CLI::App* verb = parent->add_subcommand(name, help);
@@ -148,7 +162,14 @@ std::vector<VerbEntry> add_verbs(CLI::App& app, Options& o) {
 
   CLI::App* verify = add(&app, "verify", "Check that snapshots can be restored", [&] { return Verb(o.verify); });
   verify->add_option("SNAPSHOT", o.verify.snapshot, "Only this one");
-  verify->add_flag("--read-data", o.verify.read_data, "Download and check every body, not just that it is there");
+  verify->add_flag("--read-data", o.verify.read_data, "Download and check everything, not just that it is there");
+  verify->add_option("--read-data-subset", o.verify.subset, "Of that, a share chosen by lot, for example 5%")
+      ->type_name("PERCENT")
+      ->check([](std::string const& text) { return percent_of(text) ? std::string() : "must be a percentage from 1% to 100%, not " + printable(text); });
+
+  CLI::App* repair = add(&app, "repair", "Mend the packed layout: the index, and what this machine still has", [&] { return Verb(o.repair); });
+  repair->add_option("PART", o.repair.part, "Only this: index")->check(CLI::IsMember({"index"}));
+  repair->add_flag("--quick", o.repair.quick, "Look for what is missing or short, without reading the packs");
 
   CLI::App* prune = add(&app, "prune", "Remove old snapshots as configured", [&] { return Verb(o.prune); });
   prune->add_flag("--dry-run", o.prune.dry_run, "Only say what would go, and why");

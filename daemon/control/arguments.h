@@ -1,7 +1,9 @@
 // The command line of daemonctl, as plain data. The contract is in docs/commands.md; scripts rely on it.
 #pragma once
 
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -42,6 +44,11 @@ struct DiffArguments {
 struct VerifyArguments {
   std::string snapshot;
   bool read_data = false;
+  std::string subset;  // of what is read: "5%"; empty: all
+};
+struct RepairArguments {
+  std::string part;    // "index", or empty: everything
+  bool quick = false;
 };
 struct PruneArguments {
   bool dry_run = false;
@@ -104,7 +111,7 @@ struct NotifyArguments {
 };
 
 using Verb = std::variant<PushArguments, SnapshotsArguments, LsArguments, CatArguments, RestoreArguments, DiffArguments,
-                          VerifyArguments, PruneArguments, ConfigCheckArguments, ConfigShowArguments,
+                          VerifyArguments, RepairArguments, PruneArguments, ConfigCheckArguments, ConfigShowArguments,
                           AcknowledgeKeyArguments, StatusArguments, EventsArguments, MetricsArguments, NotifyArguments,
                           SetupArguments, CancelArguments, CopyArguments, PinArguments, KeyListArguments, KeyAddArguments, KeyRemoveArguments, KeyRewrapArguments,
                           KeyRecoveryArguments, KeyOpenArguments>;
@@ -131,5 +138,7 @@ struct Parsed {
   int exit_code = 0;
 };
 Parsed parse_arguments(std::vector<std::string> words);
+// Pure. "5%" or "5": from 1 to 100.
+std::optional<unsigned> percent_of(std::string_view text);
 
 }  // namespace b2b::daemonctl

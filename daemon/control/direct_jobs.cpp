@@ -15,7 +15,8 @@ class DirectJobs final : public JobSource {
 
   Answer run(Job job, json::object const& parameters) override {
     B2B_ASSIGN(EngineContext* const context, engine());
-    bool const changes = job == Job::push || job == Job::restore || job == Job::prune || job == Job::verify || job == Job::copy;
+    bool const changes =
+        job == Job::push || job == Job::restore || job == Job::prune || job == Job::verify || job == Job::copy || job == Job::repair;
     bool const wanted = changes && !session_.arguments.quiet && !session_.arguments.json;
     ProgressLine const progress(context->progress, wanted, session_.clock);
     switch (job) {
@@ -30,6 +31,7 @@ class DirectJobs final : public JobSource {
       case Job::copy: return jobs::copy(*context, parameters);
       case Job::pin: return jobs::pin(*context, parameters);
       case Job::pinned: return jobs::pinned(*context, parameters);
+      case Job::repair: return jobs::repair(*context, parameters);
     }
     return make_error(Condition::internal, "no such job");
   }

@@ -26,7 +26,7 @@ constexpr std::chrono::milliseconds as_long_as_it_takes{0};
 
 // A pin does not itself, but it waits for the upload that is under way.
 bool takes_long(Job job) {
-  return job == Job::push || job == Job::verify || job == Job::restore || job == Job::prune || job == Job::copy || job == Job::pin;
+  return job == Job::push || job == Job::verify || job == Job::restore || job == Job::prune || job == Job::copy || job == Job::pin || job == Job::repair;
 }
 
 // What the daemon calls it in its status.
@@ -43,6 +43,7 @@ std::string_view name_of(Job job, json::object const& parameters) {
     case Job::copy: return "copy";
     case Job::pin: return "pin";
     case Job::pinned: return "pinned";
+    case Job::repair: return "repair";
   }
   return {};
 }

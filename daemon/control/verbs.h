@@ -27,6 +27,7 @@ int run_verb(Session& session, CatArguments const& arguments);
 int run_verb(Session& session, RestoreArguments const& arguments);
 int run_verb(Session& session, DiffArguments const& arguments);
 int run_verb(Session& session, VerifyArguments const& arguments);
+int run_verb(Session& session, RepairArguments const& arguments);
 int run_verb(Session& session, PruneArguments const& arguments);
 int run_verb(Session& session, CopyArguments const& arguments);
 int run_verb(Session& session, PinArguments const& arguments);

@@ -20,6 +20,14 @@ void print(Console& console, json::object const& answer, bool dry_run) {
   warn_all(console, list_of(answer, "warnings"));
 }
 
+void warn_of_problems(Console& console, json::array const& problems) {
+  for (json::value const& item : problems) {
+    json::object const& problem = as_object(item);
+    std::string const snapshot = text_of(problem, "snapshot"), path = text_of(problem, "path");
+    console.warn(snapshot + (snapshot.empty() || path.empty() ? "" : " ") + path + ": " + text_of(problem, "problem"));
+  }
+}
+
 }  // namespace
 
 int run_verb(Session& session, PruneArguments const& arguments) {
@@ -93,20 +101,42 @@ int run_verb(Session& session, VerifyArguments const& arguments) {
   Console& console = session.console;
   json::object parameters{{"readData", arguments.read_data}};
   if (!arguments.snapshot.empty()) parameters["snapshot"] = arguments.snapshot;
+  if (auto const percent = percent_of(arguments.subset)) parameters["readDataSubset"] = *percent;
   auto answer = session.jobs->run(Job::verify, parameters);
   if (!answer) return console.fail(answer.error());
   json::array const& problems = list_of(*answer, "problems");
   if (!console.json()) {
-    for (json::value const& item : problems) {
-      json::object const& problem = as_object(item);
-      std::string const path = text_of(problem, "path");
-      console.warn(text_of(problem, "snapshot") + (path.empty() ? "" : " " + path) + ": " + text_of(problem, "problem"));
-    }
+    warn_of_problems(console, problems);
     warn_all(console, list_of(*answer, "notes"));
   }
   console.line(counted(*answer, "snapshots", "snapshot", "snapshots") + ", " + counted(*answer, "objects", "object", "objects") + " checked" +
-               (arguments.read_data ? ", " + human_bytes(number_of(*answer, "bytesRead")) + " read" : "") + ": " +
+               (arguments.read_data || !arguments.subset.empty() ? ", " + human_bytes(number_of(*answer, "bytesRead")) + " read" : "") + ": " +
                (problems.empty() ? "all is well" : std::to_string(problems.size()) + (problems.size() == 1 ? " problem" : " problems")));
+  int const exit_code = jobs::exit_code_of_answer(*answer);
+  return console.succeed(std::move(*answer), exit_code);
+}
+
+int run_verb(Session& session, RepairArguments const& arguments) {
+  Console& console = session.console;
+  json::object parameters{{"index", arguments.part == "index"}};
+  if (arguments.quick) parameters["readData"] = false;
+  auto answer = session.jobs->run(Job::repair, parameters);
+  if (!answer) return console.fail(answer.error());
+  json::array const& problems = list_of(*answer, "problems");
+  if (!console.json()) {
+    for (json::value const& item : list_of(*answer, "healed")) {
+      json::object const& healed = as_object(item);
+      std::string const path = text_of(healed, "path");
+      console.line("healed  " + text_of(healed, "snapshot") + (path.empty() ? "" : " " + path));
+    }
+    warn_of_problems(console, problems);
+    warn_all(console, list_of(*answer, "notes"));
+    if (std::string const snapshot = text_of(*answer, "snapshot"); !snapshot.empty())
+      console.line("What this machine has is stored again: snapshot " + snapshot);
+  }
+  console.line(counted(*answer, "packsIndexed", "pack", "packs") + " put back into the index, " +
+               counted(*answer, "packsRemoved", "damaged or missing pack", "damaged or missing packs") + " taken out: " +
+               (problems.empty() ? "all is well" : std::to_string(problems.size()) + (problems.size() == 1 ? " problem remains" : " problems remain")));
   int const exit_code = jobs::exit_code_of_answer(*answer);
   return console.succeed(std::move(*answer), exit_code);
 }

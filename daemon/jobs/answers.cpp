@@ -84,17 +84,44 @@ json::object restore_answer(RestoreReport const& report) {
   return out;
 }
 
+namespace {
+
+json::array problems_answer(std::vector<VerifyProblem> const& problems) {
+  json::array out;
+  for (VerifyProblem const& problem : problems)
+    out.push_back(json::object{{"snapshot", problem.snapshot}, {"path", printable(problem.path)}, {"problem", printable(problem.problem)}});
+  return out;
+}
+
+}  // namespace
+
 json::object verify_answer(VerifyReport const& report) {
-  json::array problems;
-  for (VerifyProblem const& problem : report.problems)
-    problems.push_back(json::object{{"snapshot", problem.snapshot},
-                                    {"path", printable(problem.path)},
-                                    {"problem", printable(problem.problem)}});
   return {{"snapshots", report.snapshots},
           {"objects", report.objects},
           {"bytesRead", report.bytes_read},
-          {"problems", std::move(problems)},
+          {"problems", problems_answer(report.problems)},
           {"notes", texts_answer(report.notes)}};
+}
+
+json::object repair_answer(RepairReport const& report) {
+  json::object out;
+  out["packsIndexed"] = report.packs_indexed;
+  out["indexObjectsRemoved"] = report.index_objects_removed;
+  out["packsRemoved"] = report.packs_removed;
+  out["chunksSaved"] = report.chunks_saved;
+  if (report.snapshot) {
+    out["snapshot"] = *report.snapshot;
+  } else {
+    out["snapshot"] = nullptr;
+  }
+  out["bytesUploaded"] = report.bytes_uploaded;
+  out["bytesRead"] = report.bytes_read;
+  json::array healed;
+  for (HealedPath const& path : report.healed) healed.push_back(json::object{{"snapshot", path.snapshot}, {"path", path.path}});
+  out["healed"] = std::move(healed);
+  out["problems"] = problems_answer(report.problems);
+  out["notes"] = texts_answer(report.notes);
+  return out;
 }
 
 json::object prune_answer(PruneReport const& report) {

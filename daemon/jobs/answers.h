@@ -10,6 +10,7 @@
 #include "core/engine/bucket.h"
 #include "core/engine/prune.h"
 #include "core/engine/push.h"
+#include "core/engine/repair.h"
 #include "core/engine/restore.h"
 #include "core/engine/verify.h"
 #include "core/snapshot/catalog.h"
@@ -21,6 +22,7 @@ boost::json::array texts_answer(std::vector<std::string> const& texts);
 boost::json::object push_answer(PushReport const& report);
 boost::json::object restore_answer(RestoreReport const& report);
 boost::json::object verify_answer(VerifyReport const& report);
+boost::json::object repair_answer(RepairReport const& report);
 boost::json::object prune_answer(PruneReport const& report);
 boost::json::object snapshot_answer(ListedSnapshot const& snapshot);   // one row of snapshots
 boost::json::object entry_answer(CatalogEntry const& row);             // one row of ls

@@ -1,4 +1,4 @@
-// The jobs that change something: push, restore, prune.
+// The jobs that change something: push, restore, prune, copy, repair.
 #include "core/config/sources.h"
 #include "core/engine/queue_upload.h"
 #include "core/engine/choose_layout.h"
@@ -6,6 +6,7 @@
 #include "core/engine/prune.h"
 #include "core/engine/snapshot_use.h"
 #include "core/engine/push.h"
+#include "core/engine/repair.h"
 #include "core/engine/restore.h"
 #include "core/gateway/installed.h"
 #include "core/util/log.h"
@@ -92,6 +93,15 @@ Answer copy(EngineContext& context, boost::json::object const& given) {
                       {"wasThere", report.was_there},
                       {"bytesUploaded", report.bytes_uploaded},
                       {"notes", texts_answer(notes)}};
+}
+
+Answer repair(EngineContext& context, boost::json::object const& given) {
+  B2B_ASSIGN(RepairParameters const parameters, repair_parameters(given));
+  RepairOptions options;
+  options.index_only = parameters.index_only;
+  options.read_data = parameters.read_data;
+  B2B_ASSIGN(RepairReport const report, b2b::repair(context, options));
+  return repair_answer(report);
 }
 
 }  // namespace b2b::jobs

@@ -171,6 +171,21 @@ Result<VerifyParameters> verify_parameters(boost::json::object const& given) {
   VerifyParameters out;
   out.snapshot = reader.text("snapshot");
   out.read_data = reader.flag("readData", false);
+  bool const a_share = given.contains("readDataSubset");
+  std::uint64_t const percent = reader.number("readDataSubset", 100);
+  B2B_TRY(reader.finish());
+  if (percent < 1 || percent > 100)
+    return make_error(Condition::usage, "verify: readDataSubset must be a percentage from 1 to 100", {}, "readDataSubset");
+  if (a_share) out.read_data = true;
+  out.read_percent = static_cast<unsigned>(percent);
+  return out;
+}
+
+Result<RepairParameters> repair_parameters(boost::json::object const& given) {
+  ParameterReader reader("repair", given);
+  RepairParameters out;
+  out.index_only = reader.flag("index", false);
+  out.read_data = reader.flag("readData", true);
   B2B_TRY(reader.finish());
   return out;
 }

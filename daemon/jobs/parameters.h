@@ -35,7 +35,12 @@ struct DiffParameters {
 };
 struct VerifyParameters {
   std::string snapshot;   // empty: all
-  bool read_data = false; // readData
+  bool read_data = false; // readData; also with
+  unsigned read_percent = 100;  // readDataSubset
+};
+struct RepairParameters {
+  bool index_only = false;  // index
+  bool read_data = true;    // readData
 };
 // What a restore in place does about a gateway that runs (docs/gateway.md).
 enum class GatewayChoice { refuse, when_stopped, stop };
@@ -77,6 +82,7 @@ Result<LsParameters> ls_parameters(boost::json::object const& given);
 Result<CatParameters> cat_parameters(boost::json::object const& given);
 Result<DiffParameters> diff_parameters(boost::json::object const& given);
 Result<VerifyParameters> verify_parameters(boost::json::object const& given);
+Result<RepairParameters> repair_parameters(boost::json::object const& given);
 Result<RestoreParameters> restore_parameters(boost::json::object const& given);
 Result<PruneParameters> prune_parameters(boost::json::object const& given);
 Result<CopyParameters> copy_parameters(boost::json::object const& given);

@@ -148,6 +148,7 @@ Answer verify(EngineContext& context, json::object const& given) {
   VerifyOptions options;
   options.snapshot = parameters.snapshot;
   options.read_data = parameters.read_data;
+  options.read_percent = parameters.read_percent;
   B2B_ASSIGN(VerifyReport const report, b2b::verify(context, options));
   return verify_answer(report);
 }

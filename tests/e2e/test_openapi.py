@@ -248,6 +248,8 @@ class Answers(WithDaemon):
         self.assertTrue(ask("POST", "/v1/diff", {"first": first})["changes"])
         self.assertEqual(ask("POST", "/v1/verify")["problems"], [])
         self.assertGreater(ask("POST", "/v1/verify", {"snapshot": "latest", "readData": True})["bytesRead"], 0)
+        self.assertEqual(ask("POST", "/v1/verify", {"readDataSubset": 50})["problems"], [])
+        self.assertEqual(ask("POST", "/v1/repair", {"index": True}, status=404)["code"], "not-found")
 
         # Restore.
         target = str(machine.root / "restored")

@@ -39,6 +39,7 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
     B2B_ASSERT(!pin->snapshot.empty());
     check_text(pin->snapshot);
   }
+  check_error(repair_parameters(given), "repair");
   auto const verify = verify_parameters(given);
   check_error(verify, "verify");
   if (verify) check_text(verify->snapshot);

@@ -44,6 +44,12 @@ TEST_CASE("job parameters: everything that may be given is understood") {
   CHECK(prune_parameters(body(R"({"yes":true,"dryRun":true})"))->yes);
   CHECK(prune_parameters(body(R"({"takeOver":true})"))->take_over);
   CHECK(pin_parameters(body(R"({"snapshot":"s","remove":true})"))->remove);
+  auto const share = verify_parameters(body(R"({"readDataSubset":5})"));
+  REQUIRE(share);
+  CHECK(share->read_data);
+  CHECK(share->read_percent == 5);
+  CHECK(repair_parameters(body(R"({"index":true,"readData":false})"))->index_only);
+  CHECK_FALSE(repair_parameters(body(R"({"readData":false})"))->read_data);
 }
 
 TEST_CASE("job parameters: what is left out is the careful choice") {
@@ -59,6 +65,10 @@ TEST_CASE("job parameters: what is left out is the careful choice") {
   CHECK_FALSE(push_parameters({})->dry_run);
   CHECK_FALSE(prune_parameters({})->yes);
   CHECK_FALSE(prune_parameters({})->take_over);
+  CHECK_FALSE(verify_parameters({})->read_data);
+  CHECK(verify_parameters({})->read_percent == 100);
+  CHECK_FALSE(repair_parameters({})->index_only);
+  CHECK(repair_parameters({})->read_data);
   CHECK(verify_parameters({})->snapshot.empty());
   CHECK_FALSE(pin_parameters(body(R"({"snapshot":"s"})"))->remove);
 }
@@ -110,6 +120,8 @@ TEST_CASE("job parameters: mistakes are named") {
   CHECK(complaint(push_parameters(body("{\"a\\u001b\":true}"))) ==
         "push: there is no parameter a\\x1b. It takes dryRun, wait");
   CHECK(complaint(verify_parameters(body(R"({"readData":null})"))) == "verify: readData must be true or false");
+  for (char const* wrong : {R"({"readDataSubset":0})", R"({"readDataSubset":101})"})
+    CHECK(complaint(verify_parameters(body(wrong))) == "verify: readDataSubset must be a percentage from 1 to 100");
 }
 
 TEST_CASE("job parameters: texts and lists are bounded") {
