@@ -294,7 +294,8 @@ class Answers(WithDaemon):
 
         self.assertLessEqual({"gap", "job", "captured", "uploaded", "notify", "watch", "recovered", "restore"}, daemon.events_so_far())
         ask("POST", "/v1/notify", {"event": "after_compaction"})
-        self.assertEqual({(method, path) for method, path, _ in operations()} - daemon.answered, {("POST", "/v1/cancel")})
+        self.assertEqual({(method, path) for method, path, _ in operations()} - daemon.answered,
+                         {("POST", "/v1/cancel"), ("POST", "/v1/repair")})  # repair: test_repair.py
 
     def test_a_job_can_be_cancelled(self):
         self.daemon.push()
