@@ -1,5 +1,7 @@
 #include "core/engine/choose_layout.h"
 
+#include <algorithm>
+
 #include "core/engine/bucket.h"
 #include "core/engine/objects.h"
 #include "core/packed/snapshots.h"
@@ -10,9 +12,9 @@ namespace {
 
 std::string record_key(EngineContext const& context) { return "layout:" + target_name(context); }
 
-// A safety snapshot's folder begins with its id's first part, so both kinds are seen in one listing of folders.
-Result<bool> has_plugin_snapshots(EngineContext& context) {
-  bool found = false;
+// The newest regular one of the plugin's layout; a safety snapshot alone counts as one of long ago.
+Result<std::optional<TimePoint>> newest_plugin_snapshot(EngineContext& context) {
+  std::optional<TimePoint> newest;
   ListOptions options;
   options.prefix = keys_prefix(context);
   options.delimiter = true;
@@ -20,11 +22,12 @@ Result<bool> has_plugin_snapshots(EngineContext& context) {
     if (!entry.is_prefix) return true;
     std::string_view name = std::string_view(entry.object.key).substr(options.prefix.size());
     if (name.ends_with('/')) name.remove_suffix(1);
-    found = name.starts_with("safety-") || parse_snapshot_id(name).has_value();
-    return !found;
+    if (auto const id = parse_snapshot_id(name); id && id->kind == SnapshotKind::regular) newest = std::max(newest.value_or(TimePoint{}), id->time);
+    else if (name.starts_with("safety-")) newest = newest.value_or(TimePoint{});
+    return true;
   };
   B2B_TRY(context.store->list(options, look, context.stop));
-  return found;
+  return newest;
 }
 
 }  // namespace
@@ -49,11 +52,12 @@ Result<SnapshotLayout> push_layout(EngineContext& context) {
   // An application key for the plugin's layout alone.
   if (!packed_ids && packed_ids.error().condition == Condition::permission) return SnapshotLayout::plugin;
   if (!packed_ids) return packed_ids.error();
-  SnapshotLayout layout = SnapshotLayout::packed;
-  if (packed_ids->empty()) {
-    B2B_ASSIGN(bool const in_use, has_plugin_snapshots(context));
-    if (in_use) layout = SnapshotLayout::plugin;
-  }
+  B2B_ASSIGN(auto const newest_plugin, newest_plugin_snapshot(context));
+  std::optional<TimePoint> newest_packed;
+  for (SnapshotId const& id : *packed_ids)
+    if (id.kind == SnapshotKind::regular) newest_packed = std::max(newest_packed.value_or(TimePoint{}), id.time);
+  // Both, after a copy or a switch: the one that was written last. A copy has the time of what it was made from, so it decides nothing.
+  SnapshotLayout const layout = newest_plugin && (!newest_packed || *newest_plugin >= *newest_packed) ? SnapshotLayout::plugin : SnapshotLayout::packed;
   B2B_TRY(keep_layout(context, layout));
   return layout;
 }

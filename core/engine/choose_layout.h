@@ -8,8 +8,8 @@
 
 namespace b2b {
 
-// `layout` where it is set. Else packed where packed snapshots lie under the prefix already, or no snapshot at all; plugin where the
-// plugin's layout is in use, nothing may be encrypted, or the application key does not reach the packed one (which is not kept). The bucket is asked once (at most two list requests); the answer is kept in the
+// `layout` where it is set. Else packed where the newest snapshot under the prefix is, or where there is none; plugin where the
+// newest one is (also when it is in both: a copy), nothing may be encrypted, or the application key does not reach the packed one (which is not kept). The bucket is asked once (at most two list requests); the answer is kept in the
 // index, so a store that is emptied later changes nothing. Errors: the store's.
 Result<SnapshotLayout> push_layout(EngineContext& context);
 

@@ -14,7 +14,7 @@ namespace {
 // Passing: the same job may succeed a little later, without anybody doing anything.
 bool is_passing(Condition condition) {
   return condition == Condition::unreachable || condition == Condition::throttled || condition == Condition::busy ||
-         condition == Condition::clock_skew;
+         condition == Condition::clock_skew || condition == Condition::changed;
 }
 
 }  // namespace

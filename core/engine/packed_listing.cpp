@@ -1,5 +1,6 @@
 #include "core/engine/packed_listing.h"
 
+#include "core/engine/choose_layout.h"
 #include "core/engine/listing.h"
 #include "core/engine/packed_repository.h"
 #include "core/packed/reach.h"
@@ -35,7 +36,8 @@ Result<void> list_packed(EngineContext& context, bool recheck, BucketListing& li
   auto const listed_ids = packed::list_snapshots(*context.store, context.config.prefix, context.stop);
   if (!listed_ids) {
     Error const error = packed::explain_reach(listed_ids.error(), context.config.prefix);
-    if (error.condition != Condition::permission || context.config.layout == LayoutChoice::packed) return error;
+    B2B_ASSIGN(auto const known, known_layout(context));
+    if (error.condition != Condition::permission || known == SnapshotLayout::packed) return error;
     // An application key for the plugin's layout alone: it works as it did before there was another one.
     log_info("packed snapshots, if there are any, are not listed: " + error.text());
     return {};

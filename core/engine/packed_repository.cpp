@@ -59,6 +59,11 @@ Result<std::shared_ptr<packed::Repository>> PackedAccess::open(EngineContext& co
 Result<std::shared_ptr<packed::Repository>> PackedAccess::open_to_write(EngineContext& context) { return open(context, false); }
 Result<std::shared_ptr<packed::Repository>> PackedAccess::open_or_create(EngineContext& context) { return open(context, true); }
 
+void PackedAccess::forget() {
+  std::scoped_lock lock(mutex_);
+  keys_.reset();
+}
+
 std::string packed_spool_dir(EngineContext const& context) { return join_path(context.instance.data_dir, "packed-spool"); }
 
 }  // namespace b2b

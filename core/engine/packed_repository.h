@@ -25,6 +25,8 @@ class PackedAccess {
   Result<std::shared_ptr<packed::Repository>> open_to_write(EngineContext& context);
   // The same for a push: makes it when there is none, and sees to it that the configured secret has a key slot (tend_key_slots()).
   Result<std::shared_ptr<packed::Repository>> open_or_create(EngineContext& context);
+  // What was opened may be another repository by now: its keys are asked for again.
+  void forget();
 
  private:
   Result<packed::OpenedRepository> keys(EngineContext& context, bool create);

@@ -122,14 +122,17 @@ Result<PinChange> unpin_snapshot(EngineContext& context, std::string_view name) 
   return change;
 }
 
-Result<std::vector<Pin>> spare_pinned(EngineContext& context, std::vector<RetentionVerdict>& verdicts) {
+Result<std::vector<Pin>> reachable_pins(EngineContext& context) {
   auto listed = list_pins(context);
   if (!listed && listed.error().condition == Condition::permission) {
     B2B_ASSIGN(auto const reached, context.index->value(reached_key(context)));
     if (!reached) return std::vector<Pin>();
   }
-  if (!listed) return listed.error();
-  std::vector<Pin> pins = std::move(*listed);
+  return listed;
+}
+
+Result<std::vector<Pin>> spare_pinned(EngineContext& context, std::vector<RetentionVerdict>& verdicts) {
+  B2B_ASSIGN(auto pins, reachable_pins(context));
   for (RetentionVerdict& verdict : verdicts) {
     if (verdict.keep || !is_pinned(pins, verdict.id)) continue;
     verdict.keep = true;

@@ -33,8 +33,11 @@ Result<PinChange> pin_snapshot(EngineContext& context, std::string_view name);
 // `name`: also the id of a snapshot that is gone, or the beginning of one. not_found: it is not pinned.
 Result<PinChange> unpin_snapshot(EngineContext& context, std::string_view name);
 
-// Keeps what is pinned among those that would go, and returns the pins. An application key for the plugin's layout alone, which has never
+// The same, but an application key for the plugin's layout alone, which has never
 // reached the pins of this prefix, finds none, as before there were any; one that did reach them once is refused (permission).
+Result<std::vector<Pin>> reachable_pins(EngineContext& context);
+
+// Keeps what is pinned (reachable_pins()) among those that would go, and returns the pins.
 Result<std::vector<Pin>> spare_pinned(EngineContext& context, std::vector<RetentionVerdict>& verdicts);
 
 // Removes pins whose snapshot is gone. Each is looked for in the bucket, in both layouts, since what a listing remembers of it may be out of date.

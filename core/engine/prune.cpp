@@ -50,6 +50,7 @@ class Pruner {
       return std::move(report_);
     }
     if (!to_remove_.empty() || !torn_.empty()) B2B_TRY(heal_kept());
+    B2B_TRY(spare_pinned_meanwhile());
     B2B_TRY(remove_all_of(to_remove_, report_.removed));
     B2B_TRY(remove_all_of(in_plugin_layout(half_removed_), report_.torn_removed));
     B2B_TRY(remove_all_of(in_plugin_layout(torn_), report_.torn_removed));
@@ -123,6 +124,16 @@ class Pruner {
     return {};
   }
 
+  // Healing may have taken its time, and another machine may have pinned something since.
+  Result<void> spare_pinned_meanwhile() {
+    if (to_remove_.empty()) return {};
+    B2B_ASSIGN(auto const pins, reachable_pins(context_));
+    std::erase_if(to_remove_, [&](Removal const& removal) { return is_pinned(pins, removal.id); });
+    for (RetentionVerdict& verdict : report_.verdicts)
+      if (!verdict.keep && is_pinned(pins, verdict.id)) spare(verdict, "pinned");
+    return {};
+  }
+
   static void spare(RetentionVerdict& verdict, std::string reason = "is being restored or verified") {
     verdict.keep = true;
     verdict.reason = std::move(reason);
@@ -130,10 +141,18 @@ class Pruner {
 
   // Nothing is deleted on the strength of what we only remember: the snapshot that all else may be deleted for must exist.
   Result<bool> newest_complete_is_there() {
+    for (SnapshotLayout const layout : {SnapshotLayout::plugin, SnapshotLayout::packed}) {
+      B2B_ASSIGN(bool const there, newest_complete_is_there(layout));
+      if (!there) return false;
+    }
+    return true;
+  }
+
+  Result<bool> newest_complete_is_there(SnapshotLayout layout) {
     for (auto at = listing_.snapshots.rbegin(); at != listing_.snapshots.rend(); ++at) {
-      if (at->info.id.kind != SnapshotKind::regular || !is_readable(*at) || !at->info.complete) continue;
+      if (at->info.layout != layout || at->info.id.kind != SnapshotKind::regular || !is_readable(*at) || !at->info.complete) continue;
       if (at->info.id.time > now_ + std::chrono::hours(24)) continue;
-      return snapshot_exists(context_, at->info.id, at->info.layout);
+      return snapshot_exists(context_, at->info.id, layout);
     }
     return true;  // there is none to protect
   }

@@ -9,11 +9,13 @@
 #include "core/engine/find_snapshot.h"
 #include "core/engine/lock.h"
 #include "core/engine/objects.h"
+#include "core/engine/packed_repository.h"
 #include "core/engine/prune.h"
 #include "core/engine/push_run.h"
 #include "core/engine/queue_upload.h"
 #include "core/engine/restore.h"
 #include "core/util/file.h"
+#include "core/util/log.h"
 
 namespace b2b {
 namespace {
@@ -48,7 +50,7 @@ Result<void> adopt_committed(EngineContext& context) {
     B2B_ASSIGN(auto const record, open_record(context, scan_path(context), ignored));
     if (!record || record->id.text != pending->id) return {};
     B2B_ASSIGN(SnapshotLayout const layout, push_layout(context));
-    B2B_ASSIGN(bool const committed, snapshot_exists(context, record->id, layout));
+    B2B_ASSIGN(bool const committed, committed_and_whole(context, record->id, layout));
     if (!committed) return {};
   }
   B2B_TRY(rename_to_base(context, scan_path(context)));
@@ -91,7 +93,7 @@ Result<void> push_locked(EngineContext& context, PushOptions const& options, Pus
     B2B_TRY(adopt_committed(context));
   }
   context.progress->phase = "scanning";
-  B2B_ASSIGN(auto base, open_base(context, report.warnings));
+  B2B_ASSIGN(auto base, open_base(context, report.warnings, !options.dry_run));
   if (base && options.anew) base->same_key = false;
   bool base_complete = true;
   if (base) {
@@ -169,7 +171,15 @@ Result<PushReport> push_under_locks(EngineContext& context, PushOptions const& o
   auto const began = context.clock->monotonic();
   auto const requests_before = context.store->counters().requests;
   PushReport report;
-  B2B_TRY(push_locked(context, options, report));
+  auto done = push_locked(context, options, report);
+  if (!done && done.error().condition == Condition::changed && context.packed != nullptr) {
+    // A collection took what the snapshot relied on, or another machine made the repository anew: what is missing is stored this time.
+    log_info("the push begins again: " + done.error().text());
+    context.packed->forget();
+    report = PushReport();
+    done = push_locked(context, options, report);
+  }
+  if (!done) return done.error();
   report.requests = context.store->counters().requests - requests_before;
   report.seconds = std::chrono::duration<double>(context.clock->monotonic() - began).count();
   return report;

@@ -218,7 +218,7 @@ Result<std::optional<Base>> open_record(EngineContext& context, std::string cons
   B2B_ASSIGN(std::string const check, key_check(context));
   B2B_ASSIGN(auto const today, known_layout(context));
   SnapshotLayout const layout = layout_text == layout_name(SnapshotLayout::packed) ? SnapshotLayout::packed : SnapshotLayout::plugin;
-  return std::optional<Base>(Base{std::move(catalog), *id, layout, key == check && layout == today});
+  return std::optional<Base>(Base{std::move(catalog), *id, layout, key == check && layout == today.value_or(layout)});
 }
 
 Result<void> label_record(EngineContext& context, Catalog& catalog, SnapshotId const& id, bool complete) {
@@ -248,7 +248,7 @@ Result<void> warn_of_lost_passphrase(EngineContext& context, SnapshotId const& i
 
 }  // namespace
 
-Result<std::optional<Base>> open_base(EngineContext& context, std::vector<std::string>& warnings) {
+Result<std::optional<Base>> open_base(EngineContext& context, std::vector<std::string>& warnings, bool look) {
   B2B_ASSIGN(auto base, open_record(context, context.index->base_catalog_path(), warnings));
   if (!base) return base;
   B2B_ASSIGN(bool const there, snapshot_exists(context, base->id, base->layout));
@@ -258,8 +258,10 @@ Result<std::optional<Base>> open_base(EngineContext& context, std::vector<std::s
     return std::optional<Base>();
   }
   B2B_ASSIGN(SnapshotLayout const today, push_layout(context));
+  base->same_key = base->same_key && base->layout == today;
   if (!base->same_key && base->layout == today) B2B_TRY(warn_of_lost_passphrase(context, base->id, warnings));
 
+  if (!look) return base;
   B2B_ASSIGN(auto const last_check, context.index->value(last_body_check));
   std::int64_t const now = to_ns(context.clock->now());
   std::int64_t const checked = number_or_zero(last_check);

@@ -58,7 +58,8 @@ Result<std::optional<Base>> open_record(EngineContext& context, std::string cons
 Result<void> label_record(EngineContext& context, Catalog& catalog, SnapshotId const& id, bool complete);
 
 // The last snapshot, if its record can be used and its manifest is still in the bucket. `warnings` gets what is wrong.
-Result<std::optional<Base>> open_base(EngineContext& context, std::vector<std::string>& warnings);
+// Once a day its bodies are looked for, too, for which the caller holds the upload lock; a dry run does without (`look` false).
+Result<std::optional<Base>> open_base(EngineContext& context, std::vector<std::string>& warnings, bool look = true);
 
 // Is a captured file what the record says, content and metadata? Then nothing of it needs to be stored again.
 bool same_as_before(Entry const& captured, CatalogEntry const& before);

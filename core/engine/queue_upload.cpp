@@ -48,7 +48,7 @@ class QueueUpload {
 
   Result<void> run() {
     B2B_ASSIGN(SnapshotLayout const layout, push_layout(context_));
-    B2B_ASSIGN(bool const committed, snapshot_exists(context_, capture_.id, layout));
+    B2B_ASSIGN(bool const committed, committed_and_whole(context_, capture_.id, layout));
     if (committed) return adopt_committed();
     B2B_TRY(prepare());
     B2B_TRY(store_bodies());

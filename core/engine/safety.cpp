@@ -224,16 +224,26 @@ Result<std::uint64_t> upload_pending_safety(EngineContext& context, bool clear) 
   std::string const bucket = join_path(safety_root(context), safety_bucket(context));
   B2B_ASSIGN(SnapshotLayout const layout, push_layout(context));
   std::shared_ptr<Store> const local_store = std::move(local);
+  std::uint64_t sent = 0;
+  std::optional<Error> failure;
   for (ObjectInfo const& manifest : manifests) {
-    if (layout == SnapshotLayout::packed) B2B_TRY(send_packed(context, local_store, manifest.key));
-    else B2B_TRY(send_snapshot(context, *local_store, manifest.key, manifest.size));
+    auto const done = layout == SnapshotLayout::packed ? send_packed(context, local_store, manifest.key)
+                                                       : send_snapshot(context, *local_store, manifest.key, manifest.size);
+    if (!done) {
+      // One that is damaged, or that no configured passphrase opens, keeps no other one here.
+      if (!failure) failure = done.error();
+      if (done.error().condition == Condition::corrupt || done.error().condition == Condition::wrong_key) continue;
+      break;
+    }
+    ++sent;
     // The manifest goes first: what is left without one is no snapshot.
     if (::unlink(join_path(bucket, manifest.key).c_str()) != 0 && errno != ENOENT)
       return errno_error(errno, "remove", join_path(bucket, manifest.key));
     B2B_TRY(remove_tree(parent_path(join_path(bucket, manifest.key))));
   }
+  if (failure) return *failure;
   if (clear) B2B_TRY(remove_tree(bucket));
-  return static_cast<std::uint64_t>(manifests.size());
+  return sent;
 }
 
 std::string send_safety(EngineContext& context, SnapshotId const& id) {

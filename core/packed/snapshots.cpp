@@ -173,6 +173,41 @@ Result<SnapshotPayload> read_snapshot(Repository const& repository, SnapshotId c
   return error;
 }
 
+namespace {
+
+class LooksForChunks final : public EntryLineVisitor {
+ public:
+  explicit LooksForChunks(ChunkIndex& index) : index_(index) {}
+  Result<void> entry(Entry&&, std::uint64_t) override { return {}; }
+  Result<void> chunks(std::span<ChunkId const> ids, bool) override {
+    for (ChunkId const& id : ids) {
+      B2B_ASSIGN(bool const there, index_.has(ChunkType::data, id));
+      all_ = all_ && there;
+    }
+    return {};
+  }
+  bool all() const { return all_; }
+
+ private:
+  ChunkIndex& index_;
+  bool all_ = true;
+};
+
+}  // namespace
+
+Result<bool> is_whole(std::shared_ptr<Repository> const& repository, SnapshotId const& id, std::string const& scratch_dir, std::stop_token const& stop) {
+  B2B_ASSIGN(SnapshotPayload const snapshot, read_snapshot(*repository, id, stop));
+  for (ChunkId const& chunk : snapshot.list) {
+    B2B_ASSIGN(bool const there, repository->index->has(ChunkType::list, chunk));
+    if (!there) return false;
+  }
+  ChunkReader reader(repository, scratch_dir, stop);
+  LooksForChunks looks(*repository->index);
+  auto const read = read_list(reader, snapshot, looks);
+  if (!read && read.error().condition != Condition::corrupt && read.error().condition != Condition::not_found) return read.error();
+  return read && looks.all();
+}
+
 Result<void> read_list(ChunkReader& reader, SnapshotPayload const& snapshot, EntryLineVisitor& visitor) {
   B2B_TRY(reader.expect(ChunkType::list, snapshot.list));
   EntryLineReader lines(snapshot.info.id.text, visitor);

@@ -4,6 +4,7 @@
 #include "core/engine/choose_layout.h"
 #include "core/engine/copy_snapshot.h"
 #include "core/engine/prune.h"
+#include "core/engine/queue.h"
 #include "core/engine/snapshot_use.h"
 #include "core/engine/push.h"
 #include "core/engine/repair.h"
@@ -82,6 +83,14 @@ Answer copy(EngineContext& context, boost::json::object const& given) {
     return make_error(Condition::usage, "layout is set in the configuration, so the configuration says how backups are written",
                       "Remove the key layout, or write there what you want, and leave out --switch", "layout");
   B2B_ASSIGN(UploadLock const lock, UploadLock::acquire(context, "copy"));
+  // A copy alone must not decide it: an answer that was not asked for yet is asked for before there is one.
+  B2B_TRY(push_layout(context));
+  if (parameters.switch_over) {
+    B2B_ASSIGN(auto const waiting, list_queue(context));
+    if (!waiting.empty())
+      return make_error(Condition::busy, "captures wait for their upload, and they go up as backups were written so far",
+                        "Try again when daemonctl status shows none");
+  }
   std::vector<std::string> notes;
   B2B_ASSIGN(SnapshotId const id, resolve_snapshot(context, parameters.snapshot, notes));
   B2B_ASSIGN(auto const use, SnapshotUse::begin(context.instance.data_dir, id));

@@ -72,7 +72,7 @@ json::object with_rows(std::string_view name, json::array rows, json::object res
 Answer snapshots(EngineContext& context, json::object const& given) {
   B2B_ASSIGN(SnapshotsParameters const parameters, snapshots_parameters(given));
   B2B_ASSIGN(BucketListing const listing, list_bucket(context, parameters.all));
-  auto const pins = list_pins(context);
+  auto const pins = reachable_pins(context);
   // The snapshots can be listed all the same, if the key does not reach the pins.
   if (!pins && pins.error().condition != Condition::permission) return pins.error();
   json::array rows;

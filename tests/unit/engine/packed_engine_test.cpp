@@ -246,3 +246,65 @@ TEST_CASE("where no layout is set, an empty bucket gets the packed one and a buc
     CHECK(find_snapshot(context, id).value() == SnapshotLayout::plugin);
   }
 }
+
+TEST_CASE("a base of the version before, without a layout in its record, is still one") {
+  Machine machine;
+  machine.push_ok();
+  machine.config.layout = LayoutChoice::automatic;
+  CHECK(machine.push_ok().unchanged);
+}
+
+TEST_CASE("a key for the plugin's layout alone pushes as before, without a layout set") {
+  Machine machine;
+  machine.push_ok();
+  machine.config.layout = LayoutChoice::automatic;
+  FaultPlan plan;
+  plan.before = [](std::uint64_t, std::string_view, std::string const& subject) -> Result<void> {
+    if (!subject.starts_with("openclaw-backup.repo/")) return {};
+    return make_error(Condition::permission, "not allowed");
+  };
+  FaultStore restricted(*machine.memory, plan);
+  machine.write("workspace/MEMORY.md", "changed\n");
+  machine.clock.advance(std::chrono::seconds(10));
+  auto context = machine.open(&restricted);
+  auto const first = push(context, {});
+  INFO((first ? std::string() : first.error().text()));
+  REQUIRE(first);
+  CHECK(first->changed == 1);
+  CHECK(first->warnings.empty());
+  CHECK(push(context, {}).value().unchanged);
+  CHECK(find_snapshot(context, *first->snapshot).value() == SnapshotLayout::plugin);
+  CHECK(list_bucket(context, true).value().snapshots.size() == 2);
+}
+
+TEST_CASE("a copy into the packed layout decides nothing for later pushes where no layout is set") {
+  Machine machine;
+  auto const id = *machine.push_ok().snapshot;
+  machine.config.layout = LayoutChoice::automatic;
+  auto context = machine.open();
+  copy_snapshot(context, id, SnapshotLayout::plugin, context, SnapshotLayout::packed).value();
+  CHECK(push_layout(context).value() == SnapshotLayout::plugin);
+}
+
+TEST_CASE("packed: nothing of a layout is pruned on the strength of a newest snapshot that is gone, whatever the other layout has") {
+  Machine machine;
+  machine.config.keep_snapshots = 1;
+  machine.config.keep_snapshots_set = true;
+  auto const push_without_pruning = [&](std::string const& text) {
+    machine.clock.advance(std::chrono::seconds(10));
+    machine.write("workspace/MEMORY.md", text);
+    auto context = machine.open();
+    PushOptions options;
+    options.prune = false;
+    return *push(context, options).value().snapshot;
+  };
+  auto const older = push_without_pruning("one\n");
+  auto const newest = push_without_pruning("two\n");
+  machine.config.layout = LayoutChoice::packed;
+  push_without_pruning("three\n");
+  auto context = machine.open();
+  list_bucket(context, false).value();   // remembered
+  REQUIRE(remove_all(*machine.memory, snapshot_object_key(context, newest, SnapshotLayout::plugin), {}));
+  auto const report = prune(context, {}).value();
+  CHECK(snapshot_exists(context, older, SnapshotLayout::plugin).value());
+}
