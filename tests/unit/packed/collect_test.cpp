@@ -259,3 +259,22 @@ TEST_CASE("collect: what another job of this machine learns of marks does not pa
   Machine fresh(bench.store, bench.keys);
   CHECK(restore(fresh, again.id) == bench.files('b'));
 }
+
+TEST_CASE("collect: what was read before a mark was a day old decides nothing about it, however long the machine slept since", "[collect]") {
+  Bench bench;
+  bench.mark_a();
+  bool armed = true;
+  FaultPlan plan;
+  plan.before = [&](std::uint64_t, std::string_view verb, std::string const& subject) -> Result<void> {
+    if (!armed || verb != "get" || !subject.starts_with(snapshots_prefix("p"))) return {};
+    armed = false;  // the snapshots are listed; somebody may write one now that needs what is marked
+    bench.store_clock.advance(hours(26));
+    return {};
+  };
+  bench.store_clock.advance(hours(10));
+  bench.machine.store = std::make_shared<FaultStore>(*bench.store, plan);
+  CHECK(bench.collected(bench.machine).packs_removed == 0);
+  REQUIRE_FALSE(armed);
+  CHECK(bench.count(marks_prefix("p")) == 1);
+  CHECK(bench.collected(bench.machine).packs_removed == 1);
+}
