@@ -9,8 +9,9 @@ namespace b2b {
 namespace {
 
 Result<std::shared_ptr<packed::Repository>> in_line(EngineContext& context, packed::OpenedRepository const& opened,
-                                                    std::shared_ptr<packed::ChunkIndex> index) {
-  auto repository = std::make_shared<packed::Repository>(context.store, context.config.prefix, opened.config, opened.master, std::move(index));
+                                                    std::shared_ptr<packed::ChunkIndex> index, bool read_only) {
+  auto repository = std::make_shared<packed::Repository>(context.store, context.config.prefix, opened.config, opened.master,
+                                                          std::move(index), read_only);
   std::vector<std::string> problems;
   B2B_TRY(packed::sync_index(*repository, problems, context.stop));
   for (std::string const& problem : problems) log_warning(problem);
@@ -47,13 +48,13 @@ Result<std::shared_ptr<packed::Repository>> PackedAccess::open_to_read(EngineCon
   B2B_ASSIGN(TemporaryDirectory folder, make_scratch(context));
   B2B_ASSIGN(auto index, packed::ChunkIndex::open_copy(context.instance.data_dir, folder.path(), opened.config.id));
   auto const own = std::make_shared<PrivateIndex>(PrivateIndex{std::move(folder), std::move(index)});
-  return in_line(context, opened, std::shared_ptr<packed::ChunkIndex>(own, own->index.get()));
+  return in_line(context, opened, std::shared_ptr<packed::ChunkIndex>(own, own->index.get()), true);
 }
 
 Result<std::shared_ptr<packed::Repository>> PackedAccess::open(EngineContext& context, bool create) {
   B2B_ASSIGN(auto const opened, keys(context, create));
   B2B_ASSIGN(auto index, packed::ChunkIndex::open(context.instance.data_dir, opened.config.id));
-  return in_line(context, opened, std::move(index));
+  return in_line(context, opened, std::move(index), false);
 }
 
 Result<std::shared_ptr<packed::Repository>> PackedAccess::open_to_write(EngineContext& context) { return open(context, false); }

@@ -117,7 +117,7 @@ Result<std::vector<FoundChunk>> ChunkIndex::find_all(ChunkType type, ChunkId con
   std::scoped_lock lock(mutex_);
   B2B_ASSIGN(sqlite::Statement* const select,
              statement(find_, "SELECT pack.id, pack.salt, pack.bytes, number, offset, box_bytes, content_bytes FROM chunk JOIN pack ON "
-                              "pack.n = chunk.pack WHERE chunk.id = ? AND type = ? ORDER BY pack.n"));
+                              "pack.n = chunk.pack WHERE chunk.id = ? AND type = ? ORDER BY pack.condemned, pack.n"));
   select->bind_blob(1, id).bind(2, static_cast<int>(type));
   std::vector<FoundChunk> found;
   while (true) {

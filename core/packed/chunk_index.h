@@ -40,7 +40,8 @@ class ChunkIndex {
 
   OwnerId const& owner() const { return owner_; }   // random, kept with the record
 
-  Result<std::optional<FoundChunk>> find(ChunkType type, ChunkId const& id);  // in the pack that we know longest
+  Result<std::optional<FoundChunk>> find(ChunkType type, ChunkId const& id);  // the first of find_all()
+  // Packs that no mark names first, then those that we know longest.
   Result<std::vector<FoundChunk>> find_all(ChunkType type, ChunkId const& id);
   Result<bool> has(ChunkType type, ChunkId const& id);
 

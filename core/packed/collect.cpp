@@ -27,6 +27,8 @@ class Collection {
       : repository_(std::move(repository)), index_(*repository_->index), scratch_dir_(scratch_dir), stop_(stop), limits_(limits) {}
 
   Result<CollectReport> run() {
+    // Before anything is read: however long this machine sleeps meanwhile, what is old enough by now was old enough when it was read.
+    B2B_ASSIGN(now_, repository_->store->now(stop_));
     std::vector<std::string> problems;
     auto const synced = sync_index(*repository_, problems, stop_);
     if (!synced && synced.error().condition == Condition::corrupt) return refused(synced.error().message);  // a mark
@@ -35,7 +37,6 @@ class Collection {
     B2B_ASSIGN(auto const marks, read_marks(*repository_, stop_));
     B2B_TRY(list_packs());
     B2B_TRY(find_live());
-    B2B_ASSIGN(now_, repository_->store->now(stop_));
     for (Mark const& mark : marks) {
       bool const ours = mark.owner == index_.owner();
       if (ours && mark.written + mark_wait < now_) B2B_TRY(sweep(mark));
@@ -194,7 +195,7 @@ class Collection {
   std::set<PackId> unknown_;               // of that, what no index object names
   std::vector<Use> uses_;
   CollectLimits const& limits_;
-  TimePoint now_{};
+  TimePoint now_{};   // when this began, by the store's clock
   CollectReport report_;
 };
 

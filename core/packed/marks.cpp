@@ -29,7 +29,21 @@ Result<Mark> parse_mark(std::string_view payload) {
   return mark;
 }
 
-Result<std::vector<Mark>> read_marks(Repository& repository, std::stop_token const& stop) {
+namespace {
+
+Result<Mark> read_mark(Repository const& repository, std::string const& name, std::stop_token const& stop) {
+  B2B_ASSIGN(std::string const object, get_text(*repository.store, mark_key(repository.prefix, name), 2 * max_payload_bytes, stop));
+  B2B_ASSIGN(std::string const payload, open_object(SealedKind::mark, repository.master, repository.config.id, name, object));
+  return parse_mark(payload);
+}
+
+bool is_about_the_mark(Condition condition) {
+  return condition == Condition::corrupt || condition == Condition::unsupported || condition == Condition::transit || condition == Condition::limit;
+}
+
+}  // namespace
+
+Result<std::vector<Mark>> read_marks(Repository& repository, std::stop_token const& stop, std::vector<std::string>* problems) {
   std::vector<Mark> marks;
   ListOptions options;
   options.prefix = marks_prefix(repository.prefix);
@@ -43,19 +57,17 @@ Result<std::vector<Mark>> read_marks(Repository& repository, std::stop_token con
       stop));
   std::vector<PackId> condemned;
   for (auto mark = marks.begin(); mark != marks.end();) {
-    std::string const key = mark_key(repository.prefix, mark->name);
-    auto const object = get_text(*repository.store, key, 2 * max_payload_bytes, stop);
-    if (!object && object.error().condition == Condition::not_found) {  // its collection ended just now
-      mark = marks.erase(mark);
-      continue;
-    }
-    if (!object) return object.error();
-    auto const payload = open_object(SealedKind::mark, repository.master, repository.config.id, mark->name, *object);
-    auto read = payload ? parse_mark(*payload) : Result<Mark>(payload.error());
+    auto read = read_mark(repository, mark->name, stop);
+    if (!read && read.error().condition == Condition::corrupt) read = read_mark(repository, mark->name, stop);  // it may have been the way here
     if (!read) {
       Error error = read.error();
-      error.subject = key;
-      return error;
+      error.subject = mark_key(repository.prefix, mark->name);
+      bool const ended = error.condition == Condition::not_found;  // its collection, just now
+      bool const told = problems != nullptr && is_about_the_mark(error.condition);
+      if (!ended && !told) return error;
+      if (told) problems->push_back(error.subject + ": " + error.message);
+      mark = marks.erase(mark);
+      continue;
     }
     mark->owner = read->owner;
     mark->packs = std::move(read->packs);

@@ -24,8 +24,8 @@ Result<Mark> parse_mark(std::string_view payload);  // owner and packs; corrupt
 
 // All of them; and the record of chunks counts what they name as absent from here on. Where a mark is gone that was there the last time, the
 // store is asked which packs are there, since an index object need not tell of it. Errors: corrupt, since what an unreadable mark names is
-// not known; the store's.
-Result<std::vector<Mark>> read_marks(Repository& repository, std::stop_token const& stop);
+// not known; the store's. With `problems` unreadable ones are left out and named there: for those who rely on nothing that marks tell.
+Result<std::vector<Mark>> read_marks(Repository& repository, std::stop_token const& stop, std::vector<std::string>* problems = nullptr);
 Result<void> write_mark(Repository& repository, std::span<PackId const> packs, std::stop_token const& stop);
 
 // A pack in the store.

@@ -17,14 +17,15 @@ namespace b2b::packed {
 
 struct Repository {
   Repository(std::shared_ptr<Store> store_in, std::string prefix_in, RepositoryConfig const& config_in, Key const& master_in,
-             std::shared_ptr<ChunkIndex> index_in)
+             std::shared_ptr<ChunkIndex> index_in, bool read_only_in = false)
       : store(std::move(store_in)),
         prefix(std::move(prefix_in)),
         config(config_in),
         master(master_in),
         keys(master),
         gear(keys.gear_key()),
-        index(std::move(index_in)) {}
+        index(std::move(index_in)),
+        read_only(read_only_in) {}
 
   std::shared_ptr<Store> store;
   std::string prefix;               // of the plugin's layout; the repository is its sibling
@@ -33,6 +34,8 @@ struct Repository {
   ChunkKeys keys;
   GearTable gear;
   std::shared_ptr<ChunkIndex> index;
+  // Nothing is written on the strength of this one, and its index is its user's own: marks that cannot be read are no obstacle then.
+  bool const read_only;
   // When what we know of the packs was last seen to be so, by the store's clock; set by sync_index().
   std::atomic<TimePoint> synced_at{};
 };
@@ -40,7 +43,7 @@ struct Repository {
 // Brings our record in line with the index objects of the bucket: one list request, and a read for each that is new; then with the marks of
 // collections (one list request), and, where index objects of others were new or packs wait for theirs for long, with the packs that are there.
 // What cannot be read is left out and named in `problems`: chunks that only it knows count as absent. Call before chunks are looked up.
-// Errors: corrupt (a mark cannot be read), the store's.
+// Errors: corrupt (a mark cannot be read; where the repository is `read_only` that is one of the problems), the store's.
 Result<void> sync_index(Repository& repository, std::vector<std::string>& problems, std::stop_token const& stop);
 
 // Writes index objects for all packs that are in the store and in none yet; returns how many bytes that took. Packs that were taken by a

@@ -50,8 +50,8 @@ Result<void> sync_index(Repository& repository, std::vector<std::string>& proble
   B2B_ASSIGN(TimePoint const began, repository.store->now(stop));  // of an answer before: rather too early than too late
   // In this order, marks, index, packs: a collection takes packs out of the index and away first, and then its mark. A mark that is not there
   // any more has done all that by now.
-  B2B_TRY(read_marks(repository, stop));
   std::vector<std::string> unreadable;
+  B2B_TRY(read_marks(repository, stop, repository.read_only ? &problems : nullptr));
   std::vector<IndexId> fresh, gone;
   bool new_to_us = false, replaced = true;
   // What is gone before it is read was put together with others: the next list has what took its place.

@@ -110,6 +110,22 @@ TEST_CASE("a chunk is found where its pack says", "[chunk_index]") {
   CHECK(index->packs().value().size() == 1);
 }
 
+TEST_CASE("a chunk is looked for in packs that are about to go when no other has it", "[chunk_index]") {
+  Scratch const scratch;
+  auto const index = open(scratch);
+  for (char const* const name : {"A", "B", "C"}) REQUIRE(index->pack_stored(pack(name, {"a"}), noon));
+  std::vector<PackId> marked{sha256("A"), sha256("B")};
+  std::sort(marked.begin(), marked.end());
+  REQUIRE(index->set_condemned(marked));
+  CHECK(index->find(ChunkType::data, id("a")).value()->pack == sha256("C"));
+  auto const found = index->find_all(ChunkType::data, id("a")).value();
+  REQUIRE(found.size() == 3);
+  CHECK(found[1].pack == sha256("A"));
+  CHECK(found[2].pack == sha256("B"));
+  REQUIRE(index->pack_gone(sha256("C")));
+  CHECK(index->find(ChunkType::data, id("a")).value()->pack == sha256("A"));
+}
+
 TEST_CASE("packs wait for an index object, oldest first, and their age is known", "[chunk_index]") {
   Scratch const scratch;
   auto index = open(scratch);

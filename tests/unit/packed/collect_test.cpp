@@ -259,3 +259,56 @@ TEST_CASE("collect: what another job of this machine learns of marks does not pa
   Machine fresh(bench.store, bench.keys);
   CHECK(restore(fresh, again.id) == bench.files('b'));
 }
+
+TEST_CASE("collect: what was read before a mark was a day old decides nothing about it, however long the machine slept since", "[collect]") {
+  Bench bench;
+  bench.mark_a();
+  bool armed = true;
+  FaultPlan plan;
+  plan.before = [&](std::uint64_t, std::string_view verb, std::string const& subject) -> Result<void> {
+    if (!armed || verb != "get" || !subject.starts_with(snapshots_prefix("p"))) return {};
+    armed = false;  // the snapshots are listed; somebody may write one now that needs what is marked
+    bench.store_clock.advance(hours(26));
+    return {};
+  };
+  bench.store_clock.advance(hours(10));
+  bench.machine.store = std::make_shared<FaultStore>(*bench.store, plan);
+  CHECK(bench.collected(bench.machine).packs_removed == 0);
+  REQUIRE_FALSE(armed);
+  CHECK(bench.count(marks_prefix("p")) == 1);
+  CHECK(bench.collected(bench.machine).packs_removed == 1);
+}
+
+TEST_CASE("collect: a damaged mark stops who writes, not who reads", "[collect]") {
+  Bench bench;
+  auto const b = bench.machine.push(bench.files('b'));
+  bench.mark_a();
+  std::string const mark = keys_of(*bench.store, marks_prefix("p")).front();
+  std::string const whole = get_text(*bench.store, mark, 1 << 20, {}).value();
+  std::string damaged = whole;
+  damaged.back() = static_cast<char>(damaged.back() ^ 1);
+  SECTION("for good") {
+    REQUIRE(bench.store->put(mark, MemorySource(damaged), {}));
+    Machine other(bench.store, bench.keys);
+    REQUIRE_FALSE(other.synced);
+    CHECK(other.synced.error().condition == Condition::corrupt);
+    other.read_only = true;
+    other.open();
+    REQUIRE(other.synced);
+    REQUIRE(other.problems.size() == 1);
+    CHECK(other.problems.front().starts_with(mark + ": "));
+    CHECK(restore(other, b.id) == bench.files('b'));
+  }
+  SECTION("on the way, once") {
+    int gets = 0;
+    FaultPlan plan;
+    plan.before = [&](std::uint64_t, std::string_view verb, std::string const& subject) -> Result<void> {
+      if (verb == "get" && subject == mark) REQUIRE(bench.store->put(mark, MemorySource(++gets == 1 ? damaged : whole), {}));
+      return {};
+    };
+    Machine other(std::make_shared<FaultStore>(*bench.store, plan), bench.keys);
+    CHECK(gets == 2);
+    CHECK(other.synced);
+    CHECK(other.problems.empty());
+  }
+}

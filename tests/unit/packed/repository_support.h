@@ -65,7 +65,7 @@ struct Machine {
       synced = index.error();
       return;
     }
-    repository = std::make_shared<Repository>(store, "p", keys.config, keys.master, *index);
+    repository = std::make_shared<Repository>(store, "p", keys.config, keys.master, *index, read_only);
     problems.clear();
     synced = sync_index(*repository, problems, {});
   }
@@ -120,6 +120,7 @@ struct Machine {
   std::shared_ptr<Repository> repository;
   std::vector<std::string> problems;
   Result<void> synced;
+  bool read_only = false;   // for open()
 };
 
 // What a snapshot gives when it is read to its end, whatever is damaged.
