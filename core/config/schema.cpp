@@ -79,7 +79,7 @@ constexpr std::array keys{
             .description = "For so many months with a snapshot, the newest of each is kept. 12 when another key of retention is set."},
     KeySpec{.name = "layout", .type = KeyType::choice, .choices = "plugin packed",
             .description = "How snapshots are stored: packed uploads what changed and hides names and sizes; plugin is readable by the "
-                           "OpenClaw B2 plugin. When left out: plugin."},
+                           "OpenClaw B2 plugin. When left out: packed, but plugin where that layout is in use already."},
     KeySpec{.name = "include", .type = KeyType::text_list, .default_text = "[]", .refine = check_globs,
             .description = "Glob patterns of files to back up besides those of the built-in rules."},
     KeySpec{.name = "exclude", .type = KeyType::text_list, .default_text = "[]", .refine = check_globs,

@@ -88,6 +88,8 @@ struct CoordinatorStatus {
     std::uint64_t snapshots = 0;
     std::uint64_t bytes = 0;                   // plaintext, each snapshot counted whole
     std::vector<std::string> other_instances;  // hosts of the other machines that push there
+    std::optional<SnapshotLayout> layout;      // that backups are written in; none: nothing was pushed yet
+    bool may_switch = false;                   // layout is not set, and it is the plugin's
     bool may_prune = true;                     // there are none, or the right to prune was taken over from them
   };
   std::optional<Bucket> bucket;

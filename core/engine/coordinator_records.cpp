@@ -1,3 +1,4 @@
+#include "core/engine/choose_layout.h"
 #include "core/engine/coordinator_impl.h"
 
 #include <algorithm>
@@ -105,6 +106,8 @@ void Coordinator::Impl::look_at_records(EngineContext& context) {
   }
   auto const unyielding = unyielding_instances(context, infos);
   bucket.may_prune = unyielding && unyielding->empty();
+  if (auto const layout = known_layout(context)) bucket.layout = *layout;
+  bucket.may_switch = context.config.layout == LayoutChoice::automatic && context.config.encrypt && bucket.layout == SnapshotLayout::plugin;
   std::scoped_lock lock(mutex);
   known.bucket = std::move(bucket);
   known.prune_paused = paused->has_value();

@@ -174,6 +174,8 @@ void add_bucket(std::string& out, json::object const& status) {
                            ? others + " back up to the same prefix; this machine prunes there"
                            : others + " back up to the same prefix, so nothing is pruned. Give each machine a prefix of its own, or "
                                       "say which one prunes: daemonctl prune --take-over");
+  if (flag_of(bucket, "maySwitch"))
+    add(out, "Layout", "plugin. To upload only what changed from now on, and hide names and sizes: daemonctl copy latest --to-layout packed --switch");
   add(out, "Stored", count_of(bucket, "snapshots") + (number_of(bucket, "snapshots") == 1 ? " snapshot, " : " snapshots, ") + human_bytes(number_of(bucket, "bytes")));
 }
 

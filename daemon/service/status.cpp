@@ -136,7 +136,9 @@ json::object Service::status() {
     out["bucket"] = json::object{{"snapshots", now_known.bucket->snapshots},
                                  {"bytes", now_known.bucket->bytes},
                                  {"otherInstances", std::move(others)},
-                                 {"mayPrune", now_known.bucket->may_prune}};
+                                 {"mayPrune", now_known.bucket->may_prune},
+                                 {"layout", now_known.bucket->layout ? json::value(layout_name(*now_known.bucket->layout)) : json::value()},
+                                 {"maySwitch", now_known.bucket->may_switch}};
   }
   out["prunePaused"] = now_known.prune_paused;
   out["keyReminder"] = nullptr;
