@@ -32,7 +32,7 @@ Result<void> check_pack(Repository const& repository, PackRecord const& pack, st
   auto const read = [&](std::size_t bytes) -> Result<void> {
     box.resize(bytes);
     B2B_ASSIGN(std::size_t const got, reader->read({reinterpret_cast<std::uint8_t*>(box.data()), bytes}));
-    if (got != bytes) return make_error(Condition::changed, "the pack became shorter on disk", {}, path);
+    if (got != bytes) return make_error(Condition::corrupt, "the pack became shorter on disk", {}, path);
     return {};
   };
   B2B_TRY(read(pack_header_bytes));
@@ -91,6 +91,8 @@ struct ChunkWriter::Impl {
   WorkerPool uploads;
 
   Error failed(Error error) {
+    // That concerns one file, for those who bring chunks: this is about all of them. Only what we wrote ourselves can have changed here.
+    if (error.condition == Condition::changed) error.condition = Condition::io;
     std::scoped_lock lock(mutex);
     if (!failure) failure = std::move(error);
     stop.request_stop();

@@ -193,3 +193,19 @@ TEST_CASE("a writer that is given up leaves nothing", "[chunk_writer]") {
   CHECK_FALSE(writer->flush());
   CHECK(keys_of(*bench.store).empty());
 }
+
+TEST_CASE("a pack that changes before it is stored is not taken for a file that changed", "[chunk_writer]") {
+  std::string spool;
+  Bench bench([&](std::string_view verb, std::string const&) -> Result<void> {
+    if (verb != "now") return {};  // it is checked, and about to be sent
+    for (auto const& file : std::filesystem::directory_iterator(spool)) std::filesystem::resize_file(file.path(), 10);
+    return {};
+  });
+  spool = bench.spool();
+  auto const writer = bench.writer();
+  REQUIRE(writer->add(ChunkType::data, as_bytes(numbered(1))));
+  auto const flushed = writer->flush();
+  REQUIRE_FALSE(flushed);
+  CHECK(flushed.error().condition == Condition::io);
+  CHECK(keys_of(*bench.store).empty());
+}
