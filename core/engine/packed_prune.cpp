@@ -35,8 +35,10 @@ Result<packed::CollectReport> collect_repository(EngineContext& context, TimePoi
   context.progress->phase = "looking for space to free";
   B2B_ASSIGN(auto const repository, context.packed->open_to_write(context));
   B2B_ASSIGN(TemporaryDirectory const scratch, make_scratch(context));
-  B2B_ASSIGN(packed::CollectReport const report, packed::collect(repository, scratch.path(), context.stop));
-  B2B_TRY(context.index->set_value(collected_key(context), std::to_string(now.time_since_epoch().count())));
+  auto report = packed::collect(repository, scratch.path(), context.stop);
+  // What does not go today does not go at the next push either, and each attempt reads all lists.
+  bool const tried = report || report.error().condition == Condition::refused || report.error().condition == Condition::permission;
+  if (tried) B2B_TRY(context.index->set_value(collected_key(context), std::to_string(now.time_since_epoch().count())));
   return report;
 }
 

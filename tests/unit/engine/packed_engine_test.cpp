@@ -185,6 +185,26 @@ TEST_CASE("packed: what pruning lets go is freed after the waiting times, and wh
   CHECK(machine.contents(kept).at("workspace/MEMORY.md") == "# memory\n");
 }
 
+TEST_CASE("packed: a collection that could not be told what is needed is tried again a day later, not with every push") {
+  PackedMachine machine;
+  machine.config.keep_snapshots = 1;
+  machine.config.keep_snapshots_set = true;
+  machine.snapshot();
+  for (std::string const& key : machine.keys("openclaw-backup.repo/packs/")) REQUIRE(remove_all(*machine.memory, key, {}));
+  machine.clock.advance(std::chrono::hours(26));
+  auto const warnings = [&] {
+    auto context = machine.open();
+    auto const report = prune(context, {});
+    INFO((report ? std::string() : report.error().text()));
+    REQUIRE(report);
+    return report->warnings.size();
+  };
+  CHECK(warnings() == 1);
+  CHECK(warnings() == 0);
+  machine.clock.advance(std::chrono::hours(25));
+  CHECK(warnings() == 1);
+}
+
 TEST_CASE("a snapshot is copied into the other layout and back, with all that it says") {
   Machine machine;
   auto const id = *machine.push_ok(Trigger::schedule).snapshot;
