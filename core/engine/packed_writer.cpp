@@ -1,6 +1,8 @@
 #include "core/engine/packed_writer.h"
 
 #include <algorithm>
+#include <functional>
+#include <stop_token>
 #include <thread>
 
 #include "core/engine/body_pool.h"
@@ -24,14 +26,20 @@ struct PackedWriter::Impl {
   std::unique_ptr<packed::ChunkWriter> chunks;
   SnapshotId const id;
   std::uint64_t committed_bytes = 0;
+  std::stop_source stop;  // ours, of `chunks`: on the caller's stop or destruction
+  std::stop_callback<std::function<void()>> forward_stop;
   BodyPool pool;  // the last: its workers use all of the above
 
-  Impl(std::shared_ptr<packed::Repository> repository_in, std::unique_ptr<packed::ChunkWriter> chunks_in, SnapshotId id_in, Progress* progress,
-       BodyStored stored, std::stop_token stop)
+  Impl(std::shared_ptr<packed::Repository> repository_in, std::unique_ptr<packed::ChunkWriter> chunks_in, std::stop_source stop_in,
+       SnapshotId id_in, Progress* progress, BodyStored stored, std::stop_token outer)
       : repository(std::move(repository_in)),
         chunks(std::move(chunks_in)),
         id(std::move(id_in)),
-        pool(storing_threads(), progress, std::move(stored), std::move(stop)) {}
+        stop(std::move(stop_in)),
+        forward_stop(outer, [this] { stop.request_stop(); }),
+        pool(storing_threads(), progress, std::move(stored), std::move(outer)) {}
+  // The pool's workers may wait for an upload.
+  ~Impl() { stop.request_stop(); }
 
   static StoredBody stored_body(Entry&& entry) {
     StoredBody out;
@@ -47,8 +55,9 @@ PackedWriter::~PackedWriter() = default;
 
 Result<std::unique_ptr<PackedWriter>> PackedWriter::create(std::shared_ptr<packed::Repository> repository, std::string const& spool_dir,
                                                            SnapshotId id, Progress* progress, BodyStored stored, std::stop_token stop) {
-  B2B_ASSIGN(auto chunks, packed::ChunkWriter::create(repository, spool_dir, stop));
-  auto impl = std::make_unique<Impl>(std::move(repository), std::move(chunks), std::move(id), progress, std::move(stored), std::move(stop));
+  std::stop_source own;
+  B2B_ASSIGN(auto chunks, packed::ChunkWriter::create(repository, spool_dir, own.get_token()));
+  auto impl = std::make_unique<Impl>(std::move(repository), std::move(chunks), std::move(own), std::move(id), progress, std::move(stored), std::move(stop));
   return std::unique_ptr<PackedWriter>(new PackedWriter(std::move(impl)));
 }
 
