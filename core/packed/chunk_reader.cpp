@@ -204,6 +204,8 @@ struct ChunkReader::Impl {
     if (openers.size() > openers_kept) openers.pop_front();
   }
 
+  Result<void> read(ChunkType type, ChunkId const& id, std::string& content);
+
   Result<void> open(FoundChunk const& chunk, std::string const& box, std::string& content) {
     auto opener = take_opener(chunk.salt);
     auto const opened = opener->open(chunk.number, chunk.place, box, content);
@@ -232,28 +234,28 @@ Result<void> ChunkReader::expect(ChunkType type, std::span<ChunkId const> ids) {
   return {};
 }
 
-Result<void> ChunkReader::read(ChunkType type, ChunkId const& id, std::string& content) {
-  Impl& impl = *impl_;
-  B2B_ASSIGN(auto const found, impl.repository->index->find_all(type, id));
+// In the packs that the record names now.
+Result<void> ChunkReader::Impl::read(ChunkType type, ChunkId const& id, std::string& content) {
+  B2B_ASSIGN(auto const found, repository->index->find_all(type, id));
   if (found.empty())
     return make_error(Condition::not_found, "a piece of it (" + to_hex(id).substr(0, 16) + "…) is in no pack that the index names",
                       "daemonctl verify tells what else is affected");
   auto const told = [&](FoundChunk const& chunk, Error error) {
-    error.subject = pack_key(impl.repository->prefix, chunk.pack);
+    error.subject = pack_key(repository->prefix, chunk.pack);
     return error;
   };
   auto const read_from = [&](FoundChunk const& chunk, bool whole) -> Result<void> {
-    auto const box = whole ? impl.box_from_pack(chunk) : impl.box_alone(chunk);
-    auto opened = box ? impl.open(chunk, *box, content) : Result<void>(box.error());
+    auto const box = whole ? box_from_pack(chunk) : box_alone(chunk);
+    auto opened = box ? open(chunk, *box, content) : Result<void>(box.error());
     if (opened) return opened;
     Error error = opened.error();
     if (error.condition == Condition::permission) {
-      B2B_ASSIGN(bool const missing, means_missing(*impl.repository->store, error, pack_key(impl.repository->prefix, chunk.pack), impl.stop));
+      B2B_ASSIGN(bool const missing, means_missing(*repository->store, error, pack_key(repository->prefix, chunk.pack), stop));
       if (missing) error.condition = Condition::not_found;
     }
     return told(chunk, std::move(error));
   };
-  auto const first = read_from(found.front(), impl.whole_pays(found.front()));
+  auto const first = read_from(found.front(), whole_pays(found.front()));
   if (first) return {};
   auto const may_be_elsewhere = [](Error const& error) {
     return error.condition == Condition::corrupt || error.condition == Condition::not_found;
@@ -266,6 +268,16 @@ Result<void> ChunkReader::read(ChunkType type, ChunkId const& id, std::string& c
     if (!may_be_elsewhere(again.error())) return again.error();
   }
   return first.error();
+}
+
+Result<void> ChunkReader::read(ChunkType type, ChunkId const& id, std::string& content) {
+  Repository& repository = *impl_->repository;
+  TimePoint const seen = repository.synced_at;
+  auto read = impl_->read(type, id, content);
+  if (read || read.error().condition != Condition::not_found || !repository.read_only) return read;
+  // A job that takes days is overtaken by collections: what it needs lies in another pack by now.
+  B2B_ASSIGN(bool const newer, sync_again(repository, seen, impl_->stop));
+  return newer ? impl_->read(type, id, content) : read;
 }
 
 }  // namespace b2b::packed

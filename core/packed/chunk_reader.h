@@ -23,7 +23,8 @@ class ChunkReader {
   Result<void> expect(ChunkType type, std::span<ChunkId const> ids);
 
   // Replaces `content`. Thread-safe. Damaged bytes are read once more before they are believed, and then looked for in other packs that
-  // have the chunk. Errors: not_found (no pack that we know of has it, or they are gone), corrupt, the store's.
+  // have the chunk. What is gone is looked for again after sync_again() where the repository is `read_only`. Errors: not_found (no pack that we
+  // know of has it, or they are gone), corrupt, the store's.
   Result<void> read(ChunkType type, ChunkId const& id, std::string& content);
 
  private:

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <memory>
+#include <mutex>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -38,6 +39,8 @@ struct Repository {
   bool const read_only;
   // When what we know of the packs was last seen to be so, by the store's clock; set by sync_index().
   std::atomic<TimePoint> synced_at{};
+  std::mutex syncing_again;   // sync_again(), one at a time
+  TimePoint tried_again{};    // by it, the last time; with the mutex
 };
 
 // Brings our record in line with the index objects of the bucket: one list request, and a read for each that is new; then with the marks of
@@ -45,6 +48,11 @@ struct Repository {
 // What cannot be read is left out and named in `problems`: chunks that only it knows count as absent. Call before chunks are looked up.
 // Errors: corrupt (a mark cannot be read; where the repository is `read_only` that is one of the problems), the store's.
 Result<void> sync_index(Repository& repository, std::vector<std::string>& problems, std::stop_token const& stop);
+
+// For a long job that finds a pack gone: what was in it may lie elsewhere since. As sync_index(), for a repository that is `read_only`, unless
+// somebody did so since `seen` (synced_at when the job looked), or within the last minutes. True when there is something new to look at: try
+// again. Thread-safe. Errors: the store's.
+Result<bool> sync_again(Repository& repository, TimePoint seen, std::stop_token const& stop);
 
 // Writes index objects for all packs that are in the store and in none yet; returns how many bytes that took. Packs that were taken by a
 // collection while this machine slept are forgotten instead.

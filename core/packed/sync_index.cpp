@@ -6,11 +6,13 @@
 #include "core/packed/repository.h"
 #include "core/packed/sealed_object.h"
 #include "core/util/encoding.h"
+#include "core/util/log.h"
 
 namespace b2b::packed {
 namespace {
 
 constexpr int lists_at_most = 5;
+constexpr auto again_after = std::chrono::minutes(5);
 
 // What is there and not known, and the other way round.
 Result<void> list_news(Repository& repository, std::vector<IndexId>& fresh, std::vector<IndexId>& gone, std::stop_token const& stop) {
@@ -67,6 +69,20 @@ Result<void> sync_index(Repository& repository, std::vector<std::string>& proble
   if (new_to_us || wait_long) B2B_TRY(look_for_packs(repository, stop));
   repository.synced_at = began;
   return {};
+}
+
+Result<bool> sync_again(Repository& repository, TimePoint seen, std::stop_token const& stop) {
+  B2B_ASSERT(repository.read_only);  // a push relies on what its repository knew when it began
+  std::scoped_lock lock(repository.syncing_again);
+  TimePoint const synced = repository.synced_at;
+  if (synced != seen) return true;
+  B2B_ASSIGN(TimePoint const now, repository.store->now(stop));
+  if (now - std::max(synced, repository.tried_again) < again_after) return false;
+  repository.tried_again = now;
+  std::vector<std::string> problems;
+  B2B_TRY(sync_index(repository, problems, stop));
+  for (std::string const& problem : problems) log_warning(problem);
+  return true;
 }
 
 namespace {

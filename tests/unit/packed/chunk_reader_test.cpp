@@ -211,3 +211,78 @@ TEST_CASE("a chunk that lies in two packs is lost with both only", "[chunk_reade
   shelf.damage(pack_key("p", found[1].pack), found[1].place.offset + 20);
   CHECK_FALSE(reader.read(ChunkType::data, shelf.ids[2], content));
 }
+
+TEST_CASE("a reader whose packs go looks where its chunks lie now, once in a while", "[chunk_reader]") {
+  ManualClock clock{TimePoint(std::chrono::seconds(1'771'502'400))};
+  std::shared_ptr<Store> const store = make_memory_store(clock, false);
+  Machine writer(store);
+  std::string const text = log_text(30'000);
+  auto const pushed = writer.push({{"openclaw.json", "{}"}, {"a.jsonl", text}});
+  int looks = 0;
+  FaultPlan plan;
+  plan.before = [&](std::uint64_t, std::string_view verb, std::string const& subject) -> Result<void> {
+    if (verb == "list" && subject == marks_prefix("p")) ++looks;
+    return {};
+  };
+  Machine reader(std::make_shared<FaultStore>(*store, plan), writer.keys);
+  reader.read_only = true;
+  reader.open();
+  // Packs of the same chunks take the place of those that are there.
+  auto const replace_packs = [&] {
+    auto const old = writer.repository->index->packs().value();
+    {
+      b2b::test::Scratch const scratch;
+      ChunkReader chunks(writer.repository, scratch.path(), {});
+      auto const again = ChunkWriter::create(writer.repository, writer.scratch.path() + "/packs", {}).value();
+      std::string content;
+      for (ChunkIndex::KnownPack const& pack : old) {
+        auto const record = writer.repository->index->pack(pack.id).value();
+        for (ChunkPlace const& place : record->chunks) {
+          REQUIRE(chunks.read(place.type, place.id, content));
+          REQUIRE(again->add_again(place.type, as_bytes(content)));
+        }
+      }
+      REQUIRE(again->flush());
+    }
+    REQUIRE(write_index(*writer.repository, {}));
+    for (ChunkIndex::KnownPack const& pack : old) {
+      REQUIRE(remove_all(*store, pack_key("p", pack.id), {}));
+      REQUIRE(writer.repository->index->pack_gone(pack.id));
+    }
+  };
+  auto const chunks_lost = [&] {
+    b2b::test::Scratch const scratch;
+    ChunkReader chunks(reader.repository, scratch.path(), {});
+    std::size_t lost = 0;
+    std::string content;
+    auto const packs = writer.repository->index->packs().value();
+    for (ChunkIndex::KnownPack const& pack : packs) {
+      auto const record = writer.repository->index->pack(pack.id).value();
+      for (ChunkPlace const& place : record->chunks)
+        if (!chunks.read(place.type, place.id, content)) ++lost;
+    }
+    return lost;
+  };
+  replace_packs();
+  looks = 0;
+  CHECK(chunks_lost() > 2);  // it has looked just now
+  CHECK(looks == 0);
+  clock.advance(std::chrono::hours(1));
+  CHECK(restore(reader, pushed.id).at("a.jsonl") == text);
+  CHECK(looks == 1);
+  SECTION("what is in no pack is not looked for with each chunk") {
+    for (std::string const& key : keys_of(*store, packs_prefix("p"))) REQUIRE(remove_all(*store, key, {}));
+    clock.advance(std::chrono::hours(1));
+    CHECK(chunks_lost() > 2);
+    CHECK(looks == 2);
+  }
+  SECTION("a repository that somebody writes by stays as it was") {
+    reader.read_only = false;
+    reader.open();
+    replace_packs();
+    clock.advance(std::chrono::hours(1));
+    looks = 0;
+    CHECK(chunks_lost() > 2);
+    CHECK(looks == 0);
+  }
+}
