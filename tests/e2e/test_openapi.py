@@ -294,6 +294,8 @@ class Answers(WithDaemon):
 
         self.assertLessEqual({"gap", "job", "captured", "uploaded", "notify", "watch", "recovered", "restore"}, daemon.events_so_far())
         ask("POST", "/v1/notify", {"event": "after_compaction"})
+        self.assertFalse(ask("POST", "/v1/copy", {"snapshot": first, "toLayout": "packed"})["wasThere"])
+        self.assertEqual([s["layout"] for s in ask("GET", "/v1/snapshots")["snapshots"] if s["id"] == first], ["plugin", "packed"])
         self.assertEqual({(method, path) for method, path, _ in operations()} - daemon.answered,
                          {("POST", "/v1/cancel"), ("POST", "/v1/repair")})  # repair: test_repair.py
 
@@ -316,7 +318,7 @@ class Answers(WithDaemon):
 
 class Requests(WithDaemon):
     def test_bodies_are_taken_as_described(self):
-        examples = {"snapshot": "latest", "path": "workspace/MEMORY.md", "first": "latest", "job": 1, "event": "gateway_start"}
+        examples = {"snapshot": "latest", "path": "workspace/MEMORY.md", "first": "latest", "job": 1, "event": "gateway_start", "toLayout": "packed"}
         wrong_values = {"boolean": "yes", "string": 1, "integer": "1", "array": "text", "object": []}
         for method, path, operation in operations():
             if "requestBody" not in operation:
