@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <boost/json.hpp>
 #include <cstdio>
 
@@ -123,9 +124,12 @@ int run_verb(Session& session, SnapshotsArguments const& arguments) {
   auto answer = session.jobs->run(Job::snapshots, parameters);
   if (!answer) return console.fail(answer.error());
   json::array const& snapshots = list_of(*answer, "snapshots");
+  bool const both_layouts = std::any_of(snapshots.begin(), snapshots.end(), [&](json::value const& item) {
+    return text_of(as_object(item), "layout") != text_of(as_object(snapshots.front()), "layout");
+  });
   for (json::value const& item : snapshots) {
     json::object const& snapshot = as_object(item);
-    console.result(text_of(snapshot, "id") + "  " + describe(snapshot));
+    console.result(text_of(snapshot, "id") + "  " + describe(snapshot) + (both_layouts ? ", layout " + text_of(snapshot, "layout") : ""));
   }
   for (json::value const& folder : list_of(*answer, "foreign")) console.result(as_text(folder) + "  not a snapshot");
   if (!console.json()) warn_all(console, list_of(*answer, "warnings"));

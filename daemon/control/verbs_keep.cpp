@@ -24,7 +24,8 @@ void warn_of_problems(Console& console, json::array const& problems) {
   for (json::value const& item : problems) {
     json::object const& problem = as_object(item);
     std::string const snapshot = text_of(problem, "snapshot"), path = text_of(problem, "path");
-    console.warn(snapshot + (snapshot.empty() || path.empty() ? "" : " ") + path + ": " + text_of(problem, "problem"));
+    std::string const where = snapshot + (snapshot.empty() || path.empty() ? "" : " ") + path;
+    console.warn((where.empty() ? "" : where + ": ") + text_of(problem, "problem"));
   }
 }
 
