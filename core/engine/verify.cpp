@@ -7,6 +7,7 @@
 #include "core/crypto/b2en.h"
 #include "core/engine/body.h"
 #include "core/engine/heal.h"
+#include "core/engine/listing.h"
 #include "core/engine/objects.h"
 #include "core/engine/rescue.h"
 #include "core/engine/snapshot_use.h"
@@ -19,21 +20,6 @@ namespace {
 
 constexpr std::size_t batch_size = 256;
 constexpr std::size_t extras_named = 3;
-
-// Does the error end the whole job, or is it a finding about one object?
-bool is_finding(Condition condition) {
-  switch (condition) {
-    case Condition::corrupt:
-    case Condition::wrong_key:
-    case Condition::transit:
-    case Condition::not_found:
-    case Condition::permission:
-    case Condition::unsupported:
-      return true;
-    default:
-      return false;
-  }
-}
 
 class Verifier {
  public:
@@ -94,7 +80,7 @@ class Verifier {
     B2B_ASSIGN(TemporaryDirectory const own_scratch, TemporaryDirectory::create(scratch_dir_, "verify-"));
     auto loaded = load_snapshot(context_, id, own_scratch.path(), SnapshotLayout::plugin);
     if (!loaded) {
-      if (!is_finding(loaded.error().condition)) return loaded.error();
+      if (!concerns_one_object(loaded.error().condition)) return loaded.error();
       add_problem(id, "manifest.json", loaded.error().text());
       return {};
     }
@@ -223,7 +209,7 @@ class Verifier {
         continue;
       }
       if (results[i].error().condition == Condition::wrong_key) ++tally.wrong_key;
-      if (!is_finding(results[i].error().condition)) return results[i].error();
+      if (!concerns_one_object(results[i].error().condition)) return results[i].error();
       add_problem(info.id, printable(bodies[i].entry.entry.path), results[i].error().text());
     }
     return {};
