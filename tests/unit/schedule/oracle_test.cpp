@@ -6,6 +6,7 @@
 
 #include "core/schedule/next_fire.h"
 #include "tests/unit/schedule/zones.h"
+#include "tests/support/sanitizer.h"
 
 using namespace b2b;
 using namespace schedule_test;
@@ -164,6 +165,8 @@ void compare(Expression const& expression, TimeZone const& zone, TimePoint after
   CHECK((!beyond || *beyond > std::chrono::floor<minutes>(after) + length));
 }
 
+int rounds(int normal) { return test::under_sanitizer ? normal / 5 : normal; }
+
 }  // namespace
 
 TEST_CASE("oracle: random expressions in UTC") {
@@ -171,7 +174,7 @@ TEST_CASE("oracle: random expressions in UTC") {
   CAPTURE(used);
   Random random(used);
   TimeZone const utc;
-  for (int round = 0; round < 150; ++round) {
+  for (int round = 0; round < rounds(150); ++round) {
     Expression const expression = random_expression(random);
     TimePoint const after =
         at("2024-01-01T00:00:00Z") + std::chrono::seconds(pick(random, 0, 4 * 365 * 86400));
@@ -193,7 +196,7 @@ TEST_CASE("oracle: random expressions while clocks change") {
                            Week{santiago, "2026-09-04T00:00:00Z"}, Week{santiago, "2026-04-03T00:00:00Z"},
                            Week{beirut, "2026-03-27T00:00:00Z"}, Week{beirut, "2026-10-23T00:00:00Z"}}) {
     TimeZone const zone = rule_zone(week.zone.rule);
-    for (int round = 0; round < 40; ++round) {
+    for (int round = 0; round < rounds(40); ++round) {
       Expression expression = random_expression(random);
       // Around the change more than elsewhere, and on every day.
       if (round % 2 == 0) expression.hour = night_hours(random);

@@ -14,21 +14,10 @@
 #include "core/snapshot/manifest.h"
 #include "core/util/file.h"
 #include "tests/support/catch.h"
+#include "tests/support/sanitizer.h"
 #include "tests/support/scratch.h"
 
 namespace b2b::test {
-
-// Sanitizers keep freed memory and slow everything down: figures are not judged under them.
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define B2B_UNDER_SANITIZER 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(B2B_UNDER_SANITIZER)
-inline constexpr bool under_sanitizer = true;
-#else
-inline constexpr bool under_sanitizer = false;
-#endif
 
 inline SnapshotId test_id() {
   return parse_snapshot_id("2026-02-19T12-00-00-000Z-1a2b3c4d").value();
