@@ -5,6 +5,7 @@
 #include <set>
 
 #include "core/store/fault_store.h"
+#include "tests/support/sanitizer.h"
 #include "tests/unit/packed/repository_support.h"
 
 using namespace b2b;
@@ -162,12 +163,15 @@ void interrupt_everywhere(Way way) {
   Files const first = first_files(), second = second_files();
   std::set<std::string> verbs;
   std::size_t puts = 0;
-  for (std::uint64_t call = 1;; ++call) {
+  // Under a sanitizer every third one, each way others: it is slow there.
+  std::uint64_t const step = b2b::test::under_sanitizer ? 3 : 1;
+  for (std::uint64_t call = 1 + static_cast<std::uint64_t>(way) % step;; call += step) {
     auto const at = interrupt(way, call, first, second);
     if (!at.reached) break;
     verbs.insert(at.verb);
     if (at.verb == "put") ++puts;
   }
+  if (step > 1) return;
   CHECK(puts == 4);  // two packs, an index object, the snapshot
   CHECK(verbs == std::set<std::string>{"list", "put", "flush", "get", "now"});
 }
