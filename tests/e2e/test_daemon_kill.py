@@ -31,6 +31,7 @@ class Killing(unittest.TestCase):
         self.version = 0
         self.contents = {}  # snapshot id → the state it was taken from
         self.compared = self.kills = 0
+        self.haste = 1  # a share of the time that a job takes when nothing else goes on
         self.daemon = None
         self.start()
         self.daemon.until_backed_up()
@@ -101,9 +102,15 @@ class Killing(unittest.TestCase):
 
     def kill_at(self, seconds, answer=None):
         """While the daemon works on something that takes about so long. `answer`: the connection on which it is asked for.
-        Returns whether it was still at work."""
+        Returns whether it was still at work. How long it takes depends on what else the machine does: after a kill that came too
+        late the next ones come sooner."""
+        busy = self.kill_within(seconds * 1.1 * self.haste, answer)
+        self.haste = min(1, self.haste * 1.15) if busy else self.haste * 0.7
+        return busy
+
+    def kill_within(self, seconds, answer):
         try:
-            self.daemon.process.wait(self.random.uniform(0, seconds * 1.1))
+            self.daemon.process.wait(self.random.uniform(0, seconds))
         except harness.subprocess.TimeoutExpired:
             pass
         self.kills += 1
