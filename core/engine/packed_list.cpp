@@ -12,6 +12,7 @@
 #include "core/packed/snapshots.h"
 #include "core/snapshot/load.h"
 #include "core/util/file.h"
+#include "core/util/read_at.h"
 
 namespace b2b {
 namespace {
@@ -69,14 +70,10 @@ Result<void> PackedList::visit_chunks(CatalogEntry const& entry,
   std::vector<packed::ChunkId> ids;
   for (std::uint64_t done = 0; done < place->count; done += ids.size()) {
     ids.resize(std::min<std::uint64_t>(place->count - done, packed::EntryLineReader::max_ids_at_once));
-    auto* const bytes = reinterpret_cast<std::uint8_t*>(ids.data());
-    std::size_t const wanted = ids.size() * id_bytes;
-    for (std::size_t got = 0; got < wanted;) {
-      auto const more = ::pread(ids_.get(), bytes + got, wanted - got, static_cast<off_t>((place->first + done) * id_bytes + got));
-      if (more < 0 && errno == EINTR) continue;
-      if (more <= 0) return errno_error(more < 0 ? errno : EIO, "read the list of chunks of", entry.entry.path);
-      got += static_cast<std::size_t>(more);
-    }
+    std::span<std::uint8_t> const bytes(reinterpret_cast<std::uint8_t*>(ids.data()), ids.size() * id_bytes);
+    constexpr std::string_view doing = "read the list of chunks of";
+    B2B_ASSIGN(std::size_t const got, read_at(ids_.get(), bytes, (place->first + done) * id_bytes, doing, entry.entry.path));
+    if (got < bytes.size()) return errno_error(EIO, doing, entry.entry.path);
     B2B_TRY(visit(ids));
   }
   return {};

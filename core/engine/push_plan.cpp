@@ -15,6 +15,7 @@
 #include "core/engine/roots.h"
 #include "core/engine/writer_key.h"
 #include "core/packed/marks.h"
+#include "core/packed/snapshots.h"
 #include "core/util/encoding.h"
 #include "core/util/file.h"
 
@@ -44,14 +45,7 @@ Result<bool> chunks_are_there(EngineContext& context, Catalog& base, std::vector
   if (there.size() < known.size())
     warnings.push_back(std::to_string(known.size() - there.size()) + " packs of the repository are gone from " + context.store->traits().name +
                        ", and not by a collection of this machine. Look what that cost with: daemonctl verify");
-  bool all = true;
-  B2B_TRY(base.for_each([&](CatalogEntry&& row) -> Result<void> {
-    if (row.entry.type != EntryType::file || row.stored_name.empty() || !all) return {};
-    B2B_ASSIGN(auto const chunks, repository->index->count_chunks(row.entry.hash, row.entry.size));
-    all = chunks.has_value();
-    return {};
-  }));
-  return all;
+  return packed::contents_are_there(*repository->index, base);
 }
 
 // Once a day: are all bodies of the base still there, with their sizes?

@@ -11,6 +11,7 @@
 #include "core/snapshot/manifest.h"
 #include "core/util/encoding.h"
 #include "core/util/file.h"
+#include "core/util/read_at.h"
 
 namespace b2b {
 namespace {
@@ -241,12 +242,10 @@ Result<void> SwapJournal::forwards(Visit const& visit) const {
   std::vector<std::uint8_t> buffer(chunk_bytes);
   for (std::uint64_t at = begin_; at < end_;) {
     std::size_t const wanted = static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), end_ - at));
-    ssize_t const got = ::pread(fd_.get(), buffer.data(), wanted, static_cast<off_t>(at));
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return errno_error(errno, "read", path_);
+    B2B_ASSIGN(std::size_t const got, read_at(fd_.get(), std::span(buffer).first(wanted), at, "read", path_));
     if (got == 0) return damaged("became shorter while it was read");
-    at += static_cast<std::uint64_t>(got);
-    held.append(as_text({buffer.data(), static_cast<std::size_t>(got)}));
+    at += got;
+    held.append(as_text({buffer.data(), got}));
     std::size_t begin = 0;
     for (auto end = held.find('\n'); end != std::string::npos; end = held.find('\n', begin)) {
       B2B_ASSIGN(SwapOperation const operation,
@@ -264,14 +263,8 @@ Result<void> SwapJournal::backwards(Visit const& visit) const {
   std::vector<std::uint8_t> buffer(chunk_bytes);
   for (std::uint64_t at = end_; at > begin_;) {
     std::size_t const wanted = static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), at - begin_));
-    for (std::size_t filled = 0; filled < wanted;) {
-      ssize_t const got = ::pread(fd_.get(), buffer.data() + filled, wanted - filled,
-                                  static_cast<off_t>(at - wanted + filled));
-      if (got < 0 && errno == EINTR) continue;
-      if (got < 0) return errno_error(errno, "read", path_);
-      if (got == 0) return damaged("became shorter while it was read");
-      filled += static_cast<std::size_t>(got);
-    }
+    B2B_ASSIGN(std::size_t const filled, read_at(fd_.get(), std::span(buffer).first(wanted), at - wanted, "read", path_));
+    if (filled < wanted) return damaged("became shorter while it was read");
     at -= wanted;
     held.insert(0, as_text({buffer.data(), wanted}));
     for (;;) {

@@ -4,10 +4,10 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <numeric>
 
 #include "core/util/file.h"
+#include "core/util/read_at.h"
 
 namespace b2b::packed {
 namespace {
@@ -15,14 +15,8 @@ namespace {
 // A file that may be shorter than it is asked for.
 Result<std::string> read_part(int fd, std::uint64_t offset, std::uint64_t bytes, std::string const& path) {
   std::string out(bytes, '\0');
-  std::size_t got = 0;
-  while (got < bytes) {
-    auto const more = ::pread(fd, out.data() + got, bytes - got, static_cast<off_t>(offset + got));
-    if (more < 0 && errno == EINTR) continue;
-    if (more < 0) return errno_error(errno, "read the fetched pack", path);
-    if (more == 0) break;
-    got += static_cast<std::size_t>(more);
-  }
+  std::span<std::uint8_t> const buffer(reinterpret_cast<std::uint8_t*>(out.data()), out.size());
+  B2B_ASSIGN(std::size_t const got, read_at(fd, buffer, offset, "read the fetched pack", path));
   out.resize(got);
   return out;
 }

@@ -17,6 +17,7 @@
 
 #include "core/packed/pack.h"
 #include "core/util/file.h"
+#include "core/util/read_at.h"
 #include "core/util/worker_pool.h"
 
 namespace b2b::packed {
@@ -167,14 +168,9 @@ struct ChunkReader::Impl {
   Result<std::string> box_from_pack(FoundChunk const& chunk) {
     B2B_ASSIGN(auto const pack, pack_of(chunk));
     std::string box(chunk.place.box_bytes, '\0');
-    std::size_t read = 0;
-    while (read < box.size()) {
-      auto const got = ::pread(pack->file.get(), box.data() + read, box.size() - read, static_cast<off_t>(chunk.place.offset + read));
-      if (got < 0 && errno == EINTR) continue;
-      if (got < 0) return errno_error(errno, "read a fetched pack", scratch_dir);
-      if (got == 0) return make_error(Condition::corrupt, "the pack is shorter than the index says");
-      read += static_cast<std::size_t>(got);
-    }
+    std::span<std::uint8_t> const bytes(reinterpret_cast<std::uint8_t*>(box.data()), box.size());
+    B2B_ASSIGN(std::size_t const read, read_at(pack->file.get(), bytes, chunk.place.offset, "read a fetched pack", scratch_dir));
+    if (read < box.size()) return make_error(Condition::corrupt, "the pack is shorter than the index says");
     return box;
   }
 

@@ -92,10 +92,10 @@ Result<void> write_mark(Repository& repository, std::span<PackId const> packs, s
   return repository.store->flush(stop);
 }
 
-Result<void> look_for_packs(Repository& repository, std::stop_token const& stop, std::function<void(StoredPack const&)> const& visit) {
+Result<void> compare_packs(Repository& repository, std::function<void(StoredPack const&, ChunkIndex::KnownPack const*)> const& there,
+                           std::function<void(PackId const&)> const& gone, std::stop_token const& stop) {
   B2B_ASSIGN(auto const known, repository.index->packs());  // in order of ids, as the store lists
   auto next = known.begin();
-  std::vector<PackId> gone;
   ListOptions options;
   options.prefix = packs_prefix(repository.prefix);
   B2B_TRY(repository.store->list(
@@ -103,13 +103,23 @@ Result<void> look_for_packs(Repository& repository, std::stop_token const& stop,
       [&](ListEntry const& entry) {
         auto const id = id_from_hex<PackId>(std::string_view(entry.object.key).substr(entry.object.key.rfind('/') + 1));
         if (!id || entry.object.key != pack_key(repository.prefix, *id)) return true;
-        for (; next != known.end() && next->id < *id; ++next) gone.push_back(next->id);
-        if (next != known.end() && next->id == *id) ++next;
-        if (visit) visit({*id, entry.object.size, entry.object.modified});
+        for (; next != known.end() && next->id < *id; ++next) gone(next->id);
+        bool const is_known = next != known.end() && next->id == *id;
+        there({*id, entry.object.size, entry.object.modified}, is_known ? &*next : nullptr);
+        if (is_known) ++next;
         return true;
       },
       stop));
-  for (; next != known.end(); ++next) gone.push_back(next->id);
+  for (; next != known.end(); ++next) gone(next->id);
+  return {};
+}
+
+Result<void> look_for_packs(Repository& repository, std::stop_token const& stop, std::function<void(StoredPack const&)> const& visit) {
+  std::vector<PackId> gone;
+  auto const there = [&](StoredPack const& pack, ChunkIndex::KnownPack const*) {
+    if (visit) visit(pack);
+  };
+  B2B_TRY(compare_packs(repository, there, [&](PackId const& id) { gone.push_back(id); }, stop));
   for (PackId const& id : gone) B2B_TRY(repository.index->pack_gone(id));
   return {};
 }

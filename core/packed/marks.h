@@ -35,6 +35,11 @@ struct StoredPack {
   TimePoint written{};
 };
 
+// The packs that are in the store beside those that the record knows (null: it does not), and those that only the record knows: together in
+// order of ids. One request for a thousand packs.
+Result<void> compare_packs(Repository& repository, std::function<void(StoredPack const&, ChunkIndex::KnownPack const*)> const& there,
+                           std::function<void(PackId const&)> const& gone, std::stop_token const& stop);
+
 // Asks the store which packs are there, and forgets those that are not. One request for a thousand packs. `visit` sees all that are there.
 Result<void> look_for_packs(Repository& repository, std::stop_token const& stop, std::function<void(StoredPack const&)> const& visit = {});
 

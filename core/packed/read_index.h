@@ -1,7 +1,9 @@
 // Index objects, listed and read. Internal to core/packed.
 #pragma once
 
+#include <cstdint>
 #include <stop_token>
+#include <string>
 #include <vector>
 
 #include "core/packed/index_object.h"
@@ -9,9 +11,20 @@
 
 namespace b2b::packed {
 
-Result<std::vector<IndexId>> list_index_objects(Repository const& repository, std::stop_token const& stop);  // in order of ids
+struct BadIndexObject {
+  IndexId id{};
+  std::string problem;
+};
 
-// Read once more when it looks damaged. not_found, corrupt (its name is not its SHA-256, too), the store's.
-Result<IndexPayload> read_index_object(Repository const& repository, IndexId const& id, std::stop_token const& stop);
+struct IndexNews {
+  std::uint64_t read = 0;             // into the record
+  std::vector<BadIndexObject> bad;    // of those that the last list named
+  std::vector<IndexId> gone;          // the record knows them, and the last list does not
+};
+
+// Reads the index objects that the record does not know into it; one that looks damaged is read once more. One that is gone before it is read
+// was put together with others: the next list has what took its place, and there are at most five. An error of which `is_bad` says so makes
+// its object a bad one; others end it.
+Result<IndexNews> read_index_news(Repository& repository, bool (*is_bad)(Condition), std::stop_token const& stop);
 
 }  // namespace b2b::packed

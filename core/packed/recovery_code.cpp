@@ -36,10 +36,7 @@ Checks share(unsigned value, unsigned position) {
 }
 
 std::optional<unsigned> value_of(char letter) {
-  if (letter >= 'a' && letter <= 'z') letter = static_cast<char>(letter - 'a' + 'A');
-  if (letter == 'O') letter = '0';
-  if (letter == 'I' || letter == 'L') letter = '1';
-  std::size_t const at = alphabet.find(letter);
+  std::size_t const at = alphabet.find(folded_recovery_symbol(letter));
   if (at == std::string_view::npos) return std::nullopt;
   return static_cast<unsigned>(at);
 }
@@ -77,6 +74,13 @@ Error mistyped(std::string message) {
 }
 
 }  // namespace
+
+char folded_recovery_symbol(char typed) {
+  if (typed >= 'a' && typed <= 'z') typed = static_cast<char>(typed - 'a' + 'A');
+  if (typed == 'O') return '0';
+  if (typed == 'I' || typed == 'L') return '1';
+  return typed;
+}
 
 Secret recovery_code_from(std::array<std::uint8_t, 20> const& bits) {
   std::array<char, code_symbols> code{};

@@ -20,6 +20,9 @@ Secret make_recovery_code();
 // As people read it: with hyphens. `code`: 36 symbols.
 Secret show_recovery_code(Secret const& code);
 
+// A symbol as it stands in a code: upper case, O as 0, I and L as 1. Anything else as it is.
+char folded_recovery_symbol(char typed);
+
 // What somebody typed: either case, spaces and hyphens anywhere, O for 0, I and L for 1. Gives the 36
 // symbols. Error: usage, which says what is wrong (a letter that no code has, how many symbols are missing,
 // the group that was mistyped) without repeating any of it.

@@ -47,20 +47,19 @@ Result<void> check_still_ours(Repository const& repository, std::stop_token cons
   return {};
 }
 
-// Every chunk that the snapshot needs is in a pack that is there to stay.
-Result<bool> all_there(Repository& repository, SnapshotPayload const& snapshot, Catalog& catalog) {
+Result<bool> list_is_there(ChunkIndex& index, SnapshotPayload const& snapshot) {
   for (ChunkId const& id : snapshot.list) {
-    B2B_ASSIGN(bool const there, repository.index->has(ChunkType::list, id));
+    B2B_ASSIGN(bool const there, index.has(ChunkType::list, id));
     if (!there) return false;
   }
-  bool all = true;
-  B2B_TRY(catalog.for_each([&](CatalogEntry&& row) -> Result<void> {
-    if (row.entry.type != EntryType::file || row.stored_name.empty()) return {};
-    B2B_ASSIGN(auto const chunks, repository.index->count_chunks(row.entry.hash, row.entry.size));
-    all = all && chunks.has_value();
-    return {};
-  }));
-  return all;
+  return true;
+}
+
+// Every chunk that the snapshot needs is in a pack that is there to stay.
+Result<bool> all_there(Repository& repository, SnapshotPayload const& snapshot, Catalog& catalog) {
+  B2B_ASSIGN(bool const list, list_is_there(*repository.index, snapshot));
+  if (!list) return false;
+  return contents_are_there(*repository.index, catalog);
 }
 
 // What this push relies on may have been marked by a collection since it began; or taken, if the machine slept for a day. `seen` is what the
@@ -86,6 +85,17 @@ Error collected_meanwhile() {
 }
 
 }  // namespace
+
+Result<bool> contents_are_there(ChunkIndex& index, Catalog& catalog) {
+  bool all = true;
+  B2B_TRY(catalog.for_each([&](CatalogEntry&& row) -> Result<void> {
+    if (row.entry.type != EntryType::file || row.stored_name.empty() || !all) return {};
+    B2B_ASSIGN(auto const chunks, index.count_chunks(row.entry.hash, row.entry.size));
+    all = chunks.has_value();
+    return {};
+  }));
+  return all;
+}
 
 Result<CommittedSnapshot> commit_snapshot(Repository& repository, ChunkWriter& writer, SnapshotInfo info, Catalog& catalog,
                                           std::stop_token const& stop) {
@@ -197,10 +207,8 @@ class LooksForChunks final : public EntryLineVisitor {
 
 Result<bool> is_whole(std::shared_ptr<Repository> const& repository, SnapshotId const& id, std::string const& scratch_dir, std::stop_token const& stop) {
   B2B_ASSIGN(SnapshotPayload const snapshot, read_snapshot(*repository, id, stop));
-  for (ChunkId const& chunk : snapshot.list) {
-    B2B_ASSIGN(bool const there, repository->index->has(ChunkType::list, chunk));
-    if (!there) return false;
-  }
+  B2B_ASSIGN(bool const list, list_is_there(*repository->index, snapshot));
+  if (!list) return false;
   ChunkReader reader(repository, scratch_dir, stop);
   LooksForChunks looks(*repository->index);
   auto const read = read_list(reader, snapshot, looks);

@@ -34,6 +34,9 @@ Result<std::vector<SnapshotId>> list_snapshots(Store& store, std::string_view pr
 // Its object; downloaded once more when it looks damaged. not_found, corrupt, unsupported.
 Result<SnapshotPayload> read_snapshot(Repository const& repository, SnapshotId const& id, std::stop_token const& stop);
 
+// Are the contents of all files in `catalog` that are stored (see commit_snapshot()) in packs that the record knows and no mark names?
+Result<bool> contents_are_there(ChunkIndex& index, Catalog& catalog);
+
 // Does every chunk that it needs lie in a pack that the record of chunks knows and no mark names? After sync_index() and look_for_packs().
 // False also where its list cannot be read.
 Result<bool> is_whole(std::shared_ptr<Repository> const& repository, SnapshotId const& id, std::string const& scratch_dir, std::stop_token const& stop);

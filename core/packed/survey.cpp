@@ -6,7 +6,6 @@
 #include <set>
 
 #include "core/packed/check_pack.h"
-#include "core/packed/read_index.h"
 #include "core/util/encoding.h"
 #include "core/util/file.h"
 #include "core/util/worker_pool.h"
@@ -14,7 +13,9 @@
 namespace b2b::packed {
 namespace {
 
-constexpr int lists_at_most = 5;
+bool is_bad_index_object(Condition condition) {
+  return condition == Condition::corrupt || condition == Condition::transit || condition == Condition::limit;
+}
 
 // `count` of them, by lot.
 template <class T>
@@ -34,74 +35,25 @@ Result<std::unique_ptr<Survey>> Survey::make(Repository const& repository, std::
   B2B_TRY(index->begin_live());
   auto own = std::make_shared<Repository>(repository.store, repository.prefix, repository.config, repository.master, std::move(index));
   std::unique_ptr<Survey> survey(new Survey(std::move(own), std::move(scratch_dir), std::move(stop)));
-  B2B_TRY(survey->read_index());
+  B2B_ASSIGN(survey->index_, read_index_news(*survey->repository_, is_bad_index_object, survey->stop_));
   B2B_TRY(survey->list_packs());
   return survey;
 }
 
-Result<void> Survey::read_index() {
-  // What is gone before it is read was replaced: the next list has what took its place.
-  bool one_gone = true;
-  for (int attempt = 1; one_gone && attempt <= lists_at_most; ++attempt) {
-    B2B_ASSIGN(one_gone, read_all_listed());
-  }
-  return {};
-}
-
-// True when one was gone since they were listed.
-Result<bool> Survey::read_all_listed() {
-  B2B_ASSIGN(std::vector<IndexId> const there, list_index_objects(*repository_, stop_));
-  B2B_ASSIGN(std::vector<IndexId> const known, repository_->index->index_objects());
-  std::vector<IndexId> fresh;
-  std::set_difference(there.begin(), there.end(), known.begin(), known.end(), std::back_inserter(fresh));
-  bad_index_objects_.clear();
-  bool one_gone = false;
-  for (IndexId const& id : fresh) {
-    auto const payload = read_index_object(*repository_, id, stop_);
-    if (payload) {
-      B2B_TRY(repository_->index->index_read(id, *payload));
-      ++index_objects_;
-    } else if (payload.error().condition == Condition::not_found) {
-      one_gone = true;
-    } else if (payload.error().condition == Condition::corrupt || payload.error().condition == Condition::transit ||
-               payload.error().condition == Condition::limit) {
-      bad_index_objects_.push_back({id, payload.error().message});
-    } else {
-      return payload.error();
-    }
-  }
-  return one_gone;
-}
-
 Result<void> Survey::list_packs() {
-  B2B_ASSIGN(auto const known, repository_->index->packs());  // in order of ids, as the store lists
-  auto next = known.begin();
-  auto const gone = [&](ChunkIndex::KnownPack const& pack) {
-    bad_packs_.push_back({pack.id, "it is gone", true, false});
+  auto const there = [this](StoredPack const& pack, ChunkIndex::KnownPack const* known) {
+    if (known == nullptr) {
+      unnamed_packs_.push_back(pack);
+    } else if (pack.bytes != known->bytes) {
+      bad_packs_.push_back({pack.id, "it has " + std::to_string(pack.bytes) + " bytes instead of " + std::to_string(known->bytes), false, false});
+      real_bytes_.push_back(pack.bytes);
+    }
+  };
+  auto const gone = [this](PackId const& id) {
+    bad_packs_.push_back({id, "it is gone", true, false});
     real_bytes_.push_back(0);
   };
-  ListOptions options;
-  options.prefix = packs_prefix(repository_->prefix);
-  B2B_TRY(repository_->store->list(
-      options,
-      [&](ListEntry const& entry) {
-        auto const id = id_from_hex<PackId>(std::string_view(entry.object.key).substr(entry.object.key.rfind('/') + 1));
-        if (!id || entry.object.key != pack_key(repository_->prefix, *id)) return true;
-        for (; next != known.end() && next->id < *id; ++next) gone(*next);
-        if (next == known.end() || next->id != *id) {
-          unnamed_packs_.push_back({*id, entry.object.size, entry.object.modified});
-          return true;
-        }
-        if (entry.object.size != next->bytes) {
-          bad_packs_.push_back({*id, "it has " + std::to_string(entry.object.size) + " bytes instead of " + std::to_string(next->bytes), false, false});
-          real_bytes_.push_back(entry.object.size);
-        }
-        ++next;
-        return true;
-      },
-      stop_));
-  for (; next != known.end(); ++next) gone(*next);
-  return {};
+  return compare_packs(*repository_, there, gone, stop_);
 }
 
 Result<void> Survey::check_packs(Reading const* reading) {

@@ -13,14 +13,10 @@
 #include <vector>
 
 #include "core/packed/marks.h"
+#include "core/packed/read_index.h"
 #include "core/packed/repository.h"
 
 namespace b2b::packed {
-
-struct BadIndexObject {
-  IndexId id{};
-  std::string problem;
-};
 
 struct BadPack {
   PackId id{};
@@ -36,8 +32,8 @@ class Survey {
 
   // Over the record of this survey: for ChunkReader and read_list().
   std::shared_ptr<Repository> const& repository() const { return repository_; }
-  std::uint64_t index_objects() const { return index_objects_; }                    // that can be read
-  std::vector<BadIndexObject> const& bad_index_objects() const { return bad_index_objects_; }
+  std::uint64_t index_objects() const { return index_.read; }                       // that can be read
+  std::vector<BadIndexObject> const& bad_index_objects() const { return index_.bad; }
   std::vector<StoredPack> const& unnamed_packs() const { return unnamed_packs_; }   // in the store, and in no index object that can be read
 
   Result<void> need(ChunkType type, std::span<ChunkId const> ids) { return repository_->index->add_live(type, ids); }
@@ -60,16 +56,13 @@ class Survey {
  private:
   Survey(std::shared_ptr<Repository> repository, std::string scratch_dir, std::stop_token stop)
       : repository_(std::move(repository)), scratch_dir_(std::move(scratch_dir)), stop_(std::move(stop)) {}
-  Result<void> read_index();
-  Result<bool> read_all_listed();
   Result<void> list_packs();
   Result<void> read_packs(std::vector<ChunkIndex::NeededPack> packs, Reading const& reading);
 
   std::shared_ptr<Repository> repository_;
   std::string const scratch_dir_;
   std::stop_token const stop_;
-  std::uint64_t index_objects_ = 0;
-  std::vector<BadIndexObject> bad_index_objects_;
+  IndexNews index_;
   std::vector<StoredPack> unnamed_packs_;
   std::vector<std::uint64_t> real_bytes_;   // of the first bad packs: those that the list showed
   std::vector<BadPack> bad_packs_;

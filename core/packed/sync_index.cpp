@@ -11,40 +11,9 @@
 namespace b2b::packed {
 namespace {
 
-constexpr int lists_at_most = 5;
 constexpr auto again_after = std::chrono::minutes(5);
 
-// What is there and not known, and the other way round.
-Result<void> list_news(Repository& repository, std::vector<IndexId>& fresh, std::vector<IndexId>& gone, std::stop_token const& stop) {
-  B2B_ASSIGN(std::vector<IndexId> const there, list_index_objects(repository, stop));
-  B2B_ASSIGN(std::vector<IndexId> const known, repository.index->index_objects());
-  fresh.clear();
-  gone.clear();
-  std::set_difference(there.begin(), there.end(), known.begin(), known.end(), std::back_inserter(fresh));
-  std::set_difference(known.begin(), known.end(), there.begin(), there.end(), std::back_inserter(gone));
-  return {};
-}
-
-// True when one was gone since they were listed.
-Result<bool> read_news(Repository& repository, std::span<IndexId const> fresh, std::vector<std::string>& problems, bool& any,
-                       std::stop_token const& stop) {
-  bool one_gone = false;
-  for (IndexId const& id : fresh) {
-    auto payload = read_index_object(repository, id, stop);
-    if (!payload && payload.error().condition == Condition::corrupt) payload = read_index_object(repository, id, stop);  // it may have been the way here
-    if (payload) {
-      B2B_TRY(repository.index->index_read(id, *payload));
-      any = true;
-    } else if (payload.error().condition == Condition::not_found) {
-      one_gone = true;
-    } else if (payload.error().condition == Condition::corrupt) {
-      problems.push_back(index_key(repository.prefix, id) + ": " + payload.error().message);
-    } else {
-      return payload.error();
-    }
-  }
-  return one_gone;
-}
+bool is_damaged(Condition condition) { return condition == Condition::corrupt; }
 
 }  // namespace
 
@@ -52,21 +21,13 @@ Result<void> sync_index(Repository& repository, std::vector<std::string>& proble
   B2B_ASSIGN(TimePoint const began, repository.store->now(stop));  // of an answer before: rather too early than too late
   // In this order, marks, index, packs: a collection takes packs out of the index and away first, and then its mark. A mark that is not there
   // any more has done all that by now.
-  std::vector<std::string> unreadable;
   B2B_TRY(read_marks(repository, stop, repository.read_only ? &problems : nullptr));
-  std::vector<IndexId> fresh, gone;
-  bool new_to_us = false, replaced = true;
-  // What is gone before it is read was put together with others: the next list has what took its place.
-  for (int attempt = 1; replaced && attempt <= lists_at_most; ++attempt) {
-    unreadable.clear();
-    B2B_TRY(list_news(repository, fresh, gone, stop));
-    B2B_ASSIGN(replaced, read_news(repository, fresh, unreadable, new_to_us, stop));
-  }
-  problems.insert(problems.end(), unreadable.begin(), unreadable.end());
+  B2B_ASSIGN(IndexNews const news, read_index_news(repository, is_damaged, stop));
+  for (BadIndexObject const& bad : news.bad) problems.push_back(index_key(repository.prefix, bad.id) + ": " + bad.problem);
   // New ones came in before old ones go, so that no pack is forgotten between.
-  for (IndexId const& id : gone) B2B_TRY(repository.index->index_gone(id));
+  for (IndexId const& id : news.gone) B2B_TRY(repository.index->index_gone(id));
   B2B_ASSIGN(bool const wait_long, repository.index->has_unindexed_before(began - push_limit));
-  if (new_to_us || wait_long) B2B_TRY(look_for_packs(repository, stop));
+  if (news.read > 0 || wait_long) B2B_TRY(look_for_packs(repository, stop));
   repository.synced_at = began;
   return {};
 }

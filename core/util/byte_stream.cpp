@@ -10,6 +10,7 @@
 
 #include "core/util/encoding.h"
 #include "core/util/file.h"
+#include "core/util/read_at.h"
 
 namespace b2b {
 namespace {
@@ -35,19 +36,10 @@ class FileReader final : public ByteReader {
 
   Result<std::size_t> read(std::span<std::uint8_t> buffer) override {
     std::size_t const wanted = static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), rest_));
-    std::size_t filled = 0;
-    while (filled < wanted) {
-      ssize_t const got = ::pread(fd_.get(), buffer.data() + filled, wanted - filled, static_cast<off_t>(offset_));
-      if (got < 0) {
-        if (errno == EINTR) continue;
-        return errno_error(errno, "read", path_);
-      }
-      if (got == 0)
-        return make_error(Condition::changed, path_ + " became shorter while it was being read", "Try again", path_);
-      filled += static_cast<std::size_t>(got);
-      offset_ += static_cast<std::uint64_t>(got);
-      rest_ -= static_cast<std::uint64_t>(got);
-    }
+    B2B_ASSIGN(std::size_t const filled, read_at(fd_.get(), buffer.first(wanted), offset_, "read", path_));
+    if (filled < wanted) return make_error(Condition::changed, path_ + " became shorter while it was being read", "Try again", path_);
+    offset_ += filled;
+    rest_ -= filled;
     return filled;
   }
 

@@ -20,13 +20,6 @@ namespace {
 constexpr std::size_t groups = 9;
 constexpr std::size_t group_symbols = 4;
 
-char folded(char c) {
-  if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
-  if (c == 'O') return '0';
-  if (c == 'I' || c == 'L') return '1';
-  return c;
-}
-
 std::size_t some_group() {
   std::array<std::uint8_t, 1> random{};
   random_bytes(random);
@@ -73,7 +66,7 @@ bool is_group(Secret const& code, std::size_t number, std::string_view typed) {
   std::size_t same = 0;
   for (char const c : typed) {
     if (c == ' ' || c == '-' || c == '\t' || c == '\r') continue;
-    if (same == wanted.size() || folded(c) != wanted[same]) return false;
+    if (same == wanted.size() || packed::folded_recovery_symbol(c) != wanted[same]) return false;
     ++same;
   }
   return same == wanted.size();

@@ -16,20 +16,10 @@ namespace {
 
 enum class Way { fails, answer_is_lost, process_dies };
 
-OpenedRepository some_keys() {
-  OpenedRepository keys;
-  keys.config.id = RepositoryId{5};
-  keys.master = Key(Sha256Digest{6});
-  return keys;
-}
-
 struct World {
-  World() {
-    REQUIRE(store->put(config_key("p"), MemorySource(format_config(keys.config)), {}));
-  }
   ManualClock clock{TimePoint{}};
-  std::shared_ptr<Store> store = make_memory_store(clock, false);
   OpenedRepository keys = some_keys();
+  std::shared_ptr<Store> store = store_with(keys, clock, false);
   std::map<std::string, Files> pushed;  // by snapshot id, those that failed, too
 
   // As a new machine sees it: each snapshot that exists has all that it needs.

@@ -25,20 +25,6 @@ CollectLimits few() {
   return limits;
 }
 
-// Without a slot: to derive its key takes longer than all else here.
-std::shared_ptr<Store> store_with(OpenedRepository const& keys, Clock& clock) {
-  std::shared_ptr<Store> store = make_memory_store(clock, true);
-  REQUIRE(store->put(config_key("p"), MemorySource(format_config(keys.config)), {}));
-  return store;
-}
-
-OpenedRepository some_keys() {
-  OpenedRepository keys;
-  keys.config.id = RepositoryId{5};
-  keys.master = Key(Sha256Digest{6});
-  return keys;
-}
-
 struct World {
   ManualClock clock{TimePoint(std::chrono::seconds(1'771'502'400))};
   OpenedRepository keys = some_keys();

@@ -27,19 +27,6 @@ std::string names(std::vector<PackId> const& packs) {
   return out;
 }
 
-OpenedRepository some_keys() {
-  OpenedRepository keys;
-  keys.config.id = RepositoryId{5};
-  keys.master = Key(Sha256Digest{6});
-  return keys;
-}
-
-std::shared_ptr<Store> store_with(OpenedRepository const& keys, Clock& clock) {
-  std::shared_ptr<Store> store = make_memory_store(clock, true);
-  REQUIRE(store->put(config_key("p"), MemorySource(format_config(keys.config)), {}));
-  return store;
-}
-
 struct Bench {
   ManualClock clock{TimePoint(std::chrono::seconds(1'771'502'400))};
   OpenedRepository keys = some_keys();

@@ -36,6 +36,20 @@ inline Result<OpenedRepository> open_keys(Store& store, Clock& clock, NewReposit
   return KeyStore(store, "p", {}, clock).open_or_create(wanted, secrets, {});
 }
 
+// The keys of a repository without a slot: to derive one takes longer than all else in most tests.
+inline OpenedRepository some_keys() {
+  OpenedRepository keys;
+  keys.config.id = RepositoryId{5};
+  keys.master = Key(Sha256Digest{6});
+  return keys;
+}
+
+inline std::shared_ptr<Store> store_with(OpenedRepository const& keys, Clock& clock, bool versioned = true) {
+  std::shared_ptr<Store> store = make_memory_store(clock, versioned);
+  REQUIRE(store->put(config_key("p"), MemorySource(format_config(keys.config)), {}));
+  return store;
+}
+
 inline std::vector<std::string> keys_of(Store& store, std::string const& prefix = {}) {
   std::vector<std::string> keys;
   ListOptions options;
