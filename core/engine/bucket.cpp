@@ -20,26 +20,6 @@ struct Folders {
   std::vector<std::string> foreign;
 };
 
-// The names of the folders directly below `below` (a key prefix with '/' at its end, or empty), and whether a manifest lies there.
-Result<std::vector<std::string>> folders_below(EngineContext& context, std::string const& below, bool& has_manifest) {
-  std::vector<std::string> names;
-  ListOptions options;
-  options.prefix = below;
-  options.delimiter = true;
-  auto const take = [&](ListEntry const& entry) {
-    std::string name = entry.object.key.substr(below.size());
-    if (!entry.is_prefix) {
-      has_manifest = has_manifest || name == "manifest.json";
-    } else {
-      if (!name.empty() && name.back() == '/') name.pop_back();
-      names.push_back(std::move(name));
-    }
-    return true;
-  };
-  B2B_TRY(context.store->list(options, take, context.stop));
-  return names;
-}
-
 // A safety folder holds one snapshot, or several nested ones, or (never seen, and harmless) both.
 Result<Folders> look_into_safety_folder(EngineContext& context, std::string const& name) {
   bool has_manifest = false;

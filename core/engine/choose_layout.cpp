@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/engine/bucket.h"
+#include "core/engine/listing.h"
 #include "core/engine/objects.h"
 #include "core/packed/snapshots.h"
 #include "core/snapshot/id.h"
@@ -14,19 +15,13 @@ std::string record_key(EngineContext const& context) { return "layout:" + target
 
 // The newest regular one of the plugin's layout; a safety snapshot alone counts as one of long ago.
 Result<std::optional<TimePoint>> newest_plugin_snapshot(EngineContext& context) {
+  bool has_manifest = false;
+  B2B_ASSIGN(auto const names, folders_below(context, keys_prefix(context), has_manifest));
   std::optional<TimePoint> newest;
-  ListOptions options;
-  options.prefix = keys_prefix(context);
-  options.delimiter = true;
-  auto const look = [&](ListEntry const& entry) {
-    if (!entry.is_prefix) return true;
-    std::string_view name = std::string_view(entry.object.key).substr(options.prefix.size());
-    if (name.ends_with('/')) name.remove_suffix(1);
+  for (std::string const& name : names) {
     if (auto const id = parse_snapshot_id(name); id && id->kind == SnapshotKind::regular) newest = std::max(newest.value_or(TimePoint{}), id->time);
     else if (name.starts_with("safety-")) newest = newest.value_or(TimePoint{});
-    return true;
-  };
-  B2B_TRY(context.store->list(options, look, context.stop));
+  }
   return newest;
 }
 

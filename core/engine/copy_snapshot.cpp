@@ -103,11 +103,7 @@ class Copier {
 
   void stored(StoredBody&& body) {
     if (body.skip) return fail(make_error(Condition::changed, body.skip->detail));
-    CatalogEntry row;
-    row.entry = std::move(body.entry);
-    row.stored_name = std::move(body.stored_name);
-    row.stored_size = body.stored_size;
-    if (auto put = copy_->put(row); !put) fail(put.error());
+    if (auto put = copy_->put(stored_row(std::move(body))); !put) fail(put.error());
   }
 
   bool has_failed() {

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "core/engine/key_records.h"
+#include "core/engine/key_slots.h"
 #include "core/engine/packed_keys.h"
 #include "core/packed/key_file.h"
 #include "core/util/encoding.h"
@@ -59,9 +60,7 @@ class Look {
     B2B_TRY(records_.remember({*own, digest_}));
     B2B_TRY(records_.set_problem({}));
     B2B_TRY(retire_former(*list));
-    bool const code = std::any_of(list->slots.begin(), list->slots.end(),
-                                  [](KeySlot const& slot) { return slot.kind == SlotKind::recovery; });
-    B2B_TRY(records_.set_recovery_code(code));
+    B2B_TRY(records_.set_recovery_code(list->has_recovery_code()));
     return records_.set_looked_at(context_.clock->now());
   }
 
@@ -98,10 +97,10 @@ class Look {
       if (!removed && removed.error().condition == Condition::cancelled) return removed.error();
       if (!removed && removed.error().condition != Condition::not_found) {
         B2B_TRY(trouble(
-            "the key slot " + to_hex(own.slot).substr(0, 8) +
+            "the key slot " + short_slot_id(own.slot) +
             " of this machine's former application key is still in " + repository_words(context_) +
             ", so that whoever has that key can read the backups: " + removed.error().message +
-            ". Remove it with a key that may delete: daemonctl key remove " + to_hex(own.slot).substr(0, 8)));
+            ". Remove it with a key that may delete: daemonctl key remove " + short_slot_id(own.slot)));
         continue;
       }
       log_info("the key slot " + to_hex(own.slot) + " of this machine's former application key was removed");
@@ -134,7 +133,7 @@ class Look {
 
 Result<void> tend_key_slots(EngineContext& context, packed::OpenedRepository const& opened) {
   auto const secrets = configured_secrets(context.config);
-  if (secrets.empty() || secrets.front().setting == "decryptionKeys") return {};  // those only open
+  if (relied_on_setting(context.config).empty()) return {};  // decryptionKeys only open
   bool const fresh =
       !opened.slots.empty() ||
       std::find(opened.without_slot.begin(), opened.without_slot.end(), 0U) != opened.without_slot.end();

@@ -37,15 +37,10 @@ Result<packed::OpenedRepository> opened_repository(EngineContext& context) {
   return std::move(*opened);
 }
 
-bool has_recovery_code(SlotList const& list) {
-  return std::any_of(list.slots.begin(), list.slots.end(),
-                     [](KeySlot const& slot) { return slot.kind == SlotKind::recovery; });
-}
-
 // Whether there is a recovery code is known by every list.
 Result<SlotList> slots_of(EngineContext& context, packed::RepositoryId const& repository) {
   B2B_ASSIGN(auto list, key_store(context).slots(repository, context.stop));
-  B2B_TRY(KeyRecords(*context.index, context.config).set_recovery_code(has_recovery_code(list)));
+  B2B_TRY(KeyRecords(*context.index, context.config).set_recovery_code(list.has_recovery_code()));
   return list;
 }
 
@@ -101,7 +96,7 @@ Result<SlotListing> list_key_slots(EngineContext& context) {
   auto const secrets = configured_secrets(context.config);
   SlotListing out;
   out.repository = repository_words(context);
-  out.has_recovery_code = has_recovery_code(list);
+  out.has_recovery_code = list.has_recovery_code();
   out.problems = std::move(list.problems);
   std::string const key_file = key_file_path(context);
   out.key_is_here = !key_file.empty() && packed::read_key_file(key_file, config.id).has_value();
@@ -181,7 +176,7 @@ Result<SlotExchange> rewrap_key_slots(EngineContext& context) {
       if (former.empty()) label = slot.label;
       former.push_back(slot.id);
     }
-    bool const relied_on = i == 0 && secrets[i].setting != "decryptionKeys";
+    bool const relied_on = i == 0 && !relied_on_setting(context.config).empty();
     if (former.empty() && !relied_on) continue;
     B2B_ASSIGN(KeySlot const added, keys.add_slot(opened, secrets[i].secret, label, context.stop));
     out.made.push_back(added.id);

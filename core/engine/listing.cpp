@@ -56,4 +56,23 @@ void remember_listed(EngineContext& context, ListedSnapshot const& listed) {
   if (!remembered) log_warning("snapshot " + listed.info.id.text + " is not remembered: " + remembered.error().text());
 }
 
+Result<std::vector<std::string>> folders_below(EngineContext& context, std::string const& below, bool& has_manifest) {
+  std::vector<std::string> names;
+  ListOptions options;
+  options.prefix = below;
+  options.delimiter = true;
+  auto const take = [&](ListEntry const& entry) {
+    std::string name = entry.object.key.substr(below.size());
+    if (!entry.is_prefix) {
+      has_manifest = has_manifest || name == "manifest.json";
+    } else {
+      if (!name.empty() && name.back() == '/') name.pop_back();
+      names.push_back(std::move(name));
+    }
+    return true;
+  };
+  B2B_TRY(context.store->list(options, take, context.stop));
+  return names;
+}
+
 }  // namespace b2b

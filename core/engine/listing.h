@@ -19,4 +19,7 @@ Result<bool> recall_listed(EngineContext& context, bool recheck, ListedSnapshot&
 // A cache only: where it cannot be written (a full disk), the bucket is asked again next time.
 void remember_listed(EngineContext& context, ListedSnapshot const& listed);
 
+// The names of the folders directly below `below` (a key prefix with '/' at its end, or empty), and whether a manifest lies there.
+Result<std::vector<std::string>> folders_below(EngineContext& context, std::string const& below, bool& has_manifest);
+
 }  // namespace b2b

@@ -15,18 +15,6 @@ namespace {
 
 constexpr std::string_view manifest_name = "manifest.json";
 
-Result<std::optional<ObjectInfo>> find_by_listing(EngineContext& context, std::string const& key) {
-  std::optional<ObjectInfo> found;
-  ListOptions options;
-  options.prefix = key;
-  auto const look = [&](ListEntry const& entry) {
-    if (!entry.is_prefix && entry.object.key == key) found = entry.object;
-    return false;  // the key itself is the first of all that begin with it
-  };
-  B2B_TRY(context.store->list(options, look, context.stop));
-  return found;
-}
-
 }  // namespace
 
 std::string keys_prefix(EngineContext const& context) {
@@ -36,11 +24,9 @@ std::string keys_prefix(EngineContext const& context) {
 Result<std::optional<ObjectInfo>> find_object(EngineContext& context, std::string const& key) {
   auto const info = context.store->head(key, context.stop);
   if (info) return std::optional(*info);
-  if (info.error().condition == Condition::not_found) return std::optional<ObjectInfo>();
-  if (info.error().condition != Condition::permission) return info.error();
-  B2B_ASSIGN(auto const listed, find_by_listing(context, key));
-  if (listed) return info.error();
-  return std::optional<ObjectInfo>();
+  B2B_ASSIGN(bool const missing, means_missing(context, info.error(), key));
+  if (missing) return std::optional<ObjectInfo>();
+  return info.error();
 }
 
 Result<bool> means_missing(EngineContext& context, Error const& error, std::string const& key) {

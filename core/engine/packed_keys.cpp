@@ -27,6 +27,11 @@ std::vector<ConfiguredSecret> configured_secrets(Config const& config) {
   return secrets;
 }
 
+std::string_view relied_on_setting(Config const& config) {
+  auto const secrets = configured_secrets(config);
+  return secrets.empty() || secrets.front().setting == "decryptionKeys" ? std::string_view() : secrets.front().setting;
+}
+
 std::vector<packed::SlotSecret> slot_secrets(Config const& config) {
   std::vector<packed::SlotSecret> secrets;
   for (ConfiguredSecret& configured : configured_secrets(config)) secrets.push_back(std::move(configured.secret));
@@ -44,9 +49,7 @@ packed::KeyStore key_store(EngineContext& context) {
 }
 
 std::string repository_words(EngineContext const& context) {
-  std::string name = packed::repository_prefix(context.config.prefix);
-  name.pop_back();
-  return name + " in " + context.store->traits().name;
+  return packed::repository_name(*context.store, context.config.prefix);
 }
 
 Result<std::optional<packed::OpenedRepository>> open_repository_keys(EngineContext& context) {

@@ -20,6 +20,8 @@ struct ConfiguredSecret {
 // Pure. The one that a new repository's first slot is for comes first: encryptionKey, or else the application key. Then the other of the two,
 // then decryptionKeys, which may be either.
 std::vector<ConfiguredSecret> configured_secrets(Config const& config);
+// Pure. The setting of the secret that pushes rely on, which is the first of those: encryptionKey or applicationKey; empty: neither is set.
+std::string_view relied_on_setting(Config const& config);
 std::vector<packed::SlotSecret> slot_secrets(Config const& config);
 
 // "packed.key" of the data directory. Empty: none is kept, since the data directory lies in the state directory and would be part of snapshots.

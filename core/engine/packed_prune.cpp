@@ -18,17 +18,10 @@ std::string collected_key(EngineContext const& context) { return "collected:" + 
 
 Result<std::uint64_t> remove_packed_snapshot(EngineContext& context, SnapshotId const& id) {
   std::string const key = snapshot_object_key(context, id, SnapshotLayout::packed);
-  std::vector<ObjectVersion> versions;
-  B2B_TRY(context.store->list_versions(
-      key,
-      [&](ObjectVersion const& version) {
-        if (version.key == key) versions.push_back(version);
-        return true;
-      },
-      context.stop));
-  B2B_TRY(context.store->remove_versions(versions, context.stop));
+  B2B_ASSIGN(auto const before, find_object(context, key));
+  B2B_TRY(remove_all(*context.store, key, context.stop));
   B2B_TRY(context.index->forget_snapshot(target_name(context), id.text));
-  return static_cast<std::uint64_t>(versions.size());
+  return std::uint64_t{before ? 1U : 0U};
 }
 
 Result<packed::CollectReport> collect_repository(EngineContext& context, TimePoint now) {

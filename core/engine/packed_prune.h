@@ -9,7 +9,7 @@
 
 namespace b2b {
 
-// Every version of the snapshot object; its packs are left to a collection. Returns how many versions went. permission: the key may not delete.
+// Every version of the snapshot object; its packs are left to a collection. Returns how many objects went. permission: the key may not delete.
 Result<std::uint64_t> remove_packed_snapshot(EngineContext& context, SnapshotId const& id);
 
 // A round of packed::collect(), and the time that the next one is due from. Asks nothing of the store beyond that.

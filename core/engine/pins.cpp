@@ -40,17 +40,12 @@ Result<void> remove_pin(EngineContext& context, SnapshotId const& id) {
   return context.store->flush(context.stop);
 }
 
-// The pins that `name` means: itself, else the inner id of a safety snapshot, else those that begin with it.
 std::vector<SnapshotId> pins_named(std::vector<Pin> const& pins, std::string_view name) {
-  std::vector<SnapshotId> same, inner, beginning;
-  for (Pin const& pin : pins) {
-    std::string_view const id = pin.id.text;
-    auto const slash = id.find('/');
-    if (id == name) same.push_back(pin.id);
-    if (slash != std::string_view::npos && id.substr(slash + 1) == name) inner.push_back(pin.id);
-    if (id.starts_with(name)) beginning.push_back(pin.id);
-  }
-  return !same.empty() ? same : !inner.empty() ? inner : beginning;
+  std::vector<std::string_view> ids;
+  for (Pin const& pin : pins) ids.push_back(pin.id.text);
+  std::vector<SnapshotId> named;
+  for (std::size_t const i : ids_meant(ids, name)) named.push_back(pins[i].id);
+  return named;
 }
 
 Error not_pinned(std::string_view name) {

@@ -127,10 +127,8 @@ class Pruner {
   // Healing may have taken its time, and another machine may have pinned something since.
   Result<void> spare_pinned_meanwhile() {
     if (to_remove_.empty()) return {};
-    B2B_ASSIGN(auto const pins, reachable_pins(context_));
+    B2B_ASSIGN(auto const pins, spare_pinned(context_, report_.verdicts));
     std::erase_if(to_remove_, [&](Removal const& removal) { return is_pinned(pins, removal.id); });
-    for (RetentionVerdict& verdict : report_.verdicts)
-      if (!verdict.keep && is_pinned(pins, verdict.id)) spare(verdict, "pinned");
     return {};
   }
 

@@ -67,12 +67,7 @@ void PushRun::stored(StoredBody&& body) {
     copies_failed_.push_back(body.entry.path);
     return;
   }
-  CatalogEntry row;
-  row.entry = std::move(body.entry);
-  row.stored_name = std::move(body.stored_name);
-  row.stored_size = body.stored_size;
-  row.state = static_cast<std::uint32_t>(PlanState::done);
-  if (auto put = plan_.catalog->put(row); !put) failure_ = put.error();
+  if (auto put = plan_.catalog->put(stored_row(std::move(body), static_cast<std::uint32_t>(PlanState::done))); !put) failure_ = put.error();
 }
 
 Result<void> PushRun::for_each_in_state(PlanState state, std::function<Result<void>(CatalogEntry&&)> const& visit) {
@@ -156,8 +151,7 @@ Result<void> PushRun::bring_unchanged() {
       stage_->add(std::move(row.entry));
       return {};
     }
-    CatalogEntry const held = row;
-    writer_->copy(std::move(row.entry), base_->id, held);
+    writer_->copy(row.entry, base_->id, row);
     return {};
   }));
   B2B_TRY(stage_->finish());

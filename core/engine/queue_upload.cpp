@@ -180,12 +180,7 @@ class QueueUpload {
       copies_failed_.push_back(std::move(body.entry));
       return;
     }
-    CatalogEntry row;
-    row.entry = std::move(body.entry);
-    row.stored_name = std::move(body.stored_name);
-    row.stored_size = body.stored_size;
-    row.state = number_of(PlanState::done);
-    if (auto put = catalog_->put(row); !put) failure_ = put.error();
+    if (auto put = catalog_->put(stored_row(std::move(body), number_of(PlanState::done))); !put) failure_ = put.error();
   }
 
   // Objects that the last snapshot should have held and did not.

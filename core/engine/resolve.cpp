@@ -148,16 +148,10 @@ Result<SnapshotId> the_only(Snapshots const& snapshots, std::vector<std::size_t>
 }
 
 Result<SnapshotId> resolve_name(EngineContext& context, Snapshots const& snapshots, std::string_view name) {
-  std::vector<std::size_t> same, inner, beginning;
-  for (std::size_t i = 0; i < snapshots.size(); ++i) {
-    std::string_view const id = snapshots[i].info.id.text;
-    auto const slash = id.find('/');
-    if (id == name) same.push_back(i);
-    if (slash != std::string_view::npos && id.substr(slash + 1) == name) inner.push_back(i);
-    if (id.starts_with(name)) beginning.push_back(i);
-  }
-  for (auto const* found : {&same, &inner, &beginning})
-    if (!found->empty()) return the_only(snapshots, *found, name);
+  std::vector<std::string_view> ids;
+  for (ListedSnapshot const& listed : snapshots) ids.push_back(listed.info.id.text);
+  auto const found = ids_meant(ids, name);
+  if (!found.empty()) return the_only(snapshots, found, name);
   auto const choices = nearest(snapshots, name);
   std::string const latest[] = {"latest"};
   bool const means_latest = !choices.empty() && !nearest_word(name, latest).empty();

@@ -53,11 +53,7 @@ struct Collector {
       keep(catalog.erase(body.entry.path));
       return;
     }
-    CatalogEntry row;
-    row.entry = std::move(body.entry);
-    row.stored_name = std::move(body.stored_name);
-    row.stored_size = body.stored_size;
-    keep(catalog.put(row));
+    keep(catalog.put(stored_row(std::move(body))));
   }
   void captured(Entry const& scanned, CaptureResult& result) {
     std::scoped_lock lock(mutex);

@@ -10,6 +10,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "core/capture/capture.h"
 #include "core/engine/context.h"
@@ -26,6 +27,10 @@ struct StoredBody {
   std::optional<Skip> skip;                 // it could not be stored, for a reason of its own
   bool copy_failed = false;                 // copy(): the source is gone or different; the caller captures and uploads it
 };
+// As a catalog has it. `state`: CatalogEntry::state.
+inline CatalogEntry stored_row(StoredBody&& body, std::uint32_t state = 0) {
+  return {std::move(body.entry), std::move(body.stored_name), body.stored_size, state};
+}
 using BodyStored = std::function<void(StoredBody&&)>;
 
 class SnapshotWriter {

@@ -11,13 +11,6 @@
 namespace b2b::packed {
 namespace {
 
-// The repository as people know it: "openclaw-backup.repo in bucket agent-backup at …".
-std::string repository_name(Store const& store, std::string_view prefix) {
-  std::string name = repository_prefix(prefix);
-  name.pop_back();
-  return name + " in " + store.traits().name;
-}
-
 std::string slots_in_words(SlotList const& list) {
   std::string out;
   for (KeySlot const& slot : list.slots)
@@ -61,6 +54,12 @@ Result<std::optional<Opening>> try_slots(SlotList const& list, RepositoryId cons
 }
 
 }  // namespace
+
+std::string repository_name(Store const& store, std::string_view prefix) {
+  std::string name = repository_prefix(prefix);
+  name.pop_back();
+  return name + " in " + store.traits().name;
+}
 
 KeyStore::KeyStore(Store& store, std::string prefix, std::string key_file, Clock& clock)
     : store_(store), prefix_(std::move(prefix)), key_file_(std::move(key_file)), clock_(clock) {}

@@ -7,11 +7,13 @@
 // told with how the application key must be made.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <span>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/packed/config_object.h"
@@ -20,11 +22,18 @@
 
 namespace b2b::packed {
 
+// The repository as people know it: "openclaw-backup.repo in bucket agent-backup at …".
+std::string repository_name(Store const& store, std::string_view prefix);
+
 struct SlotList {
   std::vector<KeySlot> slots;         // of this repository, newest first
   std::vector<std::string> problems;  // slots that cannot be read, in words
   std::size_t foreign = 0;            // of other repositories: left alone
   bool complete = true;  // false: there are more than max_slots; only the first of them were looked at
+
+  bool has_recovery_code() const {
+    return std::any_of(slots.begin(), slots.end(), [](KeySlot const& slot) { return slot.kind == SlotKind::recovery; });
+  }
 };
 
 struct OpenedRepository {

@@ -116,4 +116,15 @@ bool id_before(SnapshotId const& a, SnapshotId const& b) {
   return a.text < b.text;
 }
 
+std::vector<std::size_t> ids_meant(std::span<std::string_view const> ids, std::string_view name) {
+  std::vector<std::size_t> same, inner, beginning;
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    auto const slash = ids[i].find('/');
+    if (ids[i] == name) same.push_back(i);
+    if (slash != std::string_view::npos && ids[i].substr(slash + 1) == name) inner.push_back(i);
+    if (ids[i].starts_with(name)) beginning.push_back(i);
+  }
+  return !same.empty() ? same : !inner.empty() ? inner : beginning;
+}
+
 }  // namespace b2b

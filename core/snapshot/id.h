@@ -3,6 +3,8 @@
 //   safety   safety-<ts>  (manifest directly under it)  or  safety-<ts>/<regular id>  (nested; what we write)
 #pragma once
 
+#include <span>
+#include <vector>
 #include <compare>
 #include <cstdint>
 #include <optional>
@@ -28,5 +30,8 @@ std::optional<SnapshotId> parse_snapshot_id(std::string_view text);
 SnapshotId make_snapshot_id(SnapshotKind kind, TimePoint time, std::uint32_t random);
 // Order by time as text, the way every reader of the layout sorts.
 bool id_before(SnapshotId const& a, SnapshotId const& b);
+
+// Which of these ids somebody means who writes `name`: that id, else a safety snapshot by its second part, else all that begin so. Positions.
+std::vector<std::size_t> ids_meant(std::span<std::string_view const> ids, std::string_view name);
 
 }  // namespace b2b

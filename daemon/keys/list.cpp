@@ -44,13 +44,6 @@ std::string row(SlotView const& view) {
   return out;
 }
 
-// The secret that pushes rely on; empty: none is configured.
-std::string_view relied_on(Config const& config) {
-  auto const secrets = configured_secrets(config);
-  return secrets.empty() || secrets.front().setting == "decryptionKeys" ? std::string_view()
-                                                                        : secrets.front().setting;
-}
-
 bool opens_one(SlotListing const& listing, std::string_view setting) {
   return std::any_of(listing.slots.begin(), listing.slots.end(),
                      [&](SlotView const& view) { return view.opened_by == setting; });
@@ -62,7 +55,7 @@ void print(Console& console, Config const& config, SlotListing const& listing) {
     console.result(row(view));
   for (std::string const& problem : listing.problems)
     console.warn(printable(problem));
-  std::string_view const needed = relied_on(config);
+  std::string_view const needed = relied_on_setting(config);
   if (!needed.empty() && !opens_one(listing, needed)) {
     if (listing.key_is_here)
       console.result("The configured " + std::string(needed) +
@@ -80,7 +73,7 @@ std::vector<std::string> warnings_before(SlotListing const& listing, SlotView co
   std::vector<std::string> out;
   if (!view.opened_by.empty()) {
     std::string text = "the configured " + std::string(view.opened_by) + " opens this slot";
-    if (view.opened_by == relied_on(config))
+    if (view.opened_by == relied_on_setting(config))
       text += "; as long as it is configured, the next push makes a new slot for it";
     out.push_back(std::move(text));
   }
