@@ -56,7 +56,7 @@ constexpr std::array keys{
     KeySpec{.name = "jitter", .type = KeyType::duration, .default_text = "0s", .daemon_only = true, .maximum = week,
             .description = "Scheduled backups begin up to this much later, at random, so that many machines do not begin at once."},
     KeySpec{.name = "encrypt", .type = KeyType::flag, .default_text = "true", .in_openclaw_json = true,
-            .description = "Encrypt what is stored (AES-256-GCM, in the format the OpenClaw B2 plugin reads)."},
+            .description = "Encrypt what is stored (AES-256-GCM; in the layout plugin in the format that the OpenClaw B2 plugin reads)."},
     KeySpec{.name = "encryptionKey", .environment = "B2_ENCRYPTION_KEY", .secret = true, .refine = check_not_empty,
             .description = "Passphrase of the encryption. The application key is used when this is not set: then losing that key loses the backups."},
     KeySpec{.name = "encryptionKeyFile", .type = KeyType::path, .refine = check_not_empty,
