@@ -138,7 +138,7 @@ inline bool is_valid_key(std::string_view key) { return key_problem(key).empty()
 Result<void> remove_all(Store& store, std::string const& key, std::stop_token const& stop);
 
 // Did a call for `key` end with `error` because there is no such object? Keys of B2 without the listBuckets capability are answered
-// "permission" for what is not there: then a listing of that very key decides, and where that is refused, too, it is a refusal.
+// "permission" for what is not there: then a listing of that very key decides. Errors: the listing's, also where it is refused, too.
 Result<bool> means_missing(Store& store, Error const& error, std::string const& key, std::stop_token const& stop);
 
 // A small object as text. Errors: limit past `max_bytes`; not_found, also where means_missing() finds that out; the store's.
