@@ -16,7 +16,7 @@ import uuid
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from harness import SOURCE, Daemon, Machine, Outcome, wait_for  # noqa: E402
+from harness import SOURCE, Daemon, Machine, Outcome, captured, wait_for  # noqa: E402
 from installation import OLDER, OPENCLAW, openclaw  # noqa: E402
 from model_server import Model  # noqa: E402
 
@@ -244,5 +244,5 @@ def cron_jobs(path):
         connection.close()
 
 
-__all__ = ["AGENT_DATABASE", "Daemon", "Gateway", "Machine", "OLDER", "OPENCLAW", "TOKEN", "cron_jobs", "files_of_sessions", "rows",
+__all__ = ["AGENT_DATABASE", "Daemon", "Gateway", "Machine", "OLDER", "OPENCLAW", "TOKEN", "captured", "cron_jobs", "files_of_sessions", "rows",
            "transcripts", "wait_for"]
