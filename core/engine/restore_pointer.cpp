@@ -61,8 +61,10 @@ std::optional<RestorePointer> parse_restore_pointer(std::string id, std::string_
   return std::nullopt;
 }
 
+std::string restore_pointers_folder(std::string const& data_dir) { return join_path(data_dir, "restores"); }
+
 std::string restore_pointer_path(std::string const& data_dir, std::string const& id) {
-  return join_path(join_path(data_dir, "restores"), id);
+  return join_path(restore_pointers_folder(data_dir), id);
 }
 
 Result<void> keep_restore_pointer(std::string const& data_dir, RestorePointer const& pointer) {
@@ -79,7 +81,7 @@ Result<void> remove_restore_pointer(std::string const& data_dir, std::string con
 
 Result<RestorePointers> list_restore_pointers(std::string const& data_dir) {
   RestorePointers out;
-  std::string const directory = join_path(data_dir, "restores");
+  std::string const directory = restore_pointers_folder(data_dir);
   if (!path_exists(directory)) return out;
   B2B_ASSIGN(TargetTree const tree, TargetTree::open(directory));
   B2B_ASSIGN(auto const names, tree.list({}));

@@ -29,6 +29,7 @@ struct RestorePointer {
 std::string format_restore_pointer(RestorePointer const& pointer);
 std::optional<RestorePointer> parse_restore_pointer(std::string id, std::string_view text);
 
+std::string restore_pointers_folder(std::string const& data_dir);
 std::string restore_pointer_path(std::string const& data_dir, std::string const& id);
 Result<void> keep_restore_pointer(std::string const& data_dir, RestorePointer const& pointer);
 Result<void> remove_restore_pointer(std::string const& data_dir, std::string const& id);

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/util/log.h"
+#include "core/util/unfinished_write.h"
 
 namespace b2b {
 namespace {
@@ -153,14 +154,16 @@ Result<void> make_directories(std::string const& path, unsigned mode) {
 
 Result<void> atomic_write_file(std::string const& path, std::string_view content, unsigned mode) {
   std::string const directory = directory_of(path);
-  std::string temporary = join_path(directory, ".b2backupd-XXXXXX.tmp");
-  UniqueFd fd(::mkostemps(temporary.data(), 4, O_CLOEXEC));
-  if (!fd) return errno_error(errno, "create a temporary file in", directory);
+  B2B_ASSIGN(UnfinishedWrite write, begin_write(directory));
+  std::string const& temporary = write.path;
   RemoveOnFailure cleanup(temporary);
-  if (::fchmod(fd.get(), static_cast<mode_t>(mode)) != 0) return errno_error(errno, "set the mode of", temporary);
-  B2B_TRY(write_all(fd.get(), as_bytes(content), path));
-  B2B_TRY(fsync_file(fd.get(), path));
-  B2B_TRY(close_checked(std::move(fd), path));
+  // Another descriptor of the same open file: it is held until it has its name.
+  UniqueFd const holder(::fcntl(write.fd.get(), F_DUPFD_CLOEXEC, 0));
+  if (!holder) return errno_error(errno, "hold", temporary);
+  if (::fchmod(write.fd.get(), static_cast<mode_t>(mode)) != 0) return errno_error(errno, "set the mode of", temporary);
+  B2B_TRY(write_all(write.fd.get(), as_bytes(content), path));
+  B2B_TRY(fsync_file(write.fd.get(), path));
+  B2B_TRY(close_checked(std::move(write.fd), path));
   if (::rename(temporary.c_str(), path.c_str()) != 0) return errno_error(errno, "replace", path);
   cleanup.keep();
   return fsync_directory(directory);

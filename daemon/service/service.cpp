@@ -12,6 +12,7 @@
 #include "core/gateway/own.h"
 #include "core/util/file.h"
 #include "core/util/log.h"
+#include "core/util/unfinished_write.h"
 #include "daemon/service/auto_restore.h"
 
 namespace b2b::service {
@@ -92,6 +93,7 @@ Result<void> Service::open() {
   B2B_ASSIGN(instance_, open_instance(loaded_.config));
   B2B_TRY(take_lock());
   B2B_ASSIGN(instance_, open_instance(loaded_.config));  // the state directory exists now, and its real path counts
+  if (auto const cleared = remove_abandoned_writes(instance_.data_dir); !cleared) log_warning(cleared.error().text());
   B2B_ASSIGN(index_, Index::open(instance_.data_dir));
   B2B_ASSIGN(clockwork_, Clockwork::create(loaded_.config.service, instance_.id));
   B2B_ASSIGN(auto const kept, index_->value("schedule-handled"));

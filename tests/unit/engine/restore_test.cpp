@@ -15,8 +15,10 @@
 #include <unistd.h>
 
 #include "core/engine/lock.h"
+#include "core/engine/restore_pointer.h"
 #include "core/engine/restore_site.h"
 #include "core/sqlite/sqlite.h"
+#include "core/util/unfinished_write.h"
 #include "tests/unit/engine/push_fixture.h"
 
 using namespace b2b;
@@ -705,6 +707,20 @@ TEST_CASE("what an interrupted restore left is cleared up by the next job") {
       CHECK(recover_restores(context).value().empty());
     }
   }
+}
+
+TEST_CASE("the half-written note of a killed restore is cleared away") {
+  Machine machine;
+  auto context = machine.open();
+  std::string const folder = restore_pointers_folder(context.instance.data_dir);
+  REQUIRE(make_directories(folder));
+  auto held = begin_write(folder);  // of a restore that is at work just now
+  REQUIRE(held);
+  REQUIRE(begin_write(folder));     // its process is gone
+  REQUIRE(recover_restores(context).value().empty());
+  std::vector<std::string> left;
+  for (auto const& entry : fs::directory_iterator(folder)) left.push_back(entry.path().string());
+  CHECK(left == std::vector<std::string>{held->path});
 }
 
 TEST_CASE("the disks of the target: several, and full ones") {
