@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/packed/hidden_repository.h"
 #include "core/packed/key_file.h"
 #include "core/packed/reach.h"
 #include "core/util/encoding.h"
@@ -251,6 +252,7 @@ Result<OpenedRepository> KeyStore::open_or_create(NewRepository const& wanted,
     if (secrets.empty())
       return make_error(Condition::usage, "a repository needs a secret to protect it",
                         "Set applicationKey or encryptionKey");
+    B2B_TRY(refuse_hidden_repository(store_, prefix_, stop));
     B2B_TRY(refuse_remains(stop));
     B2B_ASSIGN(auto made, create(wanted, secrets.front(), stop));
     if (made) {

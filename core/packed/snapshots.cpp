@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/packed/hidden_repository.h"
 #include "core/packed/marks.h"
 #include "core/packed/sealed_object.h"
 
@@ -39,8 +40,10 @@ Result<void> add_file(Repository& repository, ChunkWriter& writer, EntryLineWrit
 }
 
 Result<void> check_still_ours(Repository const& repository, std::stop_token const& stop) {
-  B2B_ASSIGN(std::string const text, get_text(*repository.store, config_key(repository.prefix), max_config_bytes, stop));
-  B2B_ASSIGN(RepositoryConfig const config, parse_config(text));
+  auto const text = get_text(*repository.store, config_key(repository.prefix), max_config_bytes, stop);
+  if (!text && text.error().condition == Condition::not_found) B2B_TRY(refuse_hidden_repository(*repository.store, repository.prefix, stop));
+  B2B_TRY(text);
+  B2B_ASSIGN(RepositoryConfig const config, parse_config(*text));
   if (config.id != repository.config.id)
     return make_error(Condition::changed, "another machine has made a repository of its own under this prefix",
                       "Push again: it goes into the one that is there now");

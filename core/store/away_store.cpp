@@ -11,6 +11,7 @@ class AwayStore final : public Store {
   Result<ObjectInfo> put(std::string const&, ByteSource const&, std::stop_token const&) override { return why_; }
   Result<ObjectInfo> get(std::string const&, std::optional<ByteRange>, ByteSink&, std::stop_token const&) override { return why_; }
   Result<ObjectInfo> head(std::string const&, std::stop_token const&) override { return why_; }
+  Result<ObjectInfo> get_version(ObjectVersion const&, std::optional<ByteRange>, ByteSink&, std::stop_token const&) override { return why_; }
   Result<void> list(ListOptions const&, std::function<bool(ListEntry const&)> const&, std::stop_token const&) override { return why_; }
   Result<void> list_versions(std::string const&, std::function<bool(ObjectVersion const&)> const&, std::stop_token const&) override {
     return why_;

@@ -176,6 +176,12 @@ Result<ObjectInfo> FaultStore::head(std::string const& key, std::stop_token cons
                                  [&](std::uint64_t) { return state_->inner->head(key, stop); });
 }
 
+Result<ObjectInfo> FaultStore::get_version(ObjectVersion const& version, std::optional<ByteRange> range, ByteSink& sink,
+                                           std::stop_token const& stop) {
+  return state_->run<ObjectInfo>("get_version", version.key, false,
+                                 [&](std::uint64_t) { return state_->inner->get_version(version, range, sink, stop); });
+}
+
 Result<void> FaultStore::list(ListOptions const& options, std::function<bool(ListEntry const&)> const& visit,
                               std::stop_token const& stop) {
   return state_->run<void>("list", options.prefix, false,

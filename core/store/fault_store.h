@@ -54,6 +54,8 @@ class FaultStore final : public Store {
   Result<ObjectInfo> get(std::string const& key, std::optional<ByteRange> range, ByteSink& sink,
                          std::stop_token const& stop) override;
   Result<ObjectInfo> head(std::string const& key, std::stop_token const& stop) override;
+  Result<ObjectInfo> get_version(ObjectVersion const& version, std::optional<ByteRange> range, ByteSink& sink,
+                                 std::stop_token const& stop) override;
   Result<void> list(ListOptions const& options, std::function<bool(ListEntry const&)> const& visit,
                     std::stop_token const& stop) override;
   Result<void> list_versions(std::string const& prefix,

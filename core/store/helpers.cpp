@@ -25,6 +25,10 @@ Result<std::vector<ObjectVersion>> versions_of(Store& store, std::string const& 
 
 }  // namespace
 
+Result<ObjectInfo> Store::get_version(ObjectVersion const& version, std::optional<ByteRange>, ByteSink&, std::stop_token const&) {
+  return make_error(Condition::unsupported, traits().name + " keeps no older versions of what lies in it", {}, version.key);
+}
+
 Result<void> remove_all(Store& store, std::string const& key, std::stop_token const& stop) {
   B2B_TRY(check_key("remove", key));
   if (!store.traits().versioned) {

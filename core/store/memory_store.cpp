@@ -1,5 +1,7 @@
 // A store in memory, for tests and simulations. Bodies are shared and immutable, so that the lock is held
 // only to look things up; visitors and sinks are called without it and may call the store again.
+#include "core/store/memory_store.h"
+
 #include <algorithm>
 #include <atomic>
 #include <deque>
@@ -18,7 +20,7 @@ constexpr std::size_t list_page = 1000;
 
 struct Version {
   std::string id;
-  std::shared_ptr<std::string const> body;
+  std::shared_ptr<std::string const> body;  // null: a hide marker
   TimePoint modified{};
 };
 
@@ -64,19 +66,21 @@ class MemoryStore final : public Store {
                          std::stop_token const& stop) override {
     B2B_TRY(begin("read", key, stop));
     B2B_ASSIGN(Version const version, newest(key));
-    std::span<std::uint8_t const> rest = as_bytes(*version.body);
-    if (range) {
-      rest = rest.subspan(static_cast<std::size_t>(std::min<std::uint64_t>(range->offset, rest.size())));
-      rest = rest.first(static_cast<std::size_t>(std::min<std::uint64_t>(range->length, rest.size())));
-    }
-    while (!rest.empty()) {
-      B2B_TRY(check_stop(stop, "read", key));
-      auto const piece = rest.first(std::min(rest.size(), buffer_bytes));
-      B2B_TRY(sink.write(piece));
-      bytes_received_ += piece.size();
-      rest = rest.subspan(piece.size());
-    }
-    return info_of(key, version);
+    return send(key, version, range, sink, stop);
+  }
+
+  Result<ObjectInfo> get_version(ObjectVersion const& wanted, std::optional<ByteRange> range, ByteSink& sink,
+                                 std::stop_token const& stop) override {
+    if (!traits_.versioned) return Store::get_version(wanted, range, sink, stop);
+    B2B_TRY(begin("read", wanted.key, stop));
+    B2B_ASSIGN(Version const version, version_called(wanted.key, wanted.version_id));
+    return send(wanted.key, version, range, sink, stop);
+  }
+
+  void hide(std::string const& key) {
+    std::scoped_lock lock(mutex_);
+    B2B_ASSERT(traits_.versioned);
+    objects_[key].push_front({"v" + std::to_string(++last_version_), nullptr, clock_.now()});
   }
 
   Result<ObjectInfo> head(std::string const& key, std::stop_token const& stop) override {
@@ -166,6 +170,23 @@ class MemoryStore final : public Store {
   StoreCounters counters() const override { return {requests_, 0, bytes_sent_, bytes_received_}; }
 
  private:
+  Result<ObjectInfo> send(std::string const& key, Version const& version, std::optional<ByteRange> range, ByteSink& sink,
+                          std::stop_token const& stop) {
+    std::span<std::uint8_t const> rest = as_bytes(*version.body);
+    if (range) {
+      rest = rest.subspan(static_cast<std::size_t>(std::min<std::uint64_t>(range->offset, rest.size())));
+      rest = rest.first(static_cast<std::size_t>(std::min<std::uint64_t>(range->length, rest.size())));
+    }
+    while (!rest.empty()) {
+      B2B_TRY(check_stop(stop, "read", key));
+      auto const piece = rest.first(std::min(rest.size(), buffer_bytes));
+      B2B_TRY(sink.write(piece));
+      bytes_received_ += piece.size();
+      rest = rest.subspan(piece.size());
+    }
+    return info_of(key, version);
+  }
+
   Result<void> begin(std::string_view doing, std::string const& key, std::stop_token const& stop) {
     B2B_TRY(check_key(doing, key));
     ++requests_;
@@ -187,8 +208,17 @@ class MemoryStore final : public Store {
   Result<Version> newest(std::string const& key) const {
     std::scoped_lock lock(mutex_);
     auto const found = objects_.find(key);
-    if (found == objects_.end()) return no_such_object(traits_.name, key);
+    if (found == objects_.end() || !found->second.front().body) return no_such_object(traits_.name, key);
     return found->second.front();
+  }
+
+  Result<Version> version_called(std::string const& key, std::string const& id) const {
+    std::scoped_lock lock(mutex_);
+    auto const found = objects_.find(key);
+    if (found != objects_.end())
+      for (Version const& version : found->second)
+        if (version.id == id && version.body) return version;
+    return no_such_object(traits_.name, key);
   }
 
   static ObjectInfo info_of(std::string const& key, Version const& version) {
@@ -200,6 +230,10 @@ class MemoryStore final : public Store {
     std::scoped_lock lock(mutex_);
     auto at = objects_.lower_bound(from);
     while (at != objects_.end() && page.size() < list_page && at->first.starts_with(options.prefix)) {
+      if (!at->second.front().body) {
+        ++at;
+        continue;
+      }
       ListEntry entry;
       auto const slash = options.delimiter ? at->first.find('/', options.prefix.size()) : std::string::npos;
       entry.is_prefix = slash != std::string::npos;
@@ -221,8 +255,8 @@ class MemoryStore final : public Store {
     for (auto at = objects_.lower_bound(from); at != objects_.end() && page.size() < list_page; ++at) {
       if (!at->first.starts_with(prefix)) break;
       for (Version const& version : at->second)
-        page.push_back({at->first, version.id, version.body->size(), version.modified,
-                        &version == &at->second.front(), false});
+        page.push_back({at->first, version.id, version.body ? version.body->size() : 0, version.modified,
+                        &version == &at->second.front(), !version.body});
     }
     return page;
   }
@@ -238,6 +272,12 @@ class MemoryStore final : public Store {
 };
 
 }  // namespace
+
+void hide_in_memory_store(Store& store, std::string const& key) {
+  auto* const memory = dynamic_cast<MemoryStore*>(&store);
+  B2B_ASSERT(memory != nullptr);
+  memory->hide(key);
+}
 
 std::unique_ptr<Store> make_memory_store(Clock& clock, bool versioned) {
   return std::make_unique<MemoryStore>(clock, versioned);

@@ -99,6 +99,11 @@ class Store {
 
   virtual Result<ObjectInfo> head(std::string const& key, std::stop_token const& stop) = 0;
 
+  // get() of one version, `key` and `version_id` as list_versions() told them. A hide marker is not_found. Here: for stores that keep no
+  // versions, unsupported.
+  virtual Result<ObjectInfo> get_version(ObjectVersion const& version, std::optional<ByteRange> range, ByteSink& sink,
+                                         std::stop_token const& stop);
+
   // Calls `visit` for each entry in byte order of keys, any number of them, in bounded memory; visit returns false to stop.
   virtual Result<void> list(ListOptions const& options, std::function<bool(ListEntry const&)> const& visit,
                             std::stop_token const& stop) = 0;

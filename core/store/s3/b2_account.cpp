@@ -15,8 +15,8 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::array<std::string_view, 4> needed_capabilities = {"listFiles", "readFiles", "writeFiles",
-                                                                 "deleteFiles"};
+// Not deleteFiles: a key that cannot delete backs up and restores, and prunes nothing.
+constexpr std::array<std::string_view, 3> needed_capabilities = {"listFiles", "readFiles", "writeFiles"};
 
 Error not_an_answer(std::string_view why) {
   return make_error(Condition::unsupported,

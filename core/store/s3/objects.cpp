@@ -70,6 +70,18 @@ Result<void> check_download(Answer const& answer, ObjectInfo const& info, std::o
   return {};
 }
 
+// A hide marker answers 405 to a read that names it, and what is hidden or not there 404.
+Call call_for_version(Client& client, std::string method, std::string doing, std::string const& key, std::string const& version_id) {
+  Call call = client.call(std::move(method), std::move(doing), key);
+  if (!version_id.empty()) call.request.query.emplace_back("versionId", version_id);
+  return call;
+}
+
+Result<ObjectInfo> head_version(Client& client, std::string const& key, std::string const& version_id, std::stop_token const& stop) {
+  B2B_ASSIGN(Answer const answer, client.send(call_for_version(client, "HEAD", "look at", key, version_id), stop));
+  return info_of(key, answer);
+}
+
 }  // namespace
 
 Result<void> check_late_error(Answer const& answer, About const& about) {
@@ -117,19 +129,23 @@ Result<ObjectInfo> put_object(Client& client, std::string const& key, ByteSource
 }
 
 Result<ObjectInfo> head_object(Client& client, std::string const& key, std::stop_token const& stop) {
-  B2B_ASSIGN(Answer const answer, client.send(client.call("HEAD", "look at", key), stop));
-  return info_of(key, answer);
+  return head_version(client, key, {}, stop);
 }
 
 Result<ObjectInfo> get_object(Client& client, std::string const& key, std::optional<ByteRange> range,
                               ByteSink& sink, std::stop_token const& stop) {
-  if (range && range->length == 0) return head_object(client, key, stop);
-  Call call = client.call("GET", "read", key);
+  return get_object_version(client, key, {}, range, sink, stop);
+}
+
+Result<ObjectInfo> get_object_version(Client& client, std::string const& key, std::string const& version_id, std::optional<ByteRange> range,
+                                      ByteSink& sink, std::stop_token const& stop) {
+  if (range && range->length == 0) return head_version(client, key, version_id, stop);
+  Call call = call_for_version(client, "GET", "read", key, version_id);
   if (range) {
     auto const last = range->length - 1 > std::numeric_limits<std::uint64_t>::max() - range->offset
                           ? std::numeric_limits<std::uint64_t>::max()
                           : range->offset + range->length - 1;
-    if (range->offset > std::numeric_limits<std::int64_t>::max()) return head_object(client, key, stop);
+    if (range->offset > std::numeric_limits<std::int64_t>::max()) return head_version(client, key, version_id, stop);
     auto const clamped = std::min<std::uint64_t>(last, std::numeric_limits<std::int64_t>::max());
     call.request.headers.emplace_back(
         "Range", "bytes=" + std::to_string(range->offset) + "-" + std::to_string(clamped));
@@ -144,7 +160,7 @@ Result<ObjectInfo> get_object(Client& client, std::string const& key, std::optio
   auto const answer = client.send(call, stop);
   if (answer) return info;
   // The range begins at or after the end: nothing there, which is fine.
-  if (range && answer.error().http_status == 416) return head_object(client, key, stop);
+  if (range && answer.error().http_status == 416) return head_version(client, key, version_id, stop);
   return answer.error();
 }
 

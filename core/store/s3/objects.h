@@ -15,6 +15,10 @@ Result<ObjectInfo> get_object(Client& client, std::string const& key, std::optio
 
 Result<ObjectInfo> head_object(Client& client, std::string const& key, std::stop_token const& stop);
 
+// The same of one version; `version_id` empty: the newest.
+Result<ObjectInfo> get_object_version(Client& client, std::string const& key, std::string const& version_id, std::optional<ByteRange> range,
+                                      ByteSink& sink, std::stop_token const& stop);
+
 // `source` is what head_object said of the object to copy; its ETag is the condition.
 Result<void> copy_object(Client& client, ObjectInfo const& source, std::string const& to,
                          std::stop_token const& stop);

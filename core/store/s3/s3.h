@@ -57,7 +57,7 @@ Result<B2Account> parse_authorize_account(std::string_view json);
 // Asks. `base_url` is "https://api.backblazeb2.com" except in tests.
 Result<B2Account> discover(std::string const& base_url, Secret const& key_id, Secret const& application_key,
                            std::string const& ca_file, Clock& clock, std::stop_token const& stop);
-// Which of the needed capabilities (listFiles, readFiles, writeFiles, deleteFiles) are missing, and whether
+// Which of the needed capabilities (listFiles, readFiles, writeFiles) are missing, and whether
 // bucket and prefix are allowed: an error that names each and says what to do, or success.
 Result<void> check_account(B2Account const& account, std::string_view bucket, std::string_view prefix);
 

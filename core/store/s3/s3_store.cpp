@@ -45,6 +45,13 @@ class S3Store final : public Store {
     return head_object(*client_, key, stop);
   }
 
+  Result<ObjectInfo> get_version(ObjectVersion const& version, std::optional<ByteRange> range, ByteSink& sink,
+                                 std::stop_token const& stop) override {
+    B2B_TRY(check("read", version.key, stop));
+    if (version.hide_marker) return no_such_object(traits_.name, version.key);
+    return get_object_version(*client_, version.key, version.version_id, range, sink, stop);
+  }
+
   Result<void> list(ListOptions const& options, std::function<bool(ListEntry const&)> const& visit,
                     std::stop_token const& stop) override {
     return list_objects(*client_, options, visit, stop);

@@ -22,7 +22,8 @@ HttpAnswer answer_b2_api(FakeOptions const& options, HttpRequest const& request,
     answer.set_body(R"({"code":"bad_auth_token","message":"invalid application key","status":401})");
     return answer;
   }
-  json::array capabilities = {"listFiles", "readFiles", "writeFiles", "deleteFiles"};
+  json::array capabilities = {"listFiles", "readFiles", "writeFiles"};
+  if (options.delete_files) capabilities.emplace_back("deleteFiles");
   if (options.list_buckets) capabilities.emplace_back("listBuckets");
   json::array const buckets = {json::object{{"id", "b0"}, {"name", options.bucket}}};
   json::object const in_v4 = {{"buckets", buckets}, {"capabilities", capabilities}, {"namePrefix", nullptr}};

@@ -190,11 +190,16 @@ HttpAnswer delete_many(S3Call const& call) {
   }
   if (wanted.empty() || wanted.size() > 1000)
     return error_answer(400, "MalformedXML", "1 to 1,000 objects are allowed");
+  std::string refused;
   for (auto const& [key, id] : wanted) {
     if (id.empty()) return error_answer(400, "InvalidRequest", "this server deletes by version only");
-    remove_version(call, key, id);
+    if (call.options.delete_files)
+      remove_version(call, key, id);
+    else
+      refused += "<Error>" + element("Key", html_escape(key)) + element("VersionId", id) + element("Code", "AccessDenied") +
+                 element("Message", "not entitled") + "</Error>";
   }
-  return xml_answer("<DeleteResult></DeleteResult>");
+  return xml_answer("<DeleteResult>" + refused + "</DeleteResult>");
 }
 
 }  // namespace

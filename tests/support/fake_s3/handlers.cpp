@@ -112,6 +112,7 @@ HttpAnswer remove(S3Call const& call) {
   HttpAnswer answer;
   answer.status = 204;
   if (call.has("versionId")) {
+    if (!call.options.delete_files) return error_answer(403, "AccessDenied", "not entitled");
     remove_version(call, call.key, call.request.query_value("versionId"));
   } else {
     StoredVersion marker;

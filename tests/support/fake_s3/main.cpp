@@ -22,6 +22,7 @@ constexpr char const* usage =
     "DIR/server-authority.pem\n"
     "  --bucket NAME --region NAME --key-id ID --application-key KEY\n"
     "  --no-list-buckets        the key lacks that capability: a missing object answers 403\n"
+    "  --no-delete-files        the key lacks that capability: it hides and overwrites, and deletes nothing\n"
     "  --trust-bodies           does not compare SHA-256 and MD5 (saves the server's CPU in benchmarks)\n"
     "  --min-part-bytes N       of multipart uploads; 5000000 unless told otherwise\n"
     "  --latency-ms N           before each answer\n"
@@ -62,6 +63,8 @@ int main(int argc, char** argv) {
       options.s3.application_key = value();
     else if (name == "--no-list-buckets")
       options.s3.list_buckets = false;
+    else if (name == "--no-delete-files")
+      options.s3.delete_files = false;
     else if (name == "--trust-bodies")
       options.s3.check_bodies = false;
     else if (name == "--min-part-bytes")

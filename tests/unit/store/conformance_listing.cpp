@@ -194,6 +194,14 @@ void stop_during_list_conforms(Store& store) {
   CHECK(visits == 1);
 }
 
+std::string version_text(Store& store, ObjectVersion const& version, std::optional<ByteRange> range = std::nullopt) {
+  StringSink sink(100);
+  auto const got = store.get_version(version, range, sink, {});
+  REQUIRE(ok(got));
+  CHECK(got->size == version.size);
+  return sink.take();
+}
+
 void versions_conform(Store& store, ConformanceOptions const& options) {
   for (std::string const body : {"one", "two, longer", "three"})
     must_put(store, "v/key", body);
@@ -217,12 +225,23 @@ void versions_conform(Store& store, ConformanceOptions const& options) {
       ids.insert(version.version_id);
     CHECK(ids.size() == versions.size());
     CHECK(ids.count("") == 0);
+    CHECK(version_text(store, versions[0]) == "three");
+    CHECK(version_text(store, versions[1]) == "two, longer");
+    CHECK(version_text(store, versions[1], ByteRange{5, 100}) == "longer");
+    CHECK(version_text(store, versions[1], ByteRange{11, 5}).empty());
+    CHECK(version_text(store, versions[2]) == "one");
+    ObjectVersion elsewhere = versions[2];
+    elsewhere.key = "v/ke";
+    StringSink unused(100);
+    CHECK(condition_of(store.get_version(elsewhere, std::nullopt, unused, {})) == Condition::not_found);
     // The one in the middle goes, the newest stays; then the newest goes and the oldest shows.
     REQUIRE(ok(store.remove_versions(std::span(versions).subspan(1, 1), {})));
     CHECK(must_get(store, "v/key") == "three");
     REQUIRE(ok(store.remove_versions(std::span(versions).first(1), {})));
     CHECK(must_get(store, "v/key") == "one");
     CHECK(versions_under(store, "v/key").size() == 2);
+    StringSink gone(100);
+    CHECK(condition_of(store.get_version(versions[0], std::nullopt, gone, {})) == Condition::not_found);
     REQUIRE(ok(store.remove_versions(std::span(versions).first(3), {})));  // two of them are gone already
   } else {
     REQUIRE(ok(store.remove_versions(std::span(versions).first(1), {})));
@@ -241,6 +260,9 @@ void versions_conform(Store& store, ConformanceOptions const& options) {
     REQUIRE(versions.size() == own + 2);
     CHECK(versions[0].hide_marker);
     CHECK(versions[0].latest);
+    CHECK(version_text(store, versions[1]) == "2");
+    StringSink marker(100);
+    CHECK(condition_of(store.get_version(versions[0], std::nullopt, marker, {})) == Condition::not_found);
     CHECK(list_names(store, {.prefix = "v/key", .start_after = "", .delimiter = false}) == Names{"v/key2"});
   }
   REQUIRE(ok(remove_all(store, "v/key", {})));

@@ -1,5 +1,6 @@
 #include <catch2/catch.hpp>
 
+#include "core/store/memory_store.h"
 #include "tests/unit/store/conformance.h"
 #include "tests/unit/store/conformance_support.h"
 
@@ -20,6 +21,7 @@ TEST_CASE("memory store: conformance with versions") {
   ManualClock clock(start);
   test::ConformanceOptions options;
   options.clock = &clock;
+  options.hide = hide_in_memory_store;
   test::run_conformance([&] { return make_memory_store(clock, true); }, options);
 }
 

@@ -41,6 +41,10 @@ class FakeStore final : public Store {
   Result<ObjectInfo> head(std::string const& key, std::stop_token const& stop) override {
     return inner_->head(key, stop);
   }
+  Result<ObjectInfo> get_version(ObjectVersion const& version, std::optional<ByteRange> range, ByteSink& sink,
+                                 std::stop_token const& stop) override {
+    return inner_->get_version(version, range, sink, stop);
+  }
   Result<void> list(ListOptions const& options, std::function<bool(ListEntry const&)> const& visit,
                     std::stop_token const& stop) override {
     return inner_->list(options, visit, stop);
