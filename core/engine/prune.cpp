@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/engine/delete_refusal.h"
 #include "core/engine/find_snapshot.h"
 #include "core/engine/heal.h"
 #include "core/engine/objects.h"
@@ -49,6 +50,8 @@ class Pruner {
       for (SnapshotId const& id : torn_) report_.torn_removed.push_back(id.text);
       return std::move(report_);
     }
+    B2B_ASSIGN(bool const in_vain, deleting_is_in_vain());
+    if (in_vain) return std::move(report_);
     if (!to_remove_.empty() || !torn_.empty()) B2B_TRY(heal_kept());
     B2B_TRY(spare_pinned_meanwhile());
     B2B_TRY(remove_all_of(to_remove_, report_.removed));
@@ -57,6 +60,7 @@ class Pruner {
     B2B_TRY(remove_unfinished_uploads());
     B2B_TRY(remove_idle_pins(context_, pins_));
     B2B_TRY(collect_packs());
+    B2B_TRY(tell_refusals());
     return std::move(report_);
   }
 
@@ -257,10 +261,33 @@ class Pruner {
         continue;
       }
       if (removed.error().condition != Condition::permission) return removed.error();
-      ++refusals_;
-      report_.warnings.push_back("snapshot " + id.text + " should go and could not be deleted: " + removed.error().text() +
-                                 ". The application key needs the capability deleteFiles, and Object Lock must not hold it");
+      if (refusals_++ > 0) continue;  // one of them tells it
+      refused_.push_back("old snapshots should go and could not be deleted, " + id.text + " for one: " + removed.error().text() +
+                         ". The application key needs the capability deleteFiles, and Object Lock must not hold them");
     }
+    return {};
+  }
+
+  // A key that may not delete is tried now and then, not at each push.
+  Result<bool> deleting_is_in_vain() {
+    if (options_.on_request) return false;
+    return DeleteRefusal(context_).is_fresh(now_);
+  }
+
+  // Where nothing at all may be deleted that is told once: whoever uses such a key knows, and needs no reminder each day.
+  Result<void> tell_refusals() {
+    DeleteRefusal refusal(context_);
+    if (report_.objects_deleted > 0 || report_.collected.packs_removed > 0) B2B_TRY(refusal.deleted());
+    if (refused_.empty()) return {};
+    bool news = true;
+    if (report_.objects_deleted == 0 && report_.collected.packs_removed == 0) {
+      B2B_ASSIGN(news, refusal.refused(now_));
+    }
+    if (!news && !options_.on_request) return {};
+    std::move(refused_.begin(), refused_.end(), std::back_inserter(report_.warnings));
+    if (report_.objects_deleted == 0)
+      report_.warnings.push_back("backups and restores go on all the same; what is not deleted stays in the bucket. With a key that is not to delete "
+                                 "(append-only) nothing needs to be done about it");
     return {};
   }
 
@@ -287,14 +314,16 @@ class Pruner {
   Result<void> collect_packs() {
     if (!any_packed()) return {};
     B2B_ASSIGN(bool const due, options_.on_request ? Result<bool>(true) : collection_is_due(context_, now_));
-    if (!due) return {};
+    // What it writes before it deletes would only add to what cannot be deleted.
+    if (!due || refusals_ > 0) return {};
     auto collected = collect_repository(context_, now_);
     if (collected) {
       report_.collected = *collected;
       return {};
     }
     if (collected.error().condition != Condition::permission && collected.error().condition != Condition::refused) return collected.error();
-    report_.warnings.push_back("space that no snapshot needs could not be freed: " + collected.error().text());
+    std::string told = "space that no snapshot needs could not be freed: " + collected.error().text();
+    (collected.error().condition == Condition::permission ? refused_ : report_.warnings).push_back(std::move(told));
     return {};
   }
 
@@ -310,6 +339,7 @@ class Pruner {
   std::vector<SnapshotId> torn_;          // uploads that were never finished
   std::vector<SnapshotId> half_removed_;  // our own deletions that were interrupted
   int refusals_ = 0;
+  std::vector<std::string> refused_;      // what the key may not do, told at the end
 };
 
 }  // namespace

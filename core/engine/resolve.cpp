@@ -3,6 +3,7 @@
 
 #include "core/engine/bucket.h"
 #include "core/engine/find_snapshot.h"
+#include "core/engine/hidden_snapshots.h"
 #include "core/engine/packed_keys.h"
 #include "core/util/nearest.h"
 
@@ -75,6 +76,14 @@ Result<void> check_key(EngineContext& context, Snapshots const& snapshots) {
   return opened || opened.error().condition != Condition::wrong_key ? Result<void>() : opened.error();
 }
 
+// That there is none at all may be somebody's doing.
+Result<void> check_hidden(EngineContext& context, Snapshots const& snapshots, std::string_view name) {
+  if (!snapshots.empty()) return {};
+  B2B_ASSIGN(std::string const hidden, hidden_snapshots(context));
+  if (hidden.empty()) return {};
+  return make_error(Condition::not_found, "no snapshot is to be seen in " + target_name(context) + ", but " + hidden, {}, std::string(name));
+}
+
 Result<SnapshotId> resolve_latest(EngineContext& context, Snapshots const& snapshots, std::vector<std::string>& notes) {
   B2B_ASSIGN(TimePoint const now, context.store->now(context.stop));
   Latest latest = find_latest(context.config, snapshots, now, std::nullopt);
@@ -110,6 +119,7 @@ Result<SnapshotId> resolve_latest(EngineContext& context, Snapshots const& snaps
                           latest.incomplete->info.id.text + ", and " + flaw(*latest.incomplete),
                       "Name it to restore it all the same: " + latest.incomplete->info.id.text, "latest");
   B2B_TRY(check_key(context, snapshots));
+  B2B_TRY(check_hidden(context, snapshots, "latest"));
   return make_error(Condition::not_found, "there is no complete snapshot in " + target_name(context),
                     snapshots.empty() ? "Take one with: daemonctl push; or check bucket and prefix"
                                       : "See what is there with: daemonctl snapshots --all",
@@ -155,6 +165,7 @@ Result<SnapshotId> resolve_name(EngineContext& context, Snapshots const& snapsho
   auto const choices = nearest(snapshots, name);
   std::string const latest[] = {"latest"};
   bool const means_latest = !choices.empty() && !nearest_word(name, latest).empty();
+  B2B_TRY(check_hidden(context, snapshots, name));
   std::string advice = "There are no snapshots; take one with: daemonctl push";
   if (!choices.empty())
     advice = std::string(means_latest ? "Did you mean latest, which is the newest complete one? " : "") + "The nearest ones: " +

@@ -80,6 +80,7 @@ class RestoreJob {
  private:
   SnapshotInfo const& info() const { return snapshot_->manifest.info; }
   bool in_place() const { return in_place_; }
+  EngineContext& source() { return options_.from != nullptr ? *options_.from : context_; }
   // The state directory, or the target: the last of the parts.
   RestorePart& main_part() { return parts_.back(); }
 
@@ -106,11 +107,11 @@ class RestoreJob {
 
   Result<void> open_snapshot() {
     phase("reading the snapshot");
-    B2B_ASSIGN(report_.snapshot, resolve_snapshot(context_, options_.snapshot, report_.notes));
+    B2B_ASSIGN(report_.snapshot, resolve_snapshot(source(), options_.snapshot, report_.notes));
     auto use = SnapshotUse::begin(context_.instance.data_dir, report_.snapshot);
     if (!use) return use.error();
     use_.emplace(std::move(*use));
-    auto loaded = load_snapshot(context_, report_.snapshot, scratch_);
+    auto loaded = load_snapshot(source(), report_.snapshot, scratch_);
     if (!loaded) return loaded.error();
     snapshot_.emplace(std::move(*loaded));
     if (!info().ours) {
@@ -181,7 +182,7 @@ class RestoreJob {
     std::string const group = parts_.size() > 1 ? new_restore_id() : std::string();
     for (RestorePart& part : parts_)
       B2B_TRY(part.make_folders(group, part.label().empty()));
-    B2B_ASSIGN(auto const fetcher, make_fetcher(context_, *snapshot_, scratch_, options_.snapshot != "latest"));
+    B2B_ASSIGN(auto const fetcher, make_fetcher(source(), *snapshot_, scratch_, options_.snapshot != "latest"));
     context_.progress->files_total = sum(&PlanTotals::files_written);
     context_.progress->bytes_total = sum(&PlanTotals::bytes);
     report_.bytes = report_.restored = report_.removed = 0;
@@ -354,10 +355,8 @@ class RestoreJob {
 
   Result<void> take_safety(CommitRules& rules) {
     if (!in_place() || sum(&PlanTotals::overwritten) == 0) return {};
-    if (!options_.safety) {
-      rules.may_be_dropped = [](std::string_view) { return true; };
-      return {};
-    }
+    if (!options_.safety) rules.may_be_dropped = [](std::string_view) { return true; };
+    if (!options_.safety) return {};
     phase("taking a safety snapshot");
     auto taken = take_safety_snapshot(context_);
     if (!taken) {

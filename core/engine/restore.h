@@ -17,6 +17,7 @@ struct RestoreReport;
 
 struct RestoreOptions {
   std::string snapshot = "latest";
+  EngineContext* from = nullptr;   // where it is read: the bucket as it was (at_time.h), which must outlive the job; null: as it is
   std::vector<std::string> paths;  // globs; empty: everything
   std::string target;              // empty: in place (the state directory)
   bool dry_run = false;

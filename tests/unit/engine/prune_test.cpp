@@ -5,6 +5,7 @@
 #include <boost/json.hpp>
 #include <filesystem>
 
+#include "core/engine/delete_refusal.h"
 #include "core/engine/heal.h"
 #include "core/engine/snapshot_use.h"
 #include "core/engine/verify.h"
@@ -405,7 +406,34 @@ TEST_CASE("a key that may not delete: warned about, nothing lost, the push goes 
   CHECK(all(report->warnings).find("deleteFiles") != std::string::npos);
   CHECK(removals == 3);
   for (int i = 1; i <= 8; ++i) CHECK(bucket.check_restores(day(i), hashes(one_file)) == "");
-  CHECK(prune(bucket.context, {}).value().removed.size() == 7);
+
+  // It was told once. Who asks by hand is told again; the schedule tries again after a week, quietly.
+  auto const again = prune(context, {});
+  REQUIRE(again);
+  CHECK(again->warnings.empty());
+  CHECK(removals == 3);
+  CHECK(all(prune(context, {.on_request = true})->warnings).find("deleteFiles") != std::string::npos);
+  CHECK(removals == 6);
+  bucket.clock.advance(std::chrono::hours(8 * 24));
+  CHECK(prune(context, {})->warnings.empty());
+  CHECK(removals == 9);
+  CHECK(DeleteRefusal(context).since().value().has_value());
+
+  CHECK(prune(bucket.context, {.on_request = true}).value().removed.size() == 7);
+  CHECK_FALSE(DeleteRefusal(context).since().value().has_value());
+}
+
+TEST_CASE("another key is tried at once, whatever an earlier one was refused") {
+  Bucket bucket;
+  bucket.context.config.keep_snapshots = 1;
+  for (int i = 1; i <= 2; ++i) bucket.add_snapshot(day(i), one_file);
+  auto context = bucket.context_over(hooked(bucket.store(), [](std::string_view verb, std::string const&) -> Result<void> {
+    return verb == "remove_versions" ? make_error(Condition::permission, "access denied") : Result<void>();
+  }));
+  context.config.key_id = Secret("append-only");
+  REQUIRE(prune(context, {})->removed.empty());
+  bucket.context.config.key_id = Secret("another");
+  CHECK(prune(bucket.context, {})->removed.size() == 1);
 }
 
 TEST_CASE("an index that was lost changes nothing: what a prune left is removed as a torn upload") {

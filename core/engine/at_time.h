@@ -1,0 +1,26 @@
+// The bucket as it stood at a moment, as a context for the jobs that only read: what was hidden or overwritten since is there.
+#pragma once
+
+#include <memory>
+
+#include "core/engine/context.h"
+#include "core/util/file.h"
+
+namespace b2b {
+
+// Nothing that is remembered of the bucket as it is now counts for it, and nothing of it is remembered: index, record of chunks and opened keys are
+// its own, and go with it. Progress and stop are shared with the context it was made from, which must outlive it.
+class AtTime {
+ public:
+  // Errors: as make_at_time_store(); of the file system.
+  static Result<std::unique_ptr<AtTime>> open(EngineContext& now, TimePoint at);
+  EngineContext& context() { return context_; }
+
+ private:
+  AtTime(TemporaryDirectory folder, EngineContext context) : folder_(std::move(folder)), context_(std::move(context)) {}
+
+  TemporaryDirectory folder_;
+  EngineContext context_;
+};
+
+}  // namespace b2b
