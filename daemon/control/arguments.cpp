@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "core/util/clock.h"
 #include "core/util/encoding.h"
 #include "daemon/control/usage_text.h"
 
@@ -115,6 +116,14 @@ void add_key_verbs(CLI::App& app, Options& o, std::vector<VerbEntry>& verbs) {
   opened->add_flag("--passphrase", o.key_open.passphrase, "With a passphrase that was added instead of a recovery code");
 }
 
+void add_at(CLI::App* verb, std::string& at) {
+  verb->add_option("--at", at, "Read the bucket as it was then, in UTC: 2026-02-19T12:00:00Z (also what was hidden or overwritten since)")
+      ->type_name("TIME")
+      ->check([](std::string const& text) {
+        return parse_iso8601(text) ? std::string() : "must be a time in UTC like 2026-02-19T12:00:00Z, not " + printable(text);
+      });
+}
+
 std::vector<VerbEntry> add_verbs(CLI::App& app, Options& o) {
   std::vector<VerbEntry> verbs;
   auto add = [&](CLI::App* parent, std::string const& name, std::string const& help, std::function<Verb()> make) {
@@ -127,15 +136,18 @@ std::vector<VerbEntry> add_verbs(CLI::App& app, Options& o) {
   push->add_flag("--no-wait", o.push.no_wait, "Ask the daemon and do not wait for the end");
 
   CLI::App* snapshots = add(&app, "snapshots", "List the snapshots in the store", [&] { return Verb(o.snapshots); });
-  snapshots->add_flag("--all", o.snapshots.all, "Also unfinished ones and foreign folders");
+  snapshots->add_flag("--all", o.snapshots.all, "Also unfinished ones and foreign folders, and whether some are hidden");
+  add_at(snapshots, o.snapshots.at);
 
   CLI::App* ls = add(&app, "ls", "List the files of a snapshot", [&] { return Verb(o.ls); });
   ls->add_option("SNAPSHOT", o.ls.snapshot, "Its id, the beginning of it, or latest")->required();
   ls->add_option("PATH", o.ls.path, "Only this file or folder");
+  add_at(ls, o.ls.at);
 
   CLI::App* cat = add(&app, "cat", "Print one file of a snapshot", [&] { return Verb(o.cat); });
   cat->add_option("SNAPSHOT", o.cat.snapshot, "Its id, the beginning of it, or latest")->required();
   cat->add_option("PATH", o.cat.path, "The file")->required();
+  add_at(cat, o.cat.at);
 
   CLI::App* restore = add(&app, "restore", "Bring a snapshot back", [&] { return Verb(o.restore); });
   restore->add_option("SNAPSHOT", o.restore.snapshot, "Its id, the beginning of it, or latest")->required();
@@ -155,10 +167,12 @@ std::vector<VerbEntry> add_verbs(CLI::App& app, Options& o) {
   CLI::Option* const when = restore->add_flag("--when-stopped", o.restore.when_stopped, "Do it as soon as somebody stops the gateway");
   when->excludes(stop);
   restore->add_option("--expires", o.restore.expires, "How long it waits for that (15m when left out)")->type_name("TIME")->needs(when);
+  add_at(restore, o.restore.at);
 
   CLI::App* diff = add(&app, "diff", "Compare two snapshots, or one with what is there now", [&] { return Verb(o.diff); });
   diff->add_option("SNAPSHOT", o.diff.first, "The older one")->required();
   diff->add_option("OTHER", o.diff.second, "The newer one; the state directory when left out");
+  add_at(diff, o.diff.at);
 
   CLI::App* verify = add(&app, "verify", "Check that snapshots can be restored", [&] { return Verb(o.verify); });
   verify->add_option("SNAPSHOT", o.verify.snapshot, "Only this one");

@@ -15,17 +15,21 @@ struct PushArguments {
   bool no_wait = false;
 };
 struct SnapshotsArguments {
+  std::string at;  // a time; empty: now
   bool all = false;
 };
 struct LsArguments {
+  std::string at;
   std::string snapshot;
   std::string path;
 };
 struct CatArguments {
+  std::string at;
   std::string snapshot;
   std::string path;
 };
 struct RestoreArguments {
+  std::string at;
   std::string snapshot;
   std::vector<std::string> paths;
   std::string target;
@@ -38,6 +42,7 @@ struct RestoreArguments {
   std::string expires;  // with when_stopped: a length of time; empty: 15 minutes
 };
 struct DiffArguments {
+  std::string at;
   std::string first;
   std::string second;
 };

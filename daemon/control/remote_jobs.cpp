@@ -48,11 +48,18 @@ std::string_view name_of(Job job, json::object const& parameters) {
   return {};
 }
 
+void add_to_query(std::string& target, std::string_view name, std::string const& value) {
+  if (value.empty()) return;
+  target += (target.find('?') == std::string::npos ? "?" : "&") + std::string(name) + "=" + uri_encode(value, false);
+}
+
 Result<Call> call_for(Job job, json::object const& parameters) {
   Call call;
   call.progress_timeout = as_long_as_it_takes;
   if (job == Job::snapshots) {
-    call.target = flag_of(parameters, "all") ? "/v1/snapshots?all=1" : "/v1/snapshots";
+    call.target = "/v1/snapshots";
+    add_to_query(call.target, "all", flag_of(parameters, "all") ? "1" : "");
+    add_to_query(call.target, "at", text_of(parameters, "at"));
     return call;
   }
   if (job == Job::pinned) {
@@ -61,8 +68,8 @@ Result<Call> call_for(Job job, json::object const& parameters) {
   }
   if (job == Job::ls) {
     call.target = "/v1/snapshots/" + uri_encode(text_of(parameters, "snapshot"), false) + "/files";
-    std::string const path = text_of(parameters, "path");
-    if (!path.empty()) call.target += "?path=" + uri_encode(path, false);
+    add_to_query(call.target, "path", text_of(parameters, "path"));
+    add_to_query(call.target, "at", text_of(parameters, "at"));
     return call;
   }
   call.method = "POST";

@@ -228,6 +228,9 @@ std::string status_text(json::object const& status, TimePoint now, bool colour) 
   std::string const watching = text_of(watch, "state");
   if (watching == "degraded" || watching == "gone")
     add(out, "Watching", sentences(shown(watch, "reason"), shown(watch, "advice")));
+  if (has_value(status, "deletesRefusedSince"))
+    add(out, "Pruning", "none: the application key may not delete (known since " + shown(status, "deletesRefusedSince").substr(0, 10) +
+                            "). Backups and restores go on, and the bucket grows");
   if (flag_of(status, "prunePaused"))
     add(out, "Pruning", "paused, since more than half of the files vanished. If that was meant: daemonctl prune --yes");
   if (has_value(status, "keyReminder")) add(out, "Key", shown(status, "keyReminder"));

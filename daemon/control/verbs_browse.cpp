@@ -121,6 +121,7 @@ int run_verb(Session& session, SnapshotsArguments const& arguments) {
   Console& console = session.console;
   json::object parameters;
   if (arguments.all) parameters["all"] = true;
+  if (!arguments.at.empty()) parameters["at"] = arguments.at;
   auto answer = session.jobs->run(Job::snapshots, parameters);
   if (!answer) return console.fail(answer.error());
   json::array const& snapshots = list_of(*answer, "snapshots");
@@ -142,12 +143,14 @@ int run_verb(Session& session, LsArguments const& arguments) {
   json::object parameters{{"snapshot", arguments.snapshot}};
   std::string const path = path_in_snapshot(session.loaded.config, arguments.path);
   if (!path.empty()) parameters["path"] = path;
+  if (!arguments.at.empty()) parameters["at"] = arguments.at;
   return print_rows(session, Job::ls, parameters, text_line, "");
 }
 
 int run_verb(Session& session, CatArguments const& arguments) {
   Console& console = session.console;
-  json::object const parameters{{"snapshot", arguments.snapshot}, {"path", path_in_snapshot(session.loaded.config, arguments.path)}};
+  json::object parameters{{"snapshot", arguments.snapshot}, {"path", path_in_snapshot(session.loaded.config, arguments.path)}};
+  if (!arguments.at.empty()) parameters["at"] = arguments.at;
   if (console.json()) {
     auto answer = session.jobs->run(Job::cat, parameters);
     if (!answer) return console.fail(answer.error());
@@ -163,6 +166,7 @@ int run_verb(Session& session, CatArguments const& arguments) {
 int run_verb(Session& session, DiffArguments const& arguments) {
   json::object parameters{{"first", arguments.first}};
   if (!arguments.second.empty()) parameters["second"] = arguments.second;
+  if (!arguments.at.empty()) parameters["at"] = arguments.at;
   auto const line = [](json::object const& row) { return text_of(row, "change") + "\t" + text_of(row, "path"); };
   return print_rows(session, Job::diff, parameters, line, "No differences.");
 }

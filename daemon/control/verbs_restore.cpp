@@ -97,6 +97,8 @@ int tell_queued(Console& console, json::object answer) {
 
 int run_verb(Session& session, RestoreArguments const& arguments) {
   Console& console = session.console;
+  if (around_gateway(arguments) && !arguments.at.empty())
+    return console.fail(make_error(Condition::usage, "--at does not go with --stop-gateway or --when-stopped", "Stop the gateway yourself, and restore then"));
   if (around_gateway(arguments) && session.arguments.direct)
     return console.fail(make_error(Condition::usage, "only the daemon restores around a gateway: it goes on with it whatever happens on the way",
                                    "Leave --direct out, or stop the gateway yourself and restore then"));
@@ -105,6 +107,7 @@ int run_verb(Session& session, RestoreArguments const& arguments) {
   json::object parameters{{"snapshot", arguments.snapshot}, {"dryRun", arguments.dry_run}, {"yes", arguments.yes}};
   if (!arguments.paths.empty()) parameters["paths"] = paths_of(session.loaded.config, arguments.paths);
   if (!target->empty()) parameters["target"] = *target;
+  if (!arguments.at.empty()) parameters["at"] = arguments.at;
   if (arguments.no_safety) parameters["safety"] = false;
   if (arguments.with_secrets) parameters["withSecrets"] = true;
   if (auto const added = add_gateway_part(arguments, parameters); !added) return console.fail(added.error());

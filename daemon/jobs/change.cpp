@@ -14,6 +14,7 @@
 #include "daemon/jobs/answers.h"
 #include "daemon/jobs/jobs.h"
 #include "daemon/jobs/last_restore.h"
+#include "daemon/jobs/read_from.h"
 
 namespace b2b::jobs {
 
@@ -37,7 +38,9 @@ Answer restore(EngineContext& context, boost::json::object const& given) {
   if (parameters.gateway != GatewayChoice::refuse && !parameters.dry_run)
     return make_error(Condition::refused, "only the daemon can restore around a gateway: it goes on with it whatever happens on the way",
                       "Leave --direct out, or stop the gateway first and restore then");
+  B2B_ASSIGN(ReadFrom const from, ReadFrom::open(context, parameters.at));
   RestoreOptions options;
+  options.from = &from.context();
   options.snapshot = parameters.snapshot;
   options.paths = parameters.paths;
   options.target = parameters.target;

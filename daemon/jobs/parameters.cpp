@@ -108,6 +108,14 @@ boost::json::object ParameterReader::object(std::string_view name) {
   return {};
 }
 
+std::optional<TimePoint> ParameterReader::time(std::string_view name) {
+  std::string const given = text(name);
+  if (given.empty()) return std::nullopt;
+  auto const parsed = parse_iso8601(given);
+  if (!parsed) wrong(name, "must be a time in UTC like 2026-02-19T12:00:00Z, not " + printable(given.substr(0, 100)));
+  return parsed;
+}
+
 Result<void> ParameterReader::finish() const {
   if (!problem_.empty()) return make_error(Condition::usage, problem_, {}, problem_name_);
   for (auto const& member : given_) {
@@ -134,6 +142,7 @@ Result<PushParameters> push_parameters(boost::json::object const& given) {
 Result<SnapshotsParameters> snapshots_parameters(boost::json::object const& given) {
   ParameterReader reader("snapshots", given);
   SnapshotsParameters out;
+  out.at = reader.time("at");
   out.all = reader.flag("all", false);
   B2B_TRY(reader.finish());
   return out;
@@ -142,6 +151,7 @@ Result<SnapshotsParameters> snapshots_parameters(boost::json::object const& give
 Result<LsParameters> ls_parameters(boost::json::object const& given) {
   ParameterReader reader("ls", given);
   LsParameters out;
+  out.at = reader.time("at");
   out.snapshot = reader.required_text("snapshot");
   out.path = reader.text("path");
   B2B_TRY(reader.finish());
@@ -151,6 +161,7 @@ Result<LsParameters> ls_parameters(boost::json::object const& given) {
 Result<CatParameters> cat_parameters(boost::json::object const& given) {
   ParameterReader reader("cat", given);
   CatParameters out;
+  out.at = reader.time("at");
   out.snapshot = reader.required_text("snapshot");
   out.path = reader.required_text("path");
   B2B_TRY(reader.finish());
@@ -160,6 +171,7 @@ Result<CatParameters> cat_parameters(boost::json::object const& given) {
 Result<DiffParameters> diff_parameters(boost::json::object const& given) {
   ParameterReader reader("diff", given);
   DiffParameters out;
+  out.at = reader.time("at");
   out.first = reader.required_text("first");
   out.second = reader.text("second");
   B2B_TRY(reader.finish());
@@ -201,6 +213,8 @@ Result<void> check_gateway_part(RestoreParameters& parameters, std::string const
     return make_error(Condition::usage, "restore: gateway must be refuse, when-stopped or stop, not " + printable(gateway), {}, "gateway");
   }
   bool const around = parameters.gateway != GatewayChoice::refuse;
+  if (around && parameters.at)
+    return make_error(Condition::usage, "restore: at cannot be combined with gateway", "Stop the gateway first, and restore then", "at");
   if (around && !parameters.target.empty())
     return make_error(Condition::usage, "restore: gateway is for a restore in place, and target names another directory", {}, "gateway");
   if (!parameters.wait && (!around || parameters.dry_run))
@@ -219,6 +233,7 @@ Result<void> check_gateway_part(RestoreParameters& parameters, std::string const
 Result<RestoreParameters> restore_parameters(boost::json::object const& given) {
   ParameterReader reader("restore", given);
   RestoreParameters out;
+  out.at = reader.time("at");
   out.snapshot = reader.required_text("snapshot");
   out.paths = reader.texts("paths");
   out.target = reader.text("target");

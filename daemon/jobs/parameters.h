@@ -5,11 +5,13 @@
 #pragma once
 
 #include <boost/json/object.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "core/snapshot/snapshot_layout.h"
+#include "core/util/clock.h"
 #include "core/util/error.h"
 
 namespace b2b::jobs {
@@ -18,18 +20,25 @@ struct PushParameters {
   bool dry_run = false;   // dryRun
   bool wait = true;       // the daemon's: answer when it is done, or when it is taken
 };
+// Reading jobs take `at`: the bucket is read as it was then (core/engine/at_time.h). Empty: as it is.
+using ReadAt = std::optional<TimePoint>;
+
 struct SnapshotsParameters {
+  ReadAt at;
   bool all = false;
 };
 struct LsParameters {
+  ReadAt at;
   std::string snapshot;
   std::string path;       // empty: everything
 };
 struct CatParameters {
+  ReadAt at;
   std::string snapshot;
   std::string path;
 };
 struct DiffParameters {
+  ReadAt at;
   std::string first;
   std::string second;     // empty: what is there now
 };
@@ -46,6 +55,7 @@ struct RepairParameters {
 enum class GatewayChoice { refuse, when_stopped, stop };
 
 struct RestoreParameters {
+  ReadAt at;
   std::string snapshot;
   std::vector<std::string> paths;
   std::string target;     // absolute; empty: in place
@@ -105,6 +115,7 @@ class ParameterReader {
   std::uint64_t number(std::string_view name, std::uint64_t otherwise);
   std::vector<std::string> texts(std::string_view name);
   boost::json::object object(std::string_view name);  // empty when left out
+  std::optional<TimePoint> time(std::string_view name);   // "2026-02-19T12:00:00Z"; empty when left out
   Result<void> finish() const;
 
  private:

@@ -3,12 +3,14 @@
 #include <boost/json/value.hpp>
 
 #include "core/engine/browse.h"
+#include "core/engine/hidden_snapshots.h"
 #include "core/engine/pins.h"
 #include "core/engine/verify.h"
 #include "core/util/encoding.h"
 #include "core/util/log.h"
 #include "daemon/jobs/answers.h"
 #include "daemon/jobs/jobs.h"
+#include "daemon/jobs/read_from.h"
 
 namespace b2b::jobs {
 namespace {
@@ -69,8 +71,10 @@ json::object with_rows(std::string_view name, json::array rows, json::object res
 
 }  // namespace
 
-Answer snapshots(EngineContext& context, json::object const& given) {
+Answer snapshots(EngineContext& now, json::object const& given) {
   B2B_ASSIGN(SnapshotsParameters const parameters, snapshots_parameters(given));
+  B2B_ASSIGN(ReadFrom const from, ReadFrom::open(now, parameters.at));
+  EngineContext& context = from.context();
   B2B_ASSIGN(BucketListing const listing, list_bucket(context, parameters.all));
   auto const pins = reachable_pins(context);
   // The snapshots can be listed all the same, if the key does not reach the pins.
@@ -83,18 +87,25 @@ Answer snapshots(EngineContext& context, json::object const& given) {
     rows.push_back(std::move(row));
   }
   json::object answer{{"snapshots", std::move(rows)}};
-  if (!pins) answer["warnings"] = texts_answer({pins.error().text()});
+  std::vector<std::string> warnings;
+  if (!pins) warnings.push_back(pins.error().text());
+  if (listing.snapshots.empty() || parameters.all) {
+    B2B_ASSIGN(std::string const hidden, hidden_snapshots(context));
+    if (!hidden.empty()) warnings.push_back(hidden);
+  }
+  if (!warnings.empty()) answer["warnings"] = texts_answer(warnings);
   if (parameters.all) answer["foreign"] = texts_answer(listing.foreign);
   answer["store"] = context.store->traits().name;
   answer["prefix"] = context.config.prefix;
   return answer;
 }
 
-Answer ls_rows(EngineContext& context, json::object const& given, RowVisitor const& visit) {
+Answer ls_rows(EngineContext& now, json::object const& given, RowVisitor const& visit) {
   B2B_ASSIGN(LsParameters const parameters, ls_parameters(given));
+  B2B_ASSIGN(ReadFrom const from, ReadFrom::open(now, parameters.at));
   std::vector<std::string> notes;
   bool any = false;
-  auto const id = list_entries(context, parameters.snapshot, parameters.path,
+  auto const id = list_entries(from.context(), parameters.snapshot, parameters.path,
                                [&](CatalogEntry const& row) -> Result<void> {
                                  any = true;
                                  return visit(entry_answer(row));
@@ -114,10 +125,11 @@ Answer ls(EngineContext& context, json::object const& given) {
   return with_rows("entries", rows.take(), std::move(rest));
 }
 
-Answer diff_rows(EngineContext& context, json::object const& given, RowVisitor const& visit) {
+Answer diff_rows(EngineContext& now, json::object const& given, RowVisitor const& visit) {
   B2B_ASSIGN(DiffParameters const parameters, diff_parameters(given));
+  B2B_ASSIGN(ReadFrom const from, ReadFrom::open(now, parameters.at));
   std::vector<std::string> notes;
-  auto const done = diff_snapshots(context, parameters.first, parameters.second,
+  auto const done = diff_snapshots(from.context(), parameters.first, parameters.second,
                                    [&](Difference const& difference) { return visit(difference_answer(difference)); }, notes);
   if (!done) return failed(done.error(), notes);
   return json::object{{"notes", texts_answer(notes)}};
@@ -129,15 +141,17 @@ Answer diff(EngineContext& context, json::object const& given) {
   return with_rows("changes", rows.take(), std::move(rest));
 }
 
-Result<void> cat_content(EngineContext& context, json::object const& given, ByteSink& sink) {
+Result<void> cat_content(EngineContext& now, json::object const& given, ByteSink& sink) {
   B2B_ASSIGN(CatParameters const parameters, cat_parameters(given));
-  return cat_file(context, parameters.snapshot, parameters.path, sink);
+  B2B_ASSIGN(ReadFrom const from, ReadFrom::open(now, parameters.at));
+  return cat_file(from.context(), parameters.snapshot, parameters.path, sink);
 }
 
-Answer cat(EngineContext& context, json::object const& given) {
+Answer cat(EngineContext& now, json::object const& given) {
   B2B_ASSIGN(CatParameters const parameters, cat_parameters(given));
+  B2B_ASSIGN(ReadFrom const from, ReadFrom::open(now, parameters.at));
   ContentSink sink;
-  B2B_TRY(cat_file(context, parameters.snapshot, parameters.path, sink));
+  B2B_TRY(cat_file(from.context(), parameters.snapshot, parameters.path, sink));
   return json::object{{"path", printable(parameters.path)},
                       {"size", sink.text.size()},
                       {"contentBase64", to_base64(as_bytes(sink.text))}};

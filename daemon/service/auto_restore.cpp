@@ -4,6 +4,7 @@
 
 #include "core/engine/bucket.h"
 #include "core/engine/fresh_state.h"
+#include "core/engine/hidden_snapshots.h"
 #include "core/engine/restore.h"
 #include "core/gateway/own.h"
 #include "core/util/encoding.h"
@@ -83,6 +84,10 @@ Result<json::object> auto_restore(EngineContext& context) {
   B2B_ASSIGN(BucketListing const listing, list_bucket(context, false));
   B2B_ASSIGN(std::string const ask, reason_to_ask(context, listing));
   if (!ask.empty()) return not_restored(ask);
+  if (listing.snapshots.empty()) {
+    B2B_ASSIGN(std::string const hidden, hidden_snapshots(context));
+    if (!hidden.empty()) return not_restored("this machine is new, and nothing is restored by itself: " + hidden);
+  }
   std::vector<std::string> notes;
   auto const id = resolve_snapshot(context, "latest", notes);
   for (std::string const& note : notes) log_warning(note);

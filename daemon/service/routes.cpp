@@ -190,6 +190,7 @@ void cancel(Service& service, Request const& request, Responder responder) {
 void files_of(Service& service, Request const& request, Responder responder) {
   json::object parameters{{"snapshot", request.parameter("id")}};
   if (auto const path = request.query_value("path")) parameters["path"] = *path;
+  if (auto const at = request.query_value("at")) parameters["at"] = *at;
   run_job(service, Lane::reading, "ls", jobs::ls, std::move(parameters), std::move(responder));
 }
 
@@ -205,6 +206,7 @@ void add_routes(control::Server& server, Service& service) {
   server.route("POST", "/v1/push", [&service](Request const& request, Responder responder) { push(service, request, std::move(responder)); });
   server.route("GET", "/v1/snapshots", [&service](Request const& request, Responder responder) {
     json::object parameters{{"all", request.query_value("all").value_or("0") == "1"}};
+    if (auto const at = request.query_value("at")) parameters["at"] = *at;
     run_job(service, Lane::reading, "snapshots", jobs::snapshots, std::move(parameters), std::move(responder));
   });
   server.route("GET", "/v1/pinned", [&service](Request const&, Responder responder) {

@@ -7,6 +7,7 @@
 #include <boost/json.hpp>
 #include <cstdio>
 
+#include "core/engine/delete_refusal.h"
 #include "core/engine/key_records.h"
 #include "core/engine/restore_pointer.h"
 #include "core/engine/unchanged_paths.h"
@@ -141,6 +142,8 @@ json::object Service::status() {
                                  {"maySwitch", now_known.bucket->may_switch}};
   }
   out["prunePaused"] = now_known.prune_paused;
+  out["deletesRefusedSince"] = nullptr;
+  if (auto const since = DeleteRefusal(*index_, loaded_.config).since(); since && *since) out["deletesRefusedSince"] = format_iso8601(**since);
   out["keyReminder"] = nullptr;
   if (auto const reminder = jobs::key_reminder(records); reminder && !reminder->empty()) out["keyReminder"] = *reminder;
   KeyRecords const keys(*index_, loaded_.config);

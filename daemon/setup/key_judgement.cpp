@@ -20,7 +20,7 @@ constexpr std::array<Capability, 5> capabilities = {{
      true},
     {"readFiles", "backups could be written, and never be read or restored", true},
     {"writeFiles", "nothing can be backed up", true},
-    {"deleteFiles", "old backups can never be removed, and the bucket grows for ever", true},
+    {"deleteFiles", "old backups are never removed, and the bucket grows. That is right for a key that a thief is not to delete with", false},
     {"listBuckets",
      "the store answers \"access denied\" where it would say that something does not exist, so its messages "
      "mislead",

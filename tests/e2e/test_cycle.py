@@ -22,22 +22,23 @@ class S3Admin:
     def __init__(self, endpoint, key_id, key, ca=None, region="us-east-1"):
         self.url, self.key_id, self.key, self.ca, self.region = urllib.parse.urlparse(endpoint), key_id, key, ca, region
 
-    def request(self, method, path, query=(), body=b""):
+    def request(self, method, path, query=(), body=b"", headers=None):
         now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%dT%H%M%SZ")
         host = self.url.netloc
         digest = hashlib.sha256(body).hexdigest()
         text = "&".join(f"{urllib.parse.quote(k, safe='-_.~')}={urllib.parse.quote(v, safe='-_.~')}" for k, v in sorted(query))
         path = urllib.parse.quote(path, safe="/-_.~")
-        canonical = f"{method}\n{path}\n{text}\nhost:{host}\nx-amz-content-sha256:{digest}\nx-amz-date:{now}\n\nhost;x-amz-content-sha256;x-amz-date\n{digest}"
+        headers = {**(headers or {}), "x-amz-date": now, "x-amz-content-sha256": digest}
+        signed = sorted({**headers, "host": host}.items())
+        names = ";".join(name for name, _ in signed)
+        canonical = f"{method}\n{path}\n{text}\n" + "".join(f"{name}:{value}\n" for name, value in signed) + f"\n{names}\n{digest}"
         scope = f"{now[:8]}/{self.region}/s3/aws4_request"
         to_sign = f"AWS4-HMAC-SHA256\n{now}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
         key = b"AWS4" + self.key.encode()
         for part in scope.split("/"):
             key = hmac.new(key, part.encode(), hashlib.sha256).digest()
         signature = hmac.new(key, to_sign.encode(), hashlib.sha256).hexdigest()
-        headers = {"x-amz-date": now, "x-amz-content-sha256": digest,
-                   "Authorization": f"AWS4-HMAC-SHA256 Credential={self.key_id}/{scope}, "
-                                    f"SignedHeaders=host;x-amz-content-sha256;x-amz-date, Signature={signature}"}
+        headers["Authorization"] = f"AWS4-HMAC-SHA256 Credential={self.key_id}/{scope}, SignedHeaders={names}, Signature={signature}"
         if self.url.scheme == "https":
             connection = http.client.HTTPSConnection(host, timeout=60, context=ssl.create_default_context(cafile=self.ca))
         else:
@@ -59,13 +60,20 @@ class S3Admin:
 
     def versions(self, bucket):
         """(key, is latest, is hide marker) of everything in the bucket; the tests keep below 1,000."""
+        return [(fields["Key"], fields["IsLatest"] == "true", marker) for fields, marker in self.all_versions(bucket)]
+
+    def hide_markers(self, bucket):
+        """(key, version id) of each."""
+        return [(fields["Key"], fields["VersionId"]) for fields, marker in self.all_versions(bucket) if marker]
+
+    def all_versions(self, bucket):
         root = xml.etree.ElementTree.fromstring(self.request("GET", f"/{bucket}", [("versions", "")]))
         out = []
         for item in root:
             tag = item.tag.rpartition("}")[2]
             if tag in ("Version", "DeleteMarker"):
                 fields = {child.tag.rpartition("}")[2]: child.text for child in item}
-                out.append((fields["Key"], fields["IsLatest"] == "true", tag == "DeleteMarker"))
+                out.append((fields, tag == "DeleteMarker"))
         return out
 
 

@@ -68,6 +68,18 @@ TEST_CASE("arguments: pins") {
   CHECK(parse({"unpin", "x"}).text.find("daemonctl pin SNAPSHOT --remove") != std::string::npos);
 }
 
+TEST_CASE("arguments: another time") {
+  std::string const at = "2026-02-19T12:00:00.123Z";
+  CHECK(std::get<SnapshotsArguments>(parse({"snapshots", "--at", at}).arguments.verb).at == at);
+  CHECK(std::get<LsArguments>(parse({"ls", "latest", "--at", at}).arguments.verb).at == at);
+  CHECK(std::get<CatArguments>(parse({"cat", "latest", "x", "--at", at}).arguments.verb).at == at);
+  CHECK(std::get<DiffArguments>(parse({"diff", "latest", "--at", at}).arguments.verb).at == at);
+  CHECK(std::get<RestoreArguments>(parse({"restore", "latest", "--at", at}).arguments.verb).at == at);
+  CHECK(std::get<RestoreArguments>(parse({"restore", "latest"}).arguments.verb).at.empty());
+  for (char const* const wrong : {"", "yesterday", "2026-02-19", "2026-02-30T12:00:00Z", "2026-02-19T12:00:00"})
+    CHECK(parse({"restore", "latest", "--at", wrong}).exit_code == 64);
+}
+
 TEST_CASE("arguments: which daemon") {
   auto const parsed = parse({"--socket", "/s", "push", "--profile", "work"});
   REQUIRE(parsed.run);

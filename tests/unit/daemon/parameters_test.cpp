@@ -124,6 +124,19 @@ TEST_CASE("job parameters: mistakes are named") {
     CHECK(complaint(verify_parameters(body(wrong))) == "verify: readDataSubset must be a percentage from 1 to 100");
 }
 
+TEST_CASE("job parameters: another time") {
+  TimePoint const then = *parse_iso8601("2026-02-19T12:00:00.5Z");
+  CHECK(*snapshots_parameters(body(R"({"at":"2026-02-19T12:00:00.500Z"})"))->at == then);
+  CHECK(*ls_parameters(body(R"({"snapshot":"x","at":"2026-02-19T12:00:00.5Z"})"))->at == then);
+  CHECK(*cat_parameters(body(R"({"snapshot":"x","path":"y","at":"2026-02-19T12:00:00.5Z"})"))->at == then);
+  CHECK(*diff_parameters(body(R"({"first":"x","at":"2026-02-19T12:00:00.5Z"})"))->at == then);
+  CHECK(*restore_parameters(body(R"({"snapshot":"x","at":"2026-02-19T12:00:00.5Z"})"))->at == then);
+  CHECK_FALSE(snapshots_parameters({})->at.has_value());
+  CHECK(complaint(snapshots_parameters(body(R"({"at":"noon"})"))).find("at must be a time in UTC") != std::string::npos);
+  CHECK(complaint(restore_parameters(body(R"({"snapshot":"x","at":"2026-02-19T12:00:00Z","gateway":"stop"})"))).find("gateway") != std::string::npos);
+  CHECK(complaint(prune_parameters(body(R"({"at":"2026-02-19T12:00:00Z"})"))).find("no parameter at") != std::string::npos);
+}
+
 TEST_CASE("job parameters: texts and lists are bounded") {
   boost::json::object given{{"snapshot", std::string(ParameterReader::text_max_bytes + 1, 'a')}};
   CHECK(complaint(verify_parameters(given)) == "verify: snapshot is longer than 16384 bytes");

@@ -24,7 +24,7 @@ export function status(more = {}) {
     storeReachable: true, notAnsweringSince: null, health: 'ok', lastGood: { snapshot: '2026-02-19T12-00-00-000Z-1a2b3c4d', time: TIME, ageSeconds: 60 }, lastError: null,
     schedule: { text: 'daily', timezone: 'UTC', next: TIME }, stale: false, staleAfterSeconds: null, jobs: [], queue: [], queueBytes: 0, queueLimitBytes: 1000,
     nextUploadSeconds: null, changes: { paths: [], count: 0, more: false, since: null }, watch: { state: 'healthy', reason: '', advice: '' },
-    gateway: { running: 'running', detail: '', said: '' }, bucket: null, prunePaused: false, keyReminder: null, recoveryCode: null, warnings: [],
+    gateway: { running: 'running', detail: '', said: '' }, bucket: null, prunePaused: false, deletesRefusedSince: null, keyReminder: null, recoveryCode: null, warnings: [],
     restore: null, lastRestore: null, ...more,
   };
 }
