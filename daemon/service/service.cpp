@@ -303,11 +303,11 @@ void Service::push(PushJob job) {
   job.captured = [this, id, for_changes, captured = std::move(captured)](Result<PushReport> const& report) {
     auto const took = std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::duration<double>(report ? report->seconds : 0));
     auto const scan_began = took.count() == 0 ? std::chrono::nanoseconds(0) : clock_.monotonic() - took;
-    boost::asio::post(loop_, [this, id, for_changes, ok = report.has_value(), bytes = report ? report->bytes_captured : 0, took, scan_began] {
+    boost::asio::post(loop_, [this, id, costs = for_changes && report && !report->unchanged, ok = report.has_value(), bytes = report ? report->bytes_captured : 0, took, scan_began] {
       if (ok) {
         clockwork_->push_done(id, last_change_ < scan_began);
         if (!clockwork_->push_under_way()) keep_schedule();
-        if (for_changes) clockwork_->change_captured(bytes, took);
+        if (costs) clockwork_->change_captured(bytes, took);
       } else {
         clockwork_->push_failed(id);
       }

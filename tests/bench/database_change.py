@@ -6,7 +6,7 @@
 
 A running daemon with the packed layout and `watch` as it is by default but for its times, against the project's S3 server in memory.
 The database: WAL mode, pages of 4 KB, rows of some 1.5 KB of text and 1.5 KB of random bytes, an index over random keys.
-Each round updates the text of that many random rows, one commit each. The first round's push comes by itself, a second after the last change; the others, which
+Each round updates the text of that many random rows, one commit each. The first round's push comes by itself, two seconds after the last change; the others, which
 would wait for their interval, are asked for. Twice: with `limits.spool` as it is by default (the database is larger, so
 that it is captured and uploaded at once), and with 1 GB (captured into the queue first). Seeded.
 """
@@ -85,7 +85,7 @@ def cpu(pid):
 def measure(arguments, spool):
     generator = random.Random(20260219)
     fake = FakeS3()
-    machine = Machine(layout="packed", schedule="off", watch={"quiet": "1s", "minInterval": "1s"})
+    machine = Machine(layout="packed", schedule="off", watch={"quiet": "2s", "minInterval": "20s"})
     try:
         machine.use_fake(fake, **({"limits": {"spool": spool}} if spool else {}))
         machine.populate(databases=False)
