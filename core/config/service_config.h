@@ -17,7 +17,7 @@ namespace b2b {
 using CommandArguments = std::vector<std::string>;
 
 struct WatchConfig {
-  bool push = false;                                                 // back up shortly after a change
+  std::optional<bool> push;                                          // back up shortly after a change; not set: as the layout has it
   std::chrono::milliseconds quiet = std::chrono::seconds(20);        // no change for so long, then a backup
   std::chrono::milliseconds min_interval = std::chrono::minutes(5);  // between backups made on changes
 

@@ -149,8 +149,8 @@ bool restores_unasked(Config const& config, SnapshotInfo const& info, Signature 
   return !config.encrypt || (signature == Signature::valid && info.encrypted);
 }
 
-std::string target_name(EngineContext const& context) {
-  return context.store->traits().name + ", prefix " + context.config.prefix;
-}
+std::string target_name(EngineContext const& context) { return target_name(context.store->traits().name, context.config); }
+
+std::string target_name(std::string_view store, Config const& config) { return std::string(store) + ", prefix " + config.prefix; }
 
 }  // namespace b2b

@@ -61,5 +61,6 @@ Result<LoadedSnapshot> load_snapshot(EngineContext& context, SnapshotId const& i
 bool restores_unasked(Config const& config, SnapshotInfo const& info, Signature signature);
 
 std::string target_name(EngineContext const& context);   // store name and prefix; the index keys by it
+std::string target_name(std::string_view store, Config const& config);
 
 }  // namespace b2b

@@ -11,7 +11,24 @@
 namespace b2b {
 namespace {
 
-std::string record_key(EngineContext const& context) { return "layout:" + target_name(context); }
+std::string record_key(std::string const& target) { return "layout:" + target; }
+
+// What needs no record.
+std::optional<SnapshotLayout> settled_layout(Config const& config) {
+  switch (config.layout) {
+    case LayoutChoice::plugin: return SnapshotLayout::plugin;
+    case LayoutChoice::packed: return SnapshotLayout::packed;
+    case LayoutChoice::automatic: break;
+  }
+  if (!config.encrypt || config.passphrases().empty()) return SnapshotLayout::plugin;
+  return std::nullopt;
+}
+
+Result<std::optional<SnapshotLayout>> recorded_layout(Index& index, std::string const& key) {
+  B2B_ASSIGN(auto const record, index.value(key));
+  if (!record) return std::optional<SnapshotLayout>();
+  return std::optional(*record == layout_name(SnapshotLayout::packed) ? SnapshotLayout::packed : SnapshotLayout::plugin);
+}
 
 // The newest regular one of the plugin's layout; a safety snapshot alone counts as one of long ago.
 Result<std::optional<TimePoint>> newest_plugin_snapshot(EngineContext& context) {
@@ -28,16 +45,16 @@ Result<std::optional<TimePoint>> newest_plugin_snapshot(EngineContext& context) 
 }  // namespace
 
 Result<std::optional<SnapshotLayout>> known_layout(EngineContext& context) {
-  using Layout = std::optional<SnapshotLayout>;
-  switch (context.config.layout) {
-    case LayoutChoice::plugin: return Layout(SnapshotLayout::plugin);
-    case LayoutChoice::packed: return Layout(SnapshotLayout::packed);
-    case LayoutChoice::automatic: break;
-  }
-  if (!context.config.encrypt || context.config.passphrases().empty()) return Layout(SnapshotLayout::plugin);
-  B2B_ASSIGN(auto const record, context.index->value(record_key(context)));
-  if (!record) return Layout();
-  return Layout(*record == layout_name(SnapshotLayout::packed) ? SnapshotLayout::packed : SnapshotLayout::plugin);
+  if (auto const settled = settled_layout(context.config)) return settled;
+  return recorded_layout(*context.index, record_key(target_name(context)));
+}
+
+Result<std::optional<SnapshotLayout>> known_layout(Config const& config, Index* index) {
+  if (auto const settled = settled_layout(config)) return settled;
+  if (index == nullptr) return std::optional<SnapshotLayout>();
+  B2B_ASSIGN(auto const store, remembered_store_name(config, *index));
+  if (!store) return std::optional<SnapshotLayout>();
+  return recorded_layout(*index, record_key(target_name(*store, config)));
 }
 
 Result<SnapshotLayout> push_layout(EngineContext& context) {
@@ -58,7 +75,7 @@ Result<SnapshotLayout> push_layout(EngineContext& context) {
 }
 
 Result<void> keep_layout(EngineContext& context, SnapshotLayout layout) {
-  return context.index->set_value(record_key(context), layout_name(layout));
+  return context.index->set_value(record_key(target_name(context)), layout_name(layout));
 }
 
 }  // namespace b2b

@@ -15,6 +15,9 @@ Result<SnapshotLayout> push_layout(EngineContext& context);
 
 // The same without asking the store: nullopt where it has not been asked yet.
 Result<std::optional<SnapshotLayout>> known_layout(EngineContext& context);
+// The same without opening the store; nullopt also where it was never opened with these settings, or where the index, which may be
+// null, would have to say it.
+Result<std::optional<SnapshotLayout>> known_layout(Config const& config, Index* index);
 
 // Where `layout` is not set: pushes write this one from here on.
 Result<void> keep_layout(EngineContext& context, SnapshotLayout layout);

@@ -103,6 +103,8 @@ Result<void> know_roots(EngineContext& context) {
 
 }  // namespace
 
+Result<std::optional<std::string>> remembered_store_name(Config const& config, Index& index) { return index.value(store_name_key(config)); }
+
 Result<EngineContext> open_engine(Config const& config, Clock& clock, std::stop_token stop) {
   EngineContext context;
   context.config = config;
@@ -124,7 +126,7 @@ Result<EngineContext> open_engine(Config const& config, Clock& clock, std::stop_
     return context;
   }
   if (store.error().condition != Condition::unreachable) return store.error();
-  B2B_ASSIGN(auto const known, context.index->value(name_key));
+  B2B_ASSIGN(auto const known, remembered_store_name(config, *context.index));
   if (!known) return store.error();
   context.store = make_away_store(*known, store.error());
   return context;

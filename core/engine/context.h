@@ -23,6 +23,8 @@ struct Instance {
   std::string data_dir;      // <dataDir>/<id>/, 0700, made by open_instance()
 };
 Result<Instance> open_instance(Config const& config);
+// The same without making its directory.
+Result<Instance> find_instance(Config const& config);
 
 // Counters that a job moves and a display reads, from any thread.
 struct Progress {
@@ -52,6 +54,9 @@ struct EngineContext {
 // Opens all of it: instance, index, keyring, and the store that `endpoint` picks (with region discovery for B2 when there is
 // none). Makes no change in the store. A store that is away, and was opened before, is there by name only: its calls fail. bad_config, unreachable, permission, refused (we are not the owner of the state directory).
 Result<EngineContext> open_engine(Config const& config, Clock& clock, std::stop_token stop);
+
+// The name of the store that these settings opened before, which the records go by; nullopt: they never did.
+Result<std::optional<std::string>> remembered_store_name(Config const& config, Index& index);
 
 // The store alone.
 Result<std::shared_ptr<Store>> open_store(Config const& config, Clock& clock, std::stop_token const& stop);

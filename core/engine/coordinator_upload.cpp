@@ -80,7 +80,8 @@ Result<void> Coordinator::Impl::upload_all(EngineContext& context, bool& any) {
     tell("uploaded", {{"snapshot", report->snapshot->text},
                       {"bytes", report->bytes_uploaded},
                       {"complete", report->complete},
-                      {"trigger", trigger_name(trigger)}});
+                      {"trigger", trigger_name(trigger)},
+                      {"seconds", report->seconds}});
     std::vector<JobPointer> arrived;
     {
       std::scoped_lock lock(mutex);

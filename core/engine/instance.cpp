@@ -51,7 +51,7 @@ Result<void> check_owner(std::string const& state_dir) {
 
 }  // namespace
 
-Result<Instance> open_instance(Config const& config) {
+Result<Instance> find_instance(Config const& config) {
   // A state directory that does not exist yet is fine for a restore: its parent names it then.
   std::string resolved = config.state_dir;
   if (path_exists(config.state_dir)) {
@@ -62,6 +62,11 @@ Result<Instance> open_instance(Config const& config) {
   instance.host = host_name();
   instance.id = to_hex(sha256(machine_id() + "\n" + resolved)).substr(0, 32);
   instance.data_dir = join_path(config.data_dir, instance.id);
+  return instance;
+}
+
+Result<Instance> open_instance(Config const& config) {
+  B2B_ASSIGN(Instance instance, find_instance(config));
   B2B_TRY(make_directories(instance.data_dir, 0700));
   return instance;
 }

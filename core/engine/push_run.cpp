@@ -90,6 +90,7 @@ Result<void> PushRun::for_each_in_state(PlanState state, std::function<Result<vo
 }
 
 Result<void> PushRun::capture_changes() {
+  report_.bytes_captured = plan_.to_capture_bytes;
   B2B_ASSIGN(spool_, open_spool(context_));
   stage_ = std::make_unique<CaptureStage>(
       context_, spool_, capture_options(context_.config), [this](Entry const& scanned, CaptureResult&& result) { captured(scanned, std::move(result)); });

@@ -1,5 +1,6 @@
 #include "daemon/control/status_text.h"
 
+#include <algorithm>
 #include <array>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
@@ -146,6 +147,17 @@ void add_changes(std::string& out, json::object const& status, TimePoint now) {
   add(out, "Changed", text);
 }
 
+// "on (the packed layout's default), at most every 5 minutes".
+void add_push_on_change(std::string& out, json::object const& status) {
+  json::object const& push = object_of(object_of(status, "watch"), "push");
+  if (!has_value(push, "on")) return;  // an older daemon
+  bool const on = flag_of(push, "on");
+  std::string text = std::string(on ? "on" : "off") + " (" + shown(push, "why") + ")";
+  std::uint64_t const interval = std::min<std::uint64_t>(number_of(push, "intervalSeconds"), 100ULL * 86'400);
+  if (on && interval > 1) text += ", at most every " + human_duration(static_cast<std::int64_t>(interval));
+  add(out, "On change", text);
+}
+
 // For a day. Longer only what may still hurt: a gateway that did not come up again.
 void add_last_restore(std::string& out, json::object const& status, TimePoint now) {
   json::object const& last = object_of(status, "lastRestore");
@@ -215,6 +227,7 @@ std::string status_text(json::object const& status, TimePoint now, bool colour) 
   add_jobs(out, status);
   add_next_run(out, status, now);
   add_queue(out, status, now);
+  add_push_on_change(out, status);
   add_changes(out, status, now);
   json::object const& error = object_of(status, "lastError");
   if (auto const silent = parse_iso8601(text_of(status, "notAnsweringSince")))

@@ -2,6 +2,9 @@
 
 #include "core/config/show.h"
 #include "core/engine/bucket.h"
+#include "core/engine/choose_layout.h"
+#include "core/engine/watch_push.h"
+#include "core/util/file.h"
 #include "daemon/control/verbs.h"
 #include "daemon/jobs/check_service.h"
 #include "daemon/jobs/answers.h"
@@ -15,6 +18,23 @@ namespace json = boost::json;
 // Lists one key under the prefix: the cheapest question that needs the endpoint, the key and the bucket to be right.
 Result<void> probe_store(EngineContext& context) {
   return context.store->list({context.config.prefix + "/", "", false}, [](ListEntry const&) { return false; }, context.stop);
+}
+
+// Our own records, where there are some: none are made for this.
+std::shared_ptr<Index> existing_index(Config const& config) {
+  auto const instance = find_instance(config);
+  if (!instance || !path_exists(join_path(instance->data_dir, "index.sqlite"))) return nullptr;
+  auto index = Index::open(instance->data_dir);
+  return index ? *index : nullptr;
+}
+
+// What holds where watch.push is not set: that depends on the layout, which the configuration alone does not tell.
+void tell_watch_push(LoadedConfig& loaded) {
+  if (loaded.config.service.watch.push) return;
+  auto const layout = known_layout(loaded.config, existing_index(loaded.config).get());
+  WatchPush const push = watch_push(std::nullopt, layout ? *layout : std::nullopt);
+  for (ShownValue& row : loaded.shown)
+    if (row.key == "watch.push") row = {row.key, push.on ? "true" : "false", std::string(push.why)};
 }
 
 // `store`: empty when it was not asked.
@@ -32,11 +52,13 @@ Result<EngineContext> open_session_engine(Session& session) {
 
 int run_verb(Session& session, ConfigShowArguments const&) {
   Console& console = session.console;
+  LoadedConfig loaded = session.loaded;
+  tell_watch_push(loaded);
   if (!console.json()) {
-    console.result(format_config_show(session.loaded));
+    console.result(format_config_show(loaded));
     return 0;
   }
-  return console.succeed(config_show_json(session.loaded), 0);
+  return console.succeed(config_show_json(loaded), 0);
 }
 
 int run_verb(Session& session, ConfigCheckArguments const& arguments) {

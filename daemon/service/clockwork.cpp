@@ -4,8 +4,6 @@
 #include <charconv>
 #include <cstdlib>
 
-#include "core/watch/quiet.h"
-
 namespace b2b::service {
 namespace {
 
@@ -60,8 +58,11 @@ void Clockwork::take_over(Clockwork&& before) {
   under_way_ = std::move(before.under_way_);
   last_id_ = before.last_id_;
   last_push_ = before.last_push_;
-  bytes_to_copy_ = before.bytes_to_copy_;
+  pushes_changes_ = before.pushes_changes_;
+  last_cost_ = before.last_cost_;
 }
+
+QuietRule Clockwork::quiet_rule() const { return {whole_seconds(config_.watch.quiet), whole_seconds(config_.watch.min_interval)}; }
 
 Clockwork::Due Clockwork::look(TimePoint now) {
   Due out;
@@ -72,9 +73,8 @@ Clockwork::Due Clockwork::look(TimePoint now) {
   // Times of before the clock was set back would hold changes until it has come that far again.
   changes_.clock_is(now);
   if (last_push_ && *last_push_ > now) last_push_ = now;
-  if (!config_.watch.push) return out;
-  QuietRule const rule{whole_seconds(config_.watch.quiet), whole_seconds(config_.watch.min_interval)};
-  auto const change = next_push(changes_, rule, bytes_to_copy_, last_push_, now);
+  if (!pushes_changes_) return out;
+  auto const change = next_push(changes_, quiet_rule(), last_cost_, last_push_, now);
   if (change && *change <= now) {
     out.triggers.push_back(Trigger::change);
   } else if (change && (!out.look_again || *change < *out.look_again)) {

@@ -12,6 +12,7 @@
 #include "core/schedule/due.h"
 #include "core/snapshot/manifest.h"
 #include "core/watch/changes.h"
+#include "core/watch/quiet.h"
 
 namespace b2b::service {
 
@@ -35,9 +36,17 @@ class Clockwork {
   // after its scan had begun.
   void push_done(PushId push, bool and_all_since = false);
   bool push_under_way() const { return !under_way_.empty(); }
-  // For another configuration: goes on with what `before` had, the runs handled only if the schedule is the same.
+  // For another configuration: goes on with what `before` had, the runs handled only if the schedule is the same. Whether changes
+  // are pushed stays as it was until push_changes() is called.
   void take_over(Clockwork&& before);
-  void copied_bytes(std::uint64_t bytes) { bytes_to_copy_ = bytes; }
+  // Are changes pushed at all? As watch.push says, at first; where that is not set, they are not.
+  void push_changes(bool on) { pushes_changes_ = on; }
+  bool pushes_changes() const { return pushes_changes_; }
+  // What the last push cost that changes caused: its capture, and later its upload. A restart forgets it.
+  void change_captured(std::uint64_t bytes, std::chrono::nanoseconds took) { last_cost_ = {bytes, took, {}}; }
+  void change_uploaded(std::chrono::nanoseconds took) { last_cost_.upload = took; }
+  QuietRule quiet_rule() const;
+  std::chrono::seconds change_interval() const { return push_interval(quiet_rule(), last_cost_); }
 
   struct Due {
     std::vector<Trigger> triggers;
@@ -54,7 +63,8 @@ class Clockwork {
 
  private:
   Clockwork(ServiceConfig config, CronSchedule schedule, TimeZone zone, std::chrono::seconds delay)
-      : config_(std::move(config)), schedule_(std::move(schedule)), zone_(std::move(zone)), delay_(delay) {}
+      : config_(std::move(config)), schedule_(std::move(schedule)), zone_(std::move(zone)), delay_(delay),
+        pushes_changes_(config_.watch.push.value_or(false)) {}
   ServiceConfig config_;
   CronSchedule schedule_;
   TimeZone zone_;
@@ -64,7 +74,8 @@ class Clockwork {
   std::map<PushId, ChangeSet> under_way_;       // of each push that waits or runs
   PushId last_id_ = 0;
   std::optional<TimePoint> last_push_;
-  std::uint64_t bytes_to_copy_ = 0;
+  bool pushes_changes_;
+  PushCost last_cost_;
 };
 
 }  // namespace b2b::service

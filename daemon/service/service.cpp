@@ -6,6 +6,7 @@
 #include <boost/json.hpp>
 #include <utility>
 
+#include "core/engine/choose_layout.h"
 #include "core/engine/lock.h"
 #include "core/engine/restore.h"
 #include "core/engine/roots.h"
@@ -99,6 +100,7 @@ Result<void> Service::open() {
   B2B_ASSIGN(auto const kept, index_->value("schedule-handled"));
   scheduled_text_ = kept.value_or("");
   clockwork_->restore(scheduled_text_);
+  follow_layout();
   B2B_ASSIGN(scope_, scope_of(loaded_.config));
   B2B_ASSIGN(wall_timer_, WallTimer::create(loop_.get_executor(), [this] { look(); }));
   follow_up_ = std::make_unique<FollowUp>(loaded_.config, index_, clock_);
@@ -259,7 +261,7 @@ void Service::start_watcher() {
     last_change_ = clock_.monotonic();
     bool const first = clockwork_->changes().empty();
     clockwork_->changed(sidecar ? path.substr(0, path.size() - 4) : path, clock_.now());
-    if (first || loaded_.config.service.watch.push) look();
+    if (first || clockwork_->pushes_changes()) look();
   };
   callbacks.desynced = [this](std::string const&) {
     last_change_ = clock_.monotonic();
@@ -297,14 +299,15 @@ void Service::push(PushJob job) {
   auto const id = clockwork_->push_began(clock_.now());
   follow_up_->started();
   auto captured = std::move(job.captured);
-  job.captured = [this, id, captured = std::move(captured)](Result<PushReport> const& report) {
+  bool const for_changes = job.trigger == Trigger::change;
+  job.captured = [this, id, for_changes, captured = std::move(captured)](Result<PushReport> const& report) {
     auto const took = std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::duration<double>(report ? report->seconds : 0));
     auto const scan_began = took.count() == 0 ? std::chrono::nanoseconds(0) : clock_.monotonic() - took;
-    boost::asio::post(loop_, [this, id, ok = report.has_value(), bytes = report ? report->bytes_captured : 0, scan_began] {
+    boost::asio::post(loop_, [this, id, costs = for_changes && report && !report->unchanged, ok = report.has_value(), bytes = report ? report->bytes_captured : 0, took, scan_began] {
       if (ok) {
         clockwork_->push_done(id, last_change_ < scan_began);
         if (!clockwork_->push_under_way()) keep_schedule();
-        clockwork_->copied_bytes(bytes);
+        if (costs) clockwork_->change_captured(bytes, took);
       } else {
         clockwork_->push_failed(id);
       }
@@ -313,6 +316,20 @@ void Service::push(PushJob job) {
     if (captured) captured(report);
   };
   coordinator_->push(std::move(job));
+}
+
+WatchPush Service::watch_push_now() {
+  auto const layout = known_layout(loaded_.config, index_.get());
+  if (!layout) log_warning(layout.error().text());
+  return watch_push(loaded_.config.service.watch.push, layout ? *layout : std::nullopt);
+}
+
+void Service::follow_layout() {
+  WatchPush const now = watch_push_now();
+  if (now.on == clockwork_->pushes_changes()) return;
+  clockwork_->push_changes(now.on);
+  log_info("changes are " + std::string(now.on ? "pushed soon after they come: " : "pushed by the schedule only: ") + std::string(now.why));
+  if (coordinator_) look();
 }
 
 void Service::look() {
@@ -366,6 +383,9 @@ void Service::on_event(std::string const& name, json::object const& data) {
     auto const* const value = data.if_contains(key);
     return value != nullptr && value->is_string() ? std::string(value->as_string()) : std::string();
   };
+  follow_layout();
+  if (auto const* const took = data.if_contains("seconds"); name == "uploaded" && took != nullptr && text("trigger") == trigger_name(Trigger::change))
+    clockwork_->change_uploaded(std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::duration<double>(took->to_number<double>())));
   auto const* const unchanged = data.if_contains("unchanged");
   if (name == "uploaded" || (name == "job" && unchanged != nullptr && unchanged->as_bool())) {
     if (std::exchange(stale_told_, false)) look();  // the next alarm has its time

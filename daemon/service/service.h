@@ -16,6 +16,7 @@
 #include "core/control/event_hub.h"
 #include "core/control/server.h"
 #include "core/engine/coordinator.h"
+#include "core/engine/watch_push.h"
 #include "core/util/fd.h"
 #include "core/util/service_manager.h"
 #include "core/watch/watch.h"
@@ -67,6 +68,8 @@ class Service {
   void keep_schedule();                           // in the index: what the clockwork has handled
   void ready();
   void look();                                    // what the clockwork and the coordinator have to do now
+  WatchPush watch_push_now();                     // as the configuration and the layout that pushes write have it
+  void follow_layout();                           // which may have been chosen, or switched
   void arm_coordinator();
   void on_event(std::string const& name, boost::json::object const& data);
   void on_watch_state(WatchState const& state);

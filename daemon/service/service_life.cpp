@@ -103,6 +103,7 @@ void Service::reload() {
     events_.publish("reload-refused", {{"error", changed.error().text()}});
   }
   manager_.ready();
+  follow_layout();
   look();
 }
 
@@ -116,7 +117,7 @@ void Service::stop() {
   auto const limit = loaded_.config.service.stop_timeout;
   manager_.stopping();
   manager_.extend_timeout(std::chrono::duration_cast<std::chrono::microseconds>(limit) + std::chrono::seconds(10));
-  bool const last_words = loaded_.config.service.watch.push && !clockwork_->changes().empty();
+  bool const last_words = clockwork_->pushes_changes() && !clockwork_->changes().empty();
   if (last_words) {
     PushJob job;
     job.trigger = Trigger::change;

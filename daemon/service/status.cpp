@@ -62,6 +62,7 @@ json::object changes_of(ChangeSet const& changes, std::vector<std::string> const
 }  // namespace
 
 json::object Service::status() {
+  follow_layout();  // another process may have switched it
   CoordinatorStatus const now_known = coordinator_->status();
   TimePoint const now = clock_.now();
   auto const stale_after = clockwork_->stale_after(now);
@@ -127,7 +128,14 @@ json::object Service::status() {
   records.index = index_;
   records.instance = instance_;
   out["changes"] = changes_of(clockwork_->changes(), really_changed(records, clockwork_->changes().paths()));
-  out["watch"] = json::object{{"state", state_name(watch_state_.kind)}, {"reason", watch_state_.reason}, {"advice", watch_state_.advice}};
+  WatchPush const push = watch_push_now();
+  out["watch"] = json::object{{"state", state_name(watch_state_.kind)},
+                              {"reason", watch_state_.reason},
+                              {"advice", watch_state_.advice},
+                              {"push", json::object{{"on", push.on},
+                                                    {"why", push.why},
+                                                    {"quietSeconds", clockwork_->quiet_rule().quiet.count()},
+                                                    {"intervalSeconds", clockwork_->change_interval().count()}}}};
   GatewayState const gateway = probe_own_gateway(loaded_.config);
   out["gateway"] = json::object{{"running", running_name(gateway.running)}, {"detail", gateway.detail}, {"said", gateway_said_}};
   out["bucket"] = nullptr;

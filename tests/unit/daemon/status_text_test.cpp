@@ -119,6 +119,12 @@ TEST_CASE("status: lines about what matters") {
   CHECK(says(with(R"({"bucket":{"snapshots":2,"bytes":5,"otherInstances":["alpha"],"mayPrune":true}})"),
              "Shared:    alpha back up to the same prefix; this machine prunes there"));
   CHECK(says(with(R"({"bucket":{"snapshots":1,"bytes":5,"otherInstances":[]}})"), "Stored:    1 snapshot, 5 B"));
+  CHECK(says(with(R"({"watch":{"state":"healthy","push":{"on":true,"why":"the packed layout's default","quietSeconds":20,"intervalSeconds":300}}})"),
+             "On change: on (the packed layout's default), at most every 5 minutes"));
+  CHECK(says(with(R"({"watch":{"state":"healthy","push":{"on":false,"why":"the plugin layout's default","intervalSeconds":300}}})"),
+             "On change: off (the plugin layout's default)"));
+  CHECK(says(with(R"({"watch":{"state":"healthy","push":{"on":true,"why":"\u001b","intervalSeconds":-3}}})"), "On change: on (\\x1b)"));
+  CHECK_FALSE(says(with(R"({"watch":{"state":"healthy"}})"), "On change: "));
   CHECK_FALSE(says(with(R"({"watch":{"state":"off","reason":"","advice":""}})"), "Watching:  "));
 }
 

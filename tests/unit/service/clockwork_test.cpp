@@ -227,9 +227,40 @@ TEST_CASE("clockwork: a slot and changes that come together are both named") {
 TEST_CASE("clockwork: much to copy makes changes wait longer") {
   auto clockwork = clockwork_of(config_of("off", true));
   clockwork.push_began(noon);
-  clockwork.copied_bytes(2'000'000'000);
+  clockwork.change_captured(2'000'000'000, 20s);
   clockwork.changed("a", noon + 1s);
   CHECK(clockwork.look(noon + 1s).look_again == noon + 2000s);
+  CHECK(clockwork.change_interval() == 2000s);
+}
+
+TEST_CASE("clockwork: a capture and an upload that take long make changes wait longer, until the next push takes less") {
+  auto clockwork = clockwork_of(config_of("off", true));
+  clockwork.push_began(noon);
+  clockwork.change_captured(1'000, 20s);
+  CHECK(clockwork.change_interval() == 300s);
+  clockwork.change_uploaded(100s);
+  clockwork.changed("a", noon + 1s);
+  CHECK(clockwork.look(noon + 1s).look_again == noon + 1200s);
+  auto reloaded = clockwork_of(config_of("off", true));
+  reloaded.take_over(std::move(clockwork));
+  CHECK(reloaded.change_interval() == 1200s);
+  reloaded.change_captured(1'000, 1s);
+  CHECK(reloaded.change_interval() == 300s);
+}
+
+TEST_CASE("clockwork: what is not set is off until the layout is known, and another one counts at once") {
+  auto config = config_of("off");
+  config.watch.push.reset();
+  auto clockwork = clockwork_of(config);
+  clockwork.changed("a", noon);
+  CHECK_FALSE(clockwork.look(noon + 1h).look_again);
+  clockwork.push_changes(true);
+  CHECK(clockwork.look(noon + 1h).triggers == Triggers{Trigger::change});   // it waited long enough
+  auto reloaded = clockwork_of(config);
+  reloaded.take_over(std::move(clockwork));
+  CHECK(reloaded.pushes_changes());
+  reloaded.push_changes(false);
+  CHECK(reloaded.look(noon + 1h).triggers.empty());
 }
 
 TEST_CASE("clockwork: changes that are not known are changes") {

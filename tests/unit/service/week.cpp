@@ -5,6 +5,9 @@
 
 #include <boost/json.hpp>
 
+#include "core/engine/choose_layout.h"
+#include "core/engine/watch_push.h"
+
 namespace b2b::test {
 namespace {
 
@@ -22,6 +25,7 @@ TimePoint utc(std::string const& text) {
 
 Week::Week(WeekSetup const& setup) : setup_(setup), true_now_(setup.start) {
   machine.config.keep_snapshots = setup.keep_snapshots;
+  machine.config.layout = setup.layout;
   service_.schedule = setup.schedule;
   service_.timezone = setup.zone;
   service_.watch.push = setup.watch;
@@ -66,9 +70,10 @@ void Week::push(Trigger trigger) {
   auto const id = clockwork_->push_began(machine.clock.now());
   PushJob job;
   job.trigger = trigger;
-  job.captured = [this, id](Result<PushReport> const& report) {
+  job.captured = [this, id, for_changes = trigger == Trigger::change](Result<PushReport> const& report) {
     std::scoped_lock lock(mutex_);
-    answers_.push_back({id, report.has_value(), report ? report->bytes_captured : 0});
+    auto const took = std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::duration<double>(report ? report->seconds : 0));
+    answers_.push_back({id, report.has_value(), for_changes, report ? report->bytes_captured : 0, took});
   };
   coordinator->push(std::move(job));
 }
@@ -85,7 +90,7 @@ void Week::suspend(std::chrono::nanoseconds length, bool monotonic_counts_it) {
 void Week::set_wall_off_by(std::chrono::nanoseconds difference) { machine.clock.set_wall(true_now_ + difference); }
 
 void Week::stop_daemon() {
-  if (setup_.watch && !clockwork_->changes().empty()) push(Trigger::change);
+  if (clockwork_->pushes_changes() && !clockwork_->changes().empty()) push(Trigger::change);
   coordinator->stop({});
   coordinator.reset();
   take_news();
@@ -123,6 +128,11 @@ void Week::store_away(bool away) {
   away_ = away;
 }
 
+void Week::switch_layout(SnapshotLayout layout) {
+  auto context = machine.open(store_.get());
+  REQUIRE(keep_layout(context, layout));
+}
+
 // Time.
 
 std::vector<Week::Captured> Week::take_news() {
@@ -141,10 +151,18 @@ std::vector<Week::Captured> Week::take_news() {
   return std::exchange(answers_, {});
 }
 
+void Week::follow_layout() {
+  auto context = machine.open(store_.get());
+  auto const layout = known_layout(context);
+  REQUIRE(layout);
+  clockwork_->push_changes(watch_push(setup_.watch, *layout).on);
+}
+
 void Week::act() {
   for (int round = 0; clockwork_; ++round) {
     REQUIRE(round < 10);                     // what was done must not be due again
     ++looks;
+    follow_layout();
     auto const due = clockwork_->look(machine.clock.now());
     for (Trigger const trigger : due.triggers) push(trigger);
     kept_ = clockwork_->text();
@@ -153,12 +171,12 @@ void Week::act() {
     coordinator->wait_idle();
     std::size_t const arrived_before = uploaded.size();
     auto const answers = take_news();
-    for (auto const& [id, ok, bytes] : answers) {
-      if (ok) {
-        clockwork_->push_done(id);
-        clockwork_->copied_bytes(bytes);
+    for (Captured const& answer : answers) {
+      if (answer.ok) {
+        clockwork_->push_done(answer.push);
+        if (answer.for_changes) clockwork_->change_captured(answer.bytes, answer.took);
       } else {
-        clockwork_->push_failed(id);
+        clockwork_->push_failed(answer.push);
       }
     }
     if (watch_latest && uploaded.size() > arrived_before && latest() != state_of.at(captured.back().snapshot)) ++latest_was_another;

@@ -22,7 +22,8 @@ struct WeekSetup {
   TimePoint start;
   std::string schedule = "off";
   std::string zone = "UTC";
-  bool watch = false;
+  std::optional<bool> watch = false;         // watch.push; nullopt: as the layout has it
+  LayoutChoice layout = LayoutChoice::plugin;
   std::uint32_t keep_snapshots = 10;
   Store* store = nullptr;                    // nullptr: in memory, on the machine's clock
 };
@@ -46,6 +47,7 @@ class Week {
   void stop_daemon();                        // as SIGTERM does
   void start_daemon();
   void store_away(bool away);
+  void switch_layout(SnapshotLayout layout);
 
   // What happened: "03-24 22:00:00 schedule", in true time; with the number of the day in `of_days`.
   struct Entry {
@@ -73,10 +75,13 @@ class Week {
 
  private:
   void act();
+  void follow_layout();                      // as the service does
   struct Captured {
     service::Clockwork::PushId push = 0;
     bool ok = false;
+    bool for_changes = false;
     std::uint64_t bytes = 0;
+    std::chrono::nanoseconds took{0};
   };
   std::vector<Captured> take_news();  // what the lanes said; the answers about captures
   void run_due_script();

@@ -99,6 +99,36 @@ TEST_CASE("week: changes are pushed when they rest, not too often, and also when
   week.check_that_all_restores();
 }
 
+TEST_CASE("week: with the packed layout changes are pushed without being asked for, and a day without any wakes nobody up") {
+  Week week({.start = utc("2026-03-23 00:00:00"), .schedule = "daily", .watch = {}, .layout = LayoutChoice::automatic});
+  auto const write = [&week] { week.change(log_file); };
+  week.at(utc("2026-03-23 10:00:00"), write);
+  week.at(utc("2026-03-23 10:01:00"), write);
+  week.run_until(utc("2026-03-23 12:00:00"));
+  CHECK(Week::texts(week.captured) == Lines{"03-23 10:00:20 change", "03-23 10:05:20 change"});
+  week.run_until(utc("2026-03-24 00:00:01"));
+  int const before = week.looks;
+  week.run_until(utc("2026-03-24 23:59:59"));
+  CHECK(week.looks - before <= 2);
+  CHECK(week.captured.size() == 2);
+  week.check_that_all_restores();
+}
+
+TEST_CASE("week: a switch of the layout turns pushes on change on and off while the daemon runs") {
+  Week week({.start = utc("2026-03-23 00:00:00"), .schedule = "daily", .watch = {}, .layout = LayoutChoice::automatic});
+  auto const write = [&week] { week.change(log_file); };
+  auto const switch_to = [&week](SnapshotLayout layout) { return [&week, layout] { week.switch_layout(layout); }; };
+  week.at(utc("2026-03-23 08:00:00"), switch_to(SnapshotLayout::plugin));
+  week.at(utc("2026-03-23 10:00:00"), write);
+  week.at(utc("2026-03-23 11:00:00"), switch_to(SnapshotLayout::packed));   // what changed an hour ago goes at once
+  week.at(utc("2026-03-23 12:00:00"), write);
+  week.at(utc("2026-03-23 13:00:00"), switch_to(SnapshotLayout::plugin));
+  week.at(utc("2026-03-23 14:00:00"), write);
+  week.run_until(utc("2026-03-24 01:00:00"));
+  // The first one into the plugin's layout uploads while it captures.
+  CHECK(Week::texts(week.uploaded) == Lines{"03-23 11:00:00 change", "03-23 12:00:20 change", "03-24 00:00:00 schedule"});
+}
+
 TEST_CASE("week: compactions are captured at once and uploaded every five minutes") {
   Week week({.start = utc("2026-03-23 00:00:00")});
   auto const asked = [&](char const* time, Trigger trigger, bool changed = true) {
