@@ -134,8 +134,9 @@ def audit(bucket):
 
 
 def left_on_the_machine(machine):
-    """Of what was interrupted: captures, spooled bodies and packs, scratch folders, swaps under way."""
-    patterns = ("queue/*", "spool/*", "packed-spool/*", "restores/*", "scratch-*", "in-use/*")
+    """Of what was interrupted: captures, spooled bodies and packs, scratch folders, swaps under way. A file in in-use/ that nobody holds means
+    nothing."""
+    patterns = ("queue/*", "spool/*", "packed-spool/*", "restores/*", "scratch-*")
     return [str(path) for data in (machine.home / ".local/state/b2backupd").iterdir() for pattern in patterns for path in data.glob(pattern)]
 
 

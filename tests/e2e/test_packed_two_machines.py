@@ -180,8 +180,10 @@ class Run:
             for id in self.random.sample(known, min(samples, len(known))):
                 restores.check(id, laptop.env)
             self.counts["restored snapshots compared"] += restores.compared
-            answer = laptop.machine.ok("verify", env=laptop.env)
-            self.test.assertEqual(answer["problems"], [])
+            problems = json.loads(laptop.machine.run("--json", "verify", env=laptop.env).out)["problems"]
+            if len(self.collectors) == 2:   # may name a pack that is gone, and whose chunks lie elsewhere (docs/format.md); a lost one names its snapshot
+                problems = [problem for problem in problems if problem["snapshot"] or "it is gone" not in problem["problem"]]
+            self.test.assertEqual(problems, [])
             # What no push said exists, but was written all the same, is whole, too: verify looks at all of them.
             self.counts["snapshots whose push did not say so"] += len(listed) - len(known)
 
@@ -207,7 +209,10 @@ class Run:
             laptop.wrong_by = 0
             laptop.set_clock()
         self.check(1000)
+        for laptop in self.laptops:
+            self.test.assertTrue(self.job(laptop, "push")["ok"])   # what the prunes kept may all be the other one's
         self.named_in_status()
+        self.time_passes(40 * DAY)   # what was dated a month ahead can be pruned by then
         for _ in range(8):
             self.time_passes(80)
             for laptop in self.laptops:
