@@ -26,13 +26,13 @@ std::string cleaned(std::string_view path) {
 }
 
 struct Opened {
-  TemporaryDirectory scratch;
+  ScratchFolder scratch;
   LoadedSnapshot snapshot;
 };
 
 Result<Opened> open_named(EngineContext& context, std::string_view name, std::vector<std::string>& notes) {
   B2B_ASSIGN(SnapshotId const id, resolve_snapshot(context, name, notes));
-  B2B_ASSIGN(TemporaryDirectory scratch, make_scratch(context));
+  B2B_ASSIGN(ScratchFolder scratch, make_scratch(context));
   B2B_ASSIGN(LoadedSnapshot snapshot, load_snapshot(context, id, scratch.path()));
   for (BadPath const& bad : snapshot.bad_paths)
     notes.push_back("an entry of snapshot " + id.text + " is left out: \"" + bad.path + "\" " + bad.problem);

@@ -134,7 +134,7 @@ Result<BucketListing> list_bucket(EngineContext& context, bool recheck) {
     listing.snapshots.push_back(std::move(listed));
   }
   if (!to_ask.empty()) {
-    B2B_ASSIGN(TemporaryDirectory const scratch, make_scratch(context));
+    B2B_ASSIGN(ScratchFolder const scratch, make_scratch(context));
     B2B_TRY(for_each_parallel(context, to_ask.size(), [&](std::size_t i) {
       return ask_bucket(context, listing.snapshots[to_ask[i]], scratch.path());
     }));

@@ -136,7 +136,7 @@ Result<CopyReport> copy_snapshot(EngineContext& source, SnapshotId const& id, Sn
     report.was_there = true;
     return report;
   }
-  B2B_ASSIGN(TemporaryDirectory const scratch, make_scratch(context));
+  B2B_ASSIGN(ScratchFolder const scratch, make_scratch(context));
   B2B_ASSIGN(LoadedSnapshot snapshot, load_snapshot(source, id, scratch.path(), from));
   if (!snapshot.manifest.info.ours)
     return make_error(Condition::unsupported,

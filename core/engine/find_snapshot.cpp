@@ -26,7 +26,7 @@ Result<bool> committed_and_whole(EngineContext& context, SnapshotId const& id, S
   if (!there || layout == SnapshotLayout::plugin) return there;
   B2B_ASSIGN(auto const repository, context.packed->open_to_write(context));
   B2B_TRY(packed::look_for_packs(*repository, context.stop));
-  B2B_ASSIGN(TemporaryDirectory const scratch, make_scratch(context));
+  B2B_ASSIGN(ScratchFolder const scratch, make_scratch(context));
   B2B_ASSIGN(bool const whole, packed::is_whole(repository, id, scratch.path(), context.stop));
   if (whole) return true;
   B2B_TRY(remove_all(*context.store, snapshot_object_key(context, id, layout), context.stop));

@@ -129,7 +129,7 @@ class Healer {
 Result<HealReport> heal(EngineContext& context, BucketListing const& listing, std::vector<SnapshotId> const& kept) {
   std::set<std::string> names;
   for (SnapshotId const& id : kept) names.insert(id.text);
-  B2B_ASSIGN(TemporaryDirectory const scratch, make_scratch(context));
+  B2B_ASSIGN(ScratchFolder const scratch, make_scratch(context));
   Healer healer(context, listing, scratch.path());
   for (ListedSnapshot const& listed : listing.snapshots) {
     if (!listed.has_manifest || listed.info.layout != SnapshotLayout::plugin || !names.contains(listed.info.id.text)) continue;

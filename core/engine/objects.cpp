@@ -68,8 +68,8 @@ Result<FolderListing> list_folder(EngineContext& context, SnapshotId const& id, 
   return listing;
 }
 
-Result<TemporaryDirectory> make_scratch(EngineContext& context) {
-  return TemporaryDirectory::create(context.instance.data_dir, "scratch-");
+Result<ScratchFolder> make_scratch(EngineContext& context) {
+  return ScratchFolder::create(context.instance.data_dir);
 }
 
 std::string scratch_file(std::string const& scratch_dir, std::string_view stem) {

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "core/engine/context.h"
+#include "core/engine/scratch_folder.h"
 #include "core/snapshot/catalog.h"
 #include "core/util/file.h"
 
@@ -37,7 +38,7 @@ struct FolderListing {
 Result<FolderListing> list_folder(EngineContext& context, SnapshotId const& id, std::string const& scratch_dir);
 
 // A private place for downloads that goes with its owner.
-Result<TemporaryDirectory> make_scratch(EngineContext& context);
+Result<ScratchFolder> make_scratch(EngineContext& context);
 // A fresh name in it; any thread may ask.
 std::string scratch_file(std::string const& scratch_dir, std::string_view stem);
 // Removes a scratch file; one that is not there is fine, another failure goes to the log.

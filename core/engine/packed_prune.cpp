@@ -27,7 +27,7 @@ Result<std::uint64_t> remove_packed_snapshot(EngineContext& context, SnapshotId 
 Result<packed::CollectReport> collect_repository(EngineContext& context, TimePoint now) {
   context.progress->phase = "looking for space to free";
   B2B_ASSIGN(auto const repository, context.packed->open_to_write(context));
-  B2B_ASSIGN(TemporaryDirectory const scratch, make_scratch(context));
+  B2B_ASSIGN(ScratchFolder const scratch, make_scratch(context));
   auto report = packed::collect(repository, scratch.path(), context.stop);
   // What does not go today does not go at the next push either, and each attempt reads all lists.
   bool const tried = report || report.error().condition == Condition::refused || report.error().condition == Condition::permission;

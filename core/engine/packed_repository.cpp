@@ -19,7 +19,7 @@ Result<std::shared_ptr<packed::Repository>> in_line(EngineContext& context, pack
 }
 
 struct PrivateIndex {
-  TemporaryDirectory folder;
+  ScratchFolder folder;
   std::shared_ptr<packed::ChunkIndex> index;   // closed before its folder goes
 };
 
@@ -45,7 +45,7 @@ Result<packed::OpenedRepository> PackedAccess::keys(EngineContext& context, bool
 
 Result<std::shared_ptr<packed::Repository>> PackedAccess::open_to_read(EngineContext& context) {
   B2B_ASSIGN(auto const opened, keys(context, false));
-  B2B_ASSIGN(TemporaryDirectory folder, make_scratch(context));
+  B2B_ASSIGN(ScratchFolder folder, make_scratch(context));
   B2B_ASSIGN(auto index, packed::ChunkIndex::open_copy(context.instance.data_dir, folder.path(), opened.config.id));
   auto const own = std::make_shared<PrivateIndex>(PrivateIndex{std::move(folder), std::move(index)});
   return in_line(context, opened, std::shared_ptr<packed::ChunkIndex>(own, own->index.get()), true);

@@ -231,7 +231,7 @@ namespace {
 // The passphrase or the encryption is another since the last snapshot. Where what is stored can no longer be read with what is
 // configured, the person should hear it now and not at a restore.
 Result<void> warn_of_lost_passphrase(EngineContext& context, SnapshotId const& id, std::vector<std::string>& warnings) {
-  B2B_ASSIGN(TemporaryDirectory const scratch, make_scratch(context));
+  B2B_ASSIGN(ScratchFolder const scratch, make_scratch(context));
   auto const loaded = load_snapshot(context, id, scratch.path());
   if (loaded || loaded.error().condition != Condition::wrong_key) return {};
   warnings.push_back("the passphrase was changed since the last snapshot " + id.text +

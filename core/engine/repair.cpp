@@ -130,7 +130,7 @@ class Repairer {
 
 Result<RepairReport> repair(EngineContext& context, RepairOptions const& options) {
   B2B_ASSIGN(UploadLock const lock, UploadLock::acquire(context, "repair"));
-  B2B_ASSIGN(TemporaryDirectory const scratch, make_scratch(context));
+  B2B_ASSIGN(ScratchFolder const scratch, make_scratch(context));
   return Repairer(context, options, scratch.path()).run();
 }
 

@@ -435,7 +435,7 @@ Result<RestoreReport> restore(EngineContext& context, RestoreOptions const& opti
       B2B_ASSIGN(recovered, recover_site(site));
     }
   }
-  B2B_ASSIGN(TemporaryDirectory const scratch, make_scratch(context));
+  B2B_ASSIGN(ScratchFolder const scratch, make_scratch(context));
   auto report = RestoreJob(context, options, std::move(site), scratch.path()).run();
   if (!report) return report;
   if (report->safety) {

@@ -245,7 +245,7 @@ class Verifier {
 }  // namespace
 
 Result<VerifyReport> verify(EngineContext& context, VerifyOptions const& options) {
-  B2B_ASSIGN(TemporaryDirectory const scratch, make_scratch(context));
+  B2B_ASSIGN(ScratchFolder const scratch, make_scratch(context));
   return Verifier(context, options, scratch.path()).run();
 }
 

@@ -109,7 +109,9 @@ Result<ChunkIndex::Rewrite> ChunkIndex::without(std::span<PackId const> packs) {
   B2B_TRY(fill_table("candidate", packs));
   constexpr std::string_view touched =
       "(SELECT index_object FROM named JOIN pack ON pack.n = named.pack WHERE pack.id IN (SELECT id FROM candidate))";
-  B2B_ASSIGN(auto replaced, database_.prepare("SELECT id FROM index_object WHERE n IN " + std::string(touched)));
+  // What they had replaced may still lie in the store, if a collection died, and would count again without them.
+  B2B_ASSIGN(auto replaced, database_.prepare("WITH RECURSIVE below(n) AS (SELECT n FROM index_object WHERE n IN " + std::string(touched) +
+                                              " UNION SELECT old FROM replacement JOIN below ON by = below.n) SELECT id FROM index_object WHERE n IN below"));
   while (true) {
     B2B_ASSIGN(bool const row, replaced.step());
     if (!row) break;

@@ -22,8 +22,9 @@ class S3Admin:
     def __init__(self, endpoint, key_id, key, ca=None, region="us-east-1"):
         self.url, self.key_id, self.key, self.ca, self.region = urllib.parse.urlparse(endpoint), key_id, key, ca, region
 
-    def request(self, method, path, query=(), body=b"", headers=None):
-        now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%dT%H%M%SZ")
+    def request(self, method, path, query=(), body=b"", headers=None, ahead=0):
+        """`ahead`: how many seconds the server's clock is ahead of ours."""
+        now = (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=ahead)).strftime("%Y%m%dT%H%M%SZ")
         host = self.url.netloc
         digest = hashlib.sha256(body).hexdigest()
         text = "&".join(f"{urllib.parse.quote(k, safe='-_.~')}={urllib.parse.quote(v, safe='-_.~')}" for k, v in sorted(query))

@@ -14,6 +14,8 @@ constexpr std::string_view empty_sha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae4
 // Stores reject requests that are a quarter of an hour off; a refusal without words within this is something
 // else.
 constexpr std::chrono::minutes noticeable_skew{10};
+// More than one: a refusal that is read after the machine has slept tells a time that is over.
+constexpr int max_clock_corrections = 3;
 
 double random_fraction() {
   std::array<std::uint8_t, 4> bytes{};
@@ -76,7 +78,7 @@ TimePoint Client::signing_time() const {
   return clock_.now() + std::chrono::nanoseconds(clock_offset_ns_.load());
 }
 
-std::string Client::signed_head(Call const& call) const {
+std::string Client::signed_head(Call const& call, TimePoint time) const {
   Request request = call.request;
   request.headers.emplace_back("Host", endpoint_.authority());
   std::string payload(empty_sha256);
@@ -89,7 +91,7 @@ std::string Client::signed_head(Call const& call) const {
   } else if (request.method == "PUT" || request.method == "POST") {
     unsigned_headers.emplace_back("Content-Length", "0");
   }
-  SigningScope const scope{format_basic8601(signing_time()), settings_.region, "s3"};
+  SigningScope const scope{format_basic8601(time), settings_.region, "s3"};
   sign(request, payload, settings_.key_id.reveal(), signing_key(settings_.application_key, scope), scope);
   return wire_head(request, unsigned_headers);
 }
@@ -107,13 +109,13 @@ std::optional<TimePoint> Client::server_time() const {
 }
 
 Client::Attempt Client::attempt(Call const& call, bool fresh, std::stop_token const& stop) {
-  Attempt out{Answer{}, {}, {}};
+  Attempt out{signing_time(), Answer{}, {}, {}};
   if (stop.stop_requested()) {
     out.result = cancelled_error("the request");
     return out;
   }
   Exchange exchange;
-  exchange.head = signed_head(call);
+  exchange.head = signed_head(call, out.signed_at);
   exchange.body = call.body;
   exchange.answer_has_no_body = call.request.method == "HEAD";
   exchange.max_answer_bytes = max_answer_bytes;
@@ -141,19 +143,20 @@ Client::Attempt Client::attempt(Call const& call, bool fresh, std::stop_token co
   return out;
 }
 
-// After a refusal that is about our clock: takes the store's. False when it is not, or the clocks agree
-// already.
+// After a refusal of the time that a request was signed at: true when it may be signed anew. Takes the store's clock when ours differs. It need not any
+// more: the machine slept with the request signed, or another request of this client has been told before.
 bool Client::correct_clock(Attempt const& attempt, bool head_request) {
   Error const error = attempt.result.error();
   if (!attempt.server_date) return false;
-  auto const skew = *attempt.server_date - signing_time();
-  auto const size = skew < skew.zero() ? -skew : skew;
-  bool const unsaid = head_request && error.condition == Condition::permission && size > noticeable_skew;
+  auto const refused_by = std::chrono::abs(*attempt.server_date - attempt.signed_at);
+  bool const unsaid = head_request && error.condition == Condition::permission && refused_by > noticeable_skew;
   if (error.condition != Condition::clock_skew && !unsaid) return false;
-  if (size < std::chrono::minutes(1)) return false;
+  if (refused_by < std::chrono::minutes(1)) return false;
+  auto const skew = std::chrono::abs(*attempt.server_date - signing_time());
+  if (skew < std::chrono::minutes(1)) return true;
   clock_offset_ns_ = (*attempt.server_date - clock_.now()).count();
   log_warning("the store's clock and this machine's differ by " +
-              std::to_string(std::chrono::duration_cast<std::chrono::seconds>(size).count()) +
+              std::to_string(std::chrono::duration_cast<std::chrono::seconds>(skew).count()) +
               " seconds; going by the store's. Set this machine's clock.");
   return true;
 }
@@ -162,13 +165,13 @@ Result<Answer> Client::send(Call const& call, std::stop_token const& stop) {
   RetryState state({settings_.max_attempts, milliseconds(settings_.backoff_initial_ms),
                     milliseconds(settings_.backoff_max_ms),
                     std::chrono::seconds(settings_.max_retry_seconds)});
-  bool clock_corrected = false;
+  int clock_corrections = 0;
   for (bool fresh = false;; fresh = true) {
     if (fresh && call.sink != nullptr) B2B_TRY(call.sink->restart());
     Attempt current = attempt(call, fresh, stop);
     if (current.result) return std::move(current.result);
-    if (!clock_corrected && correct_clock(current, call.request.method == "HEAD")) {
-      clock_corrected = true;
+    if (clock_corrections < max_clock_corrections && correct_clock(current, call.request.method == "HEAD")) {
+      ++clock_corrections;
       ++retries_;
       continue;
     }

@@ -50,12 +50,13 @@ class Client {
  private:
   Client(Settings settings, Endpoint endpoint, std::unique_ptr<Transport> transport, Clock& clock);
   struct Attempt {
+    TimePoint signed_at{};
     Result<Answer> result;
     std::optional<std::chrono::nanoseconds> retry_after;
     std::optional<TimePoint> server_date;  // from the answer, whatever its status
   };
   Attempt attempt(Call const& call, bool fresh, std::stop_token const& stop);
-  std::string signed_head(Call const& call) const;
+  std::string signed_head(Call const& call, TimePoint time) const;
   TimePoint signing_time() const;
   bool correct_clock(Attempt const& attempt, bool head_request);
   void note_date(TimePoint date);

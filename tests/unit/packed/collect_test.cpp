@@ -2,6 +2,7 @@
 #include "core/packed/collect.h"
 
 #include "core/packed/marks.h"
+#include "core/packed/survey.h"
 #include "core/store/fault_store.h"
 #include "tests/unit/packed/repository_support.h"
 
@@ -277,6 +278,42 @@ TEST_CASE("collect: what was read before a mark was a day old decides nothing ab
   REQUIRE_FALSE(armed);
   CHECK(bench.count(marks_prefix("p")) == 1);
   CHECK(bench.collected(bench.machine).packs_removed == 1);
+}
+
+TEST_CASE("collect: what an index object had replaced goes with it, when a collection died before it could remove that", "[collect]") {
+  Bench bench;
+  auto const a = bench.machine.push(bench.files('a'));
+  auto const b = bench.machine.push(bench.files('b'));
+  bench.machine.push(bench.files('c'));
+  CollectLimits together;
+  together.merge.small_objects = 1;
+  REQUIRE(collect(bench.machine.repository, bench.machine.scratch.path(), {}, together).value().indexes_merged == 3);
+  bench.remove_snapshot(a.id);
+  bench.store_clock.advance(hours(50));
+  CHECK(bench.collected(bench.machine).packs_marked == 1);
+  bench.store_clock.advance(hours(26));
+  // It removes the pack of a, and dies before the index object that named all three.
+  FaultPlan plan;
+  plan.before = [](std::uint64_t, std::string_view verb, std::string const& subject) -> Result<void> {
+    if (verb == "remove_versions" && subject.starts_with(indexes_prefix("p"))) return make_error(Condition::unreachable, "dead");
+    return {};
+  };
+  bench.machine.store = std::make_shared<FaultStore>(*bench.store, plan);
+  bench.machine.open();
+  REQUIRE_FALSE(collect(bench.machine.repository, bench.machine.scratch.path(), {}));
+  CHECK(bench.count(packs_prefix("p")) == 2);
+  bench.machine.store = bench.store;
+  bench.collected(bench.machine);
+  // The pack of b goes in the same way, undisturbed.
+  bench.remove_snapshot(b.id);
+  CHECK(bench.collected(bench.machine).packs_marked == 1);
+  bench.store_clock.advance(hours(26));
+  CHECK(bench.collected(bench.machine).packs_removed == 1);
+  b2b::test::Scratch const scratch;
+  auto const survey = Survey::make(*bench.machine.repository, scratch.path(), {});
+  REQUIRE(survey);
+  CHECK((*survey)->bad_packs().empty());   // named, and gone
+  CHECK(bench.count(indexes_prefix("p")) == 1);
 }
 
 TEST_CASE("collect: a damaged mark stops who writes, not who reads", "[collect]") {

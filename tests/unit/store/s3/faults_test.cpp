@@ -1,5 +1,7 @@
 // The S3 store against a server that does things wrong.
+#include <atomic>
 #include <thread>
+#include <vector>
 
 #include "tests/support/catch.h"
 #include "tests/unit/store/s3/fixture.h"
@@ -229,6 +231,49 @@ TEST_CASE("a wrong clock is corrected by the server's Date") {
     auto const other = store_at(settings_for(server));
     CHECK(other->head("key", {}));
   }
+}
+
+TEST_CASE("a machine that sleeps with a request signed signs it anew when it wakes") {
+  // Asked for the time, it tells how far off it is: when it signs, when it reads that its time was refused, and so on; then it is right.
+  class Waking final : public Clock {
+   public:
+    explicit Waking(std::vector<std::chrono::hours> off) : off_(std::move(off)) {}
+    TimePoint now() const override {
+      std::size_t const at = asked_++;
+      return system_clock().now() + (at < off_.size() ? off_[at] : std::chrono::hours(0));
+    }
+    std::chrono::nanoseconds monotonic() const override { return system_clock().monotonic(); }
+
+   private:
+    std::vector<std::chrono::hours> off_;
+    mutable std::atomic<std::size_t> asked_{0};
+  };
+  using std::chrono::hours;
+  FakeServer server({});
+  auto const off = GENERATE(std::vector<hours>{hours(-48)},                              // slept before the request was sent
+                            std::vector<hours>{hours(-48), hours(26), hours(26)});       // and again before the refusal was read
+  Waking clock(off);
+  auto const store = s3::make_store(settings_for(server), clock).value();
+  auto const put = put_text(*store, "key", "body");
+  REQUIRE(put);
+  CHECK(text_of(*store, "key").value() == "body");
+  CHECK(store->counters().retries <= 3);
+}
+
+TEST_CASE("requests that are refused at once for a wrong clock are all sent again") {
+  FakeServer server({});
+  server.set_clock_offset_seconds(7200);
+  server.set_latency_ms(100);   // all are signed before the first refusal comes
+  auto const store = store_at(settings_for(server));
+  std::atomic<int> failed = 0;
+  {
+    std::vector<std::jthread> callers;
+    for (int i = 0; i < 4; ++i)
+      callers.emplace_back([&, i] {
+        if (!put_text(*store, "key" + std::to_string(i), "body")) ++failed;
+      });
+  }
+  CHECK(failed == 0);
 }
 
 TEST_CASE("a source that changes after it was hashed is not stored") {
