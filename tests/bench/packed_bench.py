@@ -1,37 +1,90 @@
 #!/usr/bin/env python3
-"""The packed layout beside restic, against the same S3 server in the same run: push and restore of three trees.
+"""daemonctl with the packed layout beside restic, against the same S3 server in the same run.
 
-    scripts/lib/radosgw.sh up DIR && . DIR/env
-    ninja -C build/release packed_bench
-    tests/bench/packed_bench.py [--runs 3] [--trees 2000,10000,append] [--folder /dev/shm]
+    scripts/lib/radosgw.sh up DIR
+    ninja -C build/release daemonctl
+    B2B_RADOSGW_ENV=DIR/env tests/bench/packed_bench.py [--runs 5] [--trees 2000,10000,append,database] [--edits 20] [--markdown FILE]
 
-The trees: 2,000 files with 525 MB of random bytes; 10,000 files of 4 KB; one file of 200 MB to which 1 KB is appended. Each restore is
-by a machine that has seen nothing, and is compared with the tree. Prints medians as a table.
+The trees: 2,000 files with 525 MB of random bytes; 10,000 files of 4 KB; one file of 200 MB, to which 1 KB is appended and in which 1 KB is
+edited at random places; a SQLite database of 300 MB, of which 200 random rows are updated. Each restore is by a machine that has seen
+nothing, and is compared with what was pushed, but for the database (captured, not copied). Prints medians and their ratio to restic's; the load is that of the machine before each job.
 """
 import argparse
-import filecmp
+import json
 import os
 import pathlib
+import platform
 import random
 import shutil
+import sqlite3
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 import uuid
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
+import harness  # noqa: E402
+from test_cycle import S3Admin  # noqa: E402
+
+TITLES = {"2000": "2,000 files, 525 MB", "10000": "10,000 files, 41 MB", "append": "1 file, 200 MB", "database": "SQLite, 300 MB"}
+SIZES = {"2000": (2000, 262_500), "10000": (10_000, 4096), "append": (1, 200_000_000)}
+PIECE = 1 << 20  # what this process holds counts as the memory of those that it starts
+EDITED_BYTES = 1024
+
+
+def settle(folder):
+    """As in real life: files that were written within the last seconds are read again."""
+    past = time.time() - 3600
+    for path in folder.rglob("*"):
+        os.utime(path, (past, past), follow_symlinks=False)
 
 
 def make_tree(name, folder):
     generator = random.Random(name)
-    count, size = {"2000": (2000, 262_500), "10000": (10000, 4096), "append": (1, 200_000_000)}[name]
-    for i in range(count):
-        path = folder / f"d{i % 50:02}" / f"f{i:05}.bin"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(path, "wb") as file:  # in pieces: what this process holds counts as the memory of those that it starts
-            for done in range(0, size, 1 << 20):
-                file.write(generator.randbytes(min(1 << 20, size - done)))
+    if name == "database":
+        make_database(folder / "memory.sqlite", generator)
+    else:
+        count, size = SIZES[name]
+        for i in range(count):
+            path = folder / f"d{i % 50:02}" / f"f{i:05}.bin"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with open(path, "wb") as file:
+                for done in range(0, size, PIECE):
+                    file.write(generator.randbytes(min(PIECE, size - done)))
+    settle(folder)
+
+
+def make_database(path, generator):
+    """Rows of text and a vector, with an index on a random key, as a memory of an agent has; made as it grows."""
+    with sqlite3.connect(path) as database:
+        database.execute("CREATE TABLE memory(id INTEGER PRIMARY KEY, name TEXT, body TEXT, vector BLOB)")
+        database.execute("CREATE INDEX by_name ON memory(name)")
+        while path.stat().st_size < 300_000_000:
+            database.executemany("INSERT INTO memory(name, body, vector) VALUES(?, ?, ?)",
+                                 [(generator.randbytes(8).hex(), generator.randbytes(500).hex(), generator.randbytes(1536)) for _ in range(2000)])
+            database.commit()
+    database.close()
+
+
+def update_rows(path, generator):
+    with sqlite3.connect(path) as database:
+        last, = database.execute("SELECT max(id) FROM memory").fetchone()
+        for _ in range(200):
+            database.execute("UPDATE memory SET body = ? WHERE id = ?", (generator.randbytes(500).hex(), generator.randrange(1, last + 1)))
+    database.close()
+
+
+def append(path, generator):
+    with open(path, "ab") as file:
+        file.write(generator.randbytes(EDITED_BYTES))
+
+
+def edit(path, generator):
+    with open(path, "r+b") as file:
+        file.seek(generator.randrange(path.stat().st_size - EDITED_BYTES))
+        file.write(generator.randbytes(EDITED_BYTES))
 
 
 def measure(command, environment):
@@ -42,131 +95,169 @@ def measure(command, environment):
         wall = time.monotonic() - began
         process.returncode = os.waitstatus_to_exitcode(status)
         err.seek(0)
+        out.seek(0)
         if process.returncode != 0:
             raise SystemExit(f"{command} ended with {process.returncode}: {err.read().decode()}")
-    return {"wall": wall, "cpu": usage.ru_utime + usage.ru_stime, "memory": usage.ru_maxrss * 1024 / 1e6}
+        answer = [json.loads(line) for line in out if line.startswith(b"{")]
+    return {"wall": wall, "cpu": usage.ru_utime + usage.ru_stime, "memory": usage.ru_maxrss * 1024 / 1e6}, answer[-1] if answer else {}
 
 
-def server_cpu():
-    """Of the three servers, in seconds."""
-    folder = pathlib.Path(os.environ["B2B_RADOSGW_CA"]).parent
-    ticks = 0
-    for line in (folder / "pids").read_text().splitlines():
-        fields = pathlib.Path(f"/proc/{line.split()[0]}/stat").read_text().rpartition(")")[2].split()
-        ticks += int(fields[11]) + int(fields[12])
-    return ticks / os.sysconf("SC_CLK_TCK")
+class Packed:
+    name = "packed"
+
+    def __init__(self, server, tree):
+        self.server, self.machine, self.bucket = server, harness.Machine(layout="packed"), server.make_bucket()
+        self.use(self.machine)
+        self.tree = shutil.copytree(tree, self.machine.state / "workspace")
+
+    def use(self, machine):
+        machine.use_s3(self.server.url, self.server.key_id, self.server.key, self.bucket)
+
+    def push(self):
+        figures, answer = measure(self.machine.command("--json", "push"), self.machine.environment)
+        return {**figures, "uploaded": answer["bytesUploaded"]}
+
+    def restore(self):
+        """Of a machine that has seen nothing; and where it went."""
+        other = harness.Machine(layout="packed")
+        try:
+            self.use(other)
+            target = self.machine.root / "restored"
+            figures, _ = measure(other.command("--json", "restore", "latest", "--target", target, "--yes"), other.environment)
+            return figures, target / "workspace"
+        finally:
+            other.close()
+
+    def close(self):
+        self.machine.close()
 
 
-class Program:
-    """One of the two, with a repository of its own."""
+class Restic:
+    name = "restic"
 
-    def __init__(self, work):
-        self.bucket = f"bench-{uuid.uuid4().hex[:12]}"
-        self.work = work
-        self.data = 0
-        self.environment = dict(os.environ, **self.settings())
-
-    def fresh(self):
-        self.data += 1
-        folder = self.work / f"{type(self).__name__}-{self.data}"
-        folder.mkdir()
-        return folder
-
-
-class Restic(Program):
-    def settings(self):
-        return {"AWS_ACCESS_KEY_ID": os.environ["B2B_RADOSGW_KEY_ID"], "AWS_SECRET_ACCESS_KEY": os.environ["B2B_RADOSGW_APPLICATION_KEY"],
-                "RESTIC_PASSWORD": "correct horse", "RESTIC_REPOSITORY": f"s3:{os.environ['B2B_RADOSGW_ENDPOINT']}/{self.bucket}/restic"}
-
-    def prepare(self):
-        self.cache = self.fresh()
-        self.run(self.cache, "init")
+    def __init__(self, server, tree):
+        self.machine = harness.Machine()
+        self.tree = shutil.copytree(tree, self.machine.state / "workspace")
+        self.environment = dict(self.machine.environment, AWS_ACCESS_KEY_ID=server.key_id, AWS_SECRET_ACCESS_KEY=server.key,
+                                RESTIC_PASSWORD="correct horse", RESTIC_REPOSITORY=f"s3:{server.url}/{server.make_bucket()}/restic")
+        self.run("cache", "init")
 
     def run(self, cache, *words):
-        return measure(["restic", "--quiet", "--cache-dir", str(cache), *words], self.environment)
+        return measure(["restic", "--quiet", "--json", "--cache-dir", str(self.machine.root / cache), *words], self.environment)
 
-    def push(self, tree):
-        return self.run(self.cache, "backup", str(tree))
+    def push(self):
+        # Version 0.14 tells what it added before it is compressed, not what travels: no measure where content shrinks.
+        figures, answer = self.run("cache", "backup", str(self.tree))
+        return {**figures, "uploaded": answer.get("data_added", 0)}
 
-    def restore(self, target):
-        return self.run(self.fresh(), "restore", "latest", "--target", str(target))
+    def restore(self):
+        target = self.machine.root / "restored"
+        figures, _ = self.run("cache of another machine", "restore", "latest", "--target", str(target))
+        return figures, target / self.tree.relative_to("/")
 
-    def restored(self, target, tree):
-        return target / tree.relative_to("/")
+    def close(self):
+        self.machine.close()
 
 
-class Packed(Program):
-    def settings(self):
-        return {"B2B_BENCH_ENDPOINT": os.environ["B2B_RADOSGW_ENDPOINT"], "B2B_BENCH_BUCKET": self.bucket,
-                "B2B_BENCH_KEY_ID": os.environ["B2B_RADOSGW_KEY_ID"], "B2B_BENCH_APPLICATION_KEY": os.environ["B2B_RADOSGW_APPLICATION_KEY"]}
+class Server:
+    def __init__(self):
+        settings = harness.radosgw()
+        if settings is None:
+            raise SystemExit("no radosgw: start one with scripts/lib/radosgw.sh and set B2B_RADOSGW_ENV")
+        self.url, self.key_id = settings["B2B_RADOSGW_ENDPOINT"], settings["B2B_RADOSGW_KEY_ID"]
+        self.key = settings["B2B_RADOSGW_APPLICATION_KEY"]
+        self.admin = S3Admin(self.url, self.key_id, self.key)
 
-    def prepare(self):
-        self.state = self.fresh()
-        # restic can make buckets.
-        restic = dict(self.environment, **Restic.settings(self))
-        subprocess.run(["restic", "--quiet", "--no-cache", "init"], env=restic, check=True)
-
-    def run(self, *words):
-        return measure([str(ROOT / "build/release/bin/packed_bench"), *words], self.environment)
-
-    def push(self, tree):
-        return self.run("push", str(self.state), str(tree))
-
-    def restore(self, target):
-        return self.run("restore", str(self.fresh()), str(target))
-
-    def restored(self, target, tree):
-        return target
+    def make_bucket(self):
+        bucket = f"bench-{uuid.uuid4().hex[:12]}"
+        self.admin.make_versioned_bucket(bucket)
+        return bucket
 
 
 def same(a, b):
-    names = sorted(str(p.relative_to(a)) for p in a.rglob("*") if p.is_file())
-    return filecmp.cmpfiles(a, b, names, shallow=False)[0] == names and len(names) > 0
+    return subprocess.run(["diff", "-rq", a, b], capture_output=True, check=False).returncode == 0
 
 
-def one_round(name, folder):
+def jobs_of(name, program, edits):
+    """What is measured, in turn: title, what is changed before, what is run."""
+    one = program.tree / ("memory.sqlite" if name == "database" else "d00/f00000.bin")
+    generator = random.Random("changes")
+    yield "first push", None, program.push
+    yield "no change", None, program.push
+    if name == "append":
+        yield "1 KB appended", lambda: append(one, generator), program.push
+        for _ in range(edits):
+            yield "1 KB edited", lambda: edit(one, generator), program.push
+    if name == "database":
+        yield "200 rows updated", lambda: update_rows(one, generator), program.push
+
+
+def one_round(name, server, edits):
+    """(job, program): figures, several for a job that is done several times."""
     rows = {}
-    with tempfile.TemporaryDirectory(dir=folder) as work_name:
-        work = pathlib.Path(work_name)
-        tree = work / "tree"
+
+    def note(job, program, figures, load):
+        rows.setdefault((job, program.name), []).append({**figures, "load": load})
+
+    with tempfile.TemporaryDirectory() as folder:
+        tree = pathlib.Path(folder) / "tree"
+        tree.mkdir()
         make_tree(name, tree)
-        for program in (Packed(work), Restic(work)):
-            program.prepare()
-            jobs = {"first push": lambda: program.push(tree)}
-            if name == "append":
-                jobs["1 KB appended"] = lambda: program.push(tree)
-            target = work / f"restored-{type(program).__name__}"
-            target.mkdir()
-            jobs["restore"] = lambda: program.restore(target)
-            for job, run in jobs.items():
-                if job == "1 KB appended":
-                    with open(tree / "d00/f00000.bin", "ab") as file:
-                        file.write(os.urandom(1024))
-                before = server_cpu()
-                row = run()
-                row["server"] = server_cpu() - before
-                row["load"] = os.getloadavg()[0]
-                rows[(name, job, type(program).__name__)] = row
-            if not same(tree, program.restored(target, tree)):
-                raise SystemExit(f"{type(program).__name__} restored another tree")
+        programs = [Packed(server, tree), Restic(server, tree)]
+    try:
+        for steps in zip(*(jobs_of(name, program, edits) for program in programs)):
+            for program, (job, change, run) in zip(programs, steps):  # one after the other, so that a busy moment hits both
+                if change:
+                    change()
+                load = os.getloadavg()[0]
+                note(job, program, run(), load)
+        for program in programs:
+            load = os.getloadavg()[0]
+            figures, target = program.restore()
+            note("restore", program, figures, load)
+            if name != "database" and not same(program.tree, target):  # a database is captured, not copied
+                raise SystemExit(f"{program.name} restored another tree")
             shutil.rmtree(target)
+    finally:
+        for program in programs:
+            program.close()
     return rows
+
+
+def line_of(name, job, ours, theirs):
+    middle = [{what: statistics.median(row[what] for row in rows) for what in rows[0]} for rows in (ours, theirs)]
+    ratio = lambda what: f"{middle[0][what] / middle[1][what]:.2f}" if middle[1][what] else ""  # noqa: E731
+    figures = lambda row: f"{row['wall']:.2f}, {row['cpu']:.2f}, {row['memory']:.0f}"  # noqa: E731
+    uploaded = "" if "uploaded" not in middle[0] else "{:.3f} / {:.3f}".format(*(row["uploaded"] / 1e6 for row in middle))
+    if job == "1 KB edited":
+        uploaded += f" (most {max(row['uploaded'] for row in ours) / 1e6:.3f})"
+    load = statistics.median(row["load"] for row in ours + theirs)
+    return (f"| {TITLES[name]} | {job} | {len(ours)} | {figures(middle[0])} | {figures(middle[1])} | {ratio('wall')} | {ratio('cpu')} | {uploaded} | "
+            f"{load:.1f} |")
 
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--trees", default="2000,10000,append")
-    parser.add_argument("--folder", default="/dev/shm")
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--trees", default=",".join(TITLES))
+    parser.add_argument("--edits", type=int, default=20)
+    parser.add_argument("--markdown")
     arguments = parser.parse_args()
-    titles = {"2000": "2,000 files, 525 MB", "10000": "10,000 files, 41 MB", "append": "1 file, 200 MB"}
-    print("| tree | job | program | wall s | CPU s | server CPU s | peak MB | load |\n|---|---|---|---|---|---|---|---|")
+    lines = [f"{platform.machine()}, {os.cpu_count()} cores, Linux {platform.release()}; medians", "",
+             "| tree | job | times | packed: wall s, CPU s, peak MB | restic: wall s, CPU s, peak MB | wall ratio | CPU ratio | MB uploaded, packed / restic | load |",
+             "|---|---|---|---|---|---|---|---|---|"]
+    print("\n".join(lines), flush=True)
     for name in arguments.trees.split(","):
-        rounds = [one_round(name, arguments.folder) for _ in range(arguments.runs)]
-        for key in rounds[0]:
-            middle = {what: statistics.median(r[key][what] for r in rounds) for what in rounds[0][key]}
-            print(f"| {titles[name]} | {key[1]} | {'packed layout' if key[2] == 'Packed' else 'restic'} | {middle['wall']:.2f} | {middle['cpu']:.2f} | "
-                  f"{middle['server']:.2f} | {middle['memory']:.0f} | {middle['load']:.1f} |", flush=True)
+        together = {}
+        for _ in range(arguments.runs):
+            for key, rows in one_round(name, Server(), arguments.edits).items():
+                together.setdefault(key, []).extend(rows)
+        for job, program in together:
+            if program == Packed.name:
+                lines.append(line_of(name, job, together[(job, Packed.name)], together[(job, Restic.name)]))
+                print(lines[-1], flush=True)
+    if arguments.markdown:
+        pathlib.Path(arguments.markdown).write_text("\n".join(lines) + "\n")
 
 
 main()
