@@ -27,7 +27,7 @@ Result<void> take_key_along(EngineContext& now, EngineContext& then) {
 Result<std::unique_ptr<AtTime>> AtTime::open(EngineContext& now, TimePoint at) {
   EngineContext then = now;
   B2B_ASSIGN(then.store, make_at_time_store(now.store, at, now.stop));
-  B2B_ASSIGN(TemporaryDirectory folder, make_scratch(now));
+  B2B_ASSIGN(ScratchFolder folder, make_scratch(now));
   then.instance.data_dir = folder.path();
   B2B_ASSIGN(then.index, Index::open(folder.path()));
   then.packed = std::make_shared<PackedAccess>();

@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "core/engine/context.h"
-#include "core/util/file.h"
+#include "core/engine/scratch_folder.h"
 
 namespace b2b {
 
@@ -17,9 +17,9 @@ class AtTime {
   EngineContext& context() { return context_; }
 
  private:
-  AtTime(TemporaryDirectory folder, EngineContext context) : folder_(std::move(folder)), context_(std::move(context)) {}
+  AtTime(ScratchFolder folder, EngineContext context) : folder_(std::move(folder)), context_(std::move(context)) {}
 
-  TemporaryDirectory folder_;
+  ScratchFolder folder_;
   EngineContext context_;
 };
 
