@@ -45,6 +45,9 @@ std::vector<ConfigChange> describe_changes(Config const& before, Config const& a
   compare("watch.push", [](Config const& c) -> auto const& { return c.service.watch.push; });
   compare("watch.quiet", [](Config const& c) -> auto const& { return c.service.watch.quiet; });
   compare("watch.minInterval", [](Config const& c) -> auto const& { return c.service.watch.min_interval; });
+  compare("check.enabled", [](Config const& c) -> auto const& { return c.service.check.enabled; });
+  compare("check.every", [](Config const& c) -> auto const& { return c.service.check.every; });
+  compare("check.subset", [](Config const& c) -> auto const& { return c.service.check.percent; });
   compare("compactionUploadInterval", [](Config const& c) -> auto const& { return c.service.compaction_upload_interval; });
   compare("autoRestore", [](Config const& c) -> auto const& { return c.service.auto_restore; });
   compare("gateway.stop", [](Config const& c) -> auto const& { return c.service.gateway.stop; });

@@ -9,6 +9,7 @@
 #include "core/config/duration_text.h"
 #include "core/config/schema.h"
 #include "core/config/size_text.h"
+#include "core/config/value_rules.h"
 #include "core/util/encoding.h"
 #include "core/util/secret.h"
 
@@ -100,6 +101,11 @@ void read_service(Winners const& winners, ServiceConfig& service) {
   winners.read("watch.push", service.watch.push);
   winners.read("watch.quiet", service.watch.quiet);
   winners.read("watch.minInterval", service.watch.min_interval);
+  winners.read("check.enabled", service.check.enabled);
+  winners.read("check.every", service.check.every);
+  std::string subset;
+  winners.read("check.subset", subset);
+  if (auto const percent = percentage(subset)) service.check.percent = *percent;
   winners.read("compactionUploadInterval", service.compaction_upload_interval);
   winners.read("autoRestore", service.auto_restore);
   winners.read_list("gateway.stop", service.gateway.stop);

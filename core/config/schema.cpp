@@ -92,6 +92,12 @@ constexpr std::array keys{
             .maximum = day, .description = "How long nothing may change before a change is backed up."},
     KeySpec{.name = "watch.minInterval", .type = KeyType::duration, .default_text = "5m", .daemon_only = true,
             .maximum = 30 * day, .description = "Shortest time between two backups that changes caused."},
+    KeySpec{.name = "check.enabled", .type = KeyType::flag, .default_text = "true", .daemon_only = true,
+            .description = "Check by itself what is stored: once a day whether it is there, and each `every` a part of its content."},
+    KeySpec{.name = "check.every", .type = KeyType::duration, .default_text = "7d", .daemon_only = true, .minimum = 1,
+            .maximum = 365 * day, .description = "Time between two checks that read content."},
+    KeySpec{.name = "check.subset", .default_text = "5%", .daemon_only = true, .refine = check_percentage,
+            .description = "The share of what is stored that such a check reads, chosen by lot, like 5%."},
     KeySpec{.name = "compactionUploadInterval", .type = KeyType::duration, .default_text = "5m", .daemon_only = true,
             .maximum = 30 * day,
             .description = "Shortest time between two uploads that compactions of a session caused. Each is captured at once all the same."},
@@ -340,7 +346,8 @@ bool is_key_group(std::string_view name) {
 }
 
 KeySpec const* group_flag(std::string_view group) {
-  return group == "watch" ? find_key("watch.push") : nullptr;
+  if (group == "watch") return find_key("watch.push");
+  return group == "check" ? find_key("check.enabled") : nullptr;
 }
 
 std::string nearest_key(std::string_view unknown) {

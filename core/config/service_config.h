@@ -24,6 +24,15 @@ struct WatchConfig {
   friend bool operator==(WatchConfig const&, WatchConfig const&) = default;
 };
 
+// The daemon's own checks of what is stored.
+struct CheckConfig {
+  bool enabled = true;
+  std::chrono::milliseconds every = std::chrono::hours(7 * 24);  // between two that read a share of it
+  unsigned percent = 5;                                          // that share
+
+  friend bool operator==(CheckConfig const&, CheckConfig const&) = default;
+};
+
 struct GatewayConfig {
   CommandArguments stop;
   CommandArguments start;
@@ -39,6 +48,7 @@ struct ServiceConfig {
   std::string timezone;  // empty: the system's
   std::chrono::milliseconds jitter{0};
   WatchConfig watch;
+  CheckConfig check;
   bool auto_restore = true;
   GatewayConfig gateway;
   CommandArguments on_success;

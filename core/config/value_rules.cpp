@@ -1,6 +1,7 @@
 #include "core/config/value_rules.h"
 
 #include <algorithm>
+#include <charconv>
 #include <string>
 #include <string_view>
 
@@ -171,6 +172,20 @@ Result<boost::json::value> check_web_address(boost::json::value value) {
                 "An address of its own for each check is secret enough");
   auto const host = split_authority(authority);
   if (!host) return host.error();
+  return value;
+}
+
+std::optional<unsigned> percentage(std::string_view text) {
+  if (text.empty() || text.back() != '%') return std::nullopt;
+  unsigned percent = 0;
+  char const* const end = text.data() + text.size() - 1;
+  auto const read = std::from_chars(text.data(), end, percent);
+  if (read.ec != std::errc() || read.ptr != end || percent < 1 || percent > 100) return std::nullopt;
+  return percent;
+}
+
+Result<boost::json::value> check_percentage(boost::json::value value) {
+  if (!percentage(text_of(value))) return rule("must be a percentage from 1% to 100%, like 5%");
   return value;
 }
 

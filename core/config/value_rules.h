@@ -2,6 +2,9 @@
 // Pure. Messages are the half of a sentence that follows the key's name: "must not be empty".
 #pragma once
 
+#include <optional>
+#include <string_view>
+
 #include <boost/json/value.hpp>
 
 #include "core/util/error.h"
@@ -18,5 +21,10 @@ Result<boost::json::value> check_prefix(
     boost::json::value value);  // slashes at either end go; B2's rules for keys
 Result<boost::json::value> check_globs(boost::json::value value);
 Result<boost::json::value> check_web_address(boost::json::value value);  // https:// or http://
+
+Result<boost::json::value> check_percentage(boost::json::value value);   // percentage()
+
+// "5%": a whole number from 1 to 100; nullopt for anything else.
+std::optional<unsigned> percentage(std::string_view text);
 
 }  // namespace b2b

@@ -19,6 +19,8 @@ std::string collected_key(EngineContext const& context) { return "collected:" + 
 Result<std::uint64_t> remove_packed_snapshot(EngineContext& context, SnapshotId const& id) {
   std::string const key = snapshot_object_key(context, id, SnapshotLayout::packed);
   B2B_ASSIGN(auto const before, find_object(context, key));
+  // First, too: what is remembered and not there counts as somebody else's doing.
+  B2B_TRY(context.index->forget_snapshot(target_name(context), id.text));
   B2B_TRY(remove_all(*context.store, key, context.stop));
   B2B_TRY(context.index->forget_snapshot(target_name(context), id.text));
   return std::uint64_t{before ? 1U : 0U};

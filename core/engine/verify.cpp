@@ -41,6 +41,7 @@ class Verifier {
       for (std::string const& folder : listing_.foreign)
         report_.notes.push_back("the folder " + printable(folder) + " under the prefix is no snapshot");
     }
+    choose_share();
     std::vector<SnapshotId> packed;
     bool plugin = false;
     for (ListedSnapshot const& listed : listing_.snapshots) {
@@ -125,11 +126,20 @@ class Verifier {
     return {};
   }
 
+  // Of the bodies in the plugin's layout, so that what is chosen by lot stays within read_bytes_max.
+  void choose_share() {
+    double bytes = 0;
+    for (ListedSnapshot const& listed : listing_.snapshots)
+      if (listed.info.layout == SnapshotLayout::plugin) bytes += static_cast<double>(listed.info.bytes);
+    double const most = static_cast<double>(options_.read_bytes_max);
+    chosen_of_million_ = static_cast<std::uint32_t>(std::min(options_.read_percent / 100.0, bytes > most ? most / bytes : 1.0) * 1e6);
+  }
+
   bool is_chosen() const {
-    if (options_.read_percent >= 100) return true;
+    if (chosen_of_million_ >= 1'000'000) return true;
     std::uint32_t lot = 0;
     random_bytes({reinterpret_cast<std::uint8_t*>(&lot), sizeof lot});
-    return lot % 100 < options_.read_percent;
+    return lot % 1'000'000 < chosen_of_million_;
   }
 
   struct Tally {
@@ -238,6 +248,7 @@ class Verifier {
   BucketListing listing_;
   std::unique_ptr<Rescue> rescue_;
   std::optional<SnapshotUse> use_of_others_;  // from then on
+  std::uint32_t chosen_of_million_ = 1'000'000;
   std::mutex report_mutex_;   // guards report_.problems while bodies are read
   VerifyReport report_;
 };
@@ -245,6 +256,10 @@ class Verifier {
 }  // namespace
 
 Result<VerifyReport> verify(EngineContext& context, VerifyOptions const& options) {
+  if (!options.scratch_parent.empty()) {
+    B2B_ASSIGN(TemporaryDirectory const there, TemporaryDirectory::create(options.scratch_parent, "verify-"));
+    return Verifier(context, options, there.path()).run();
+  }
   B2B_ASSIGN(ScratchFolder const scratch, make_scratch(context));
   return Verifier(context, options, scratch.path()).run();
 }

@@ -14,6 +14,11 @@ struct VerifyOptions {
   std::string snapshot;          // empty: all
   bool read_data = false;
   unsigned read_percent = 100;   // with read_data: this share of the packs, and of the bodies in the plugin's layout, chosen by lot
+  std::uint64_t read_bytes_max = std::uint64_t{1} << 60;   // about so much of them is read at most, in each of the layouts
+  // Nobody reads the notes: a packed snapshot that is gone is a problem where no other machine could have pruned it, and is
+  // remembered until a person verifies.
+  bool unattended = false;
+  std::string scratch_parent;    // an existing directory for what is read; empty: the data directory
 };
 
 struct VerifyProblem {

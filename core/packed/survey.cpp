@@ -17,7 +17,7 @@ bool is_bad_index_object(Condition condition) {
   return condition == Condition::corrupt || condition == Condition::transit || condition == Condition::limit;
 }
 
-// `count` of them, by lot.
+// `count` of them, by lot, in random order.
 template <class T>
 void choose(std::vector<T>& items, std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) {
@@ -26,6 +26,17 @@ void choose(std::vector<T>& items, std::size_t count) {
     std::swap(items[i], items[i + number % (items.size() - i)]);
   }
   items.resize(count);
+}
+
+// The first ones of so many bytes together, one at least.
+void keep_within(std::vector<ChunkIndex::NeededPack>& packs, std::uint64_t bytes_max) {
+  std::uint64_t bytes = 0;
+  for (std::size_t i = 0; i < packs.size(); ++i) {
+    bytes += packs[i].bytes;
+    if (i == 0 || bytes <= bytes_max) continue;
+    packs.resize(i);
+    return;
+  }
 }
 
 }  // namespace
@@ -76,7 +87,8 @@ Result<void> Survey::read_packs(std::vector<ChunkIndex::NeededPack> packs, Readi
   for (BadPack const& pack : bad_packs_)
     if (pack.gone) gone.insert(pack.id);
   std::erase_if(packs, [&](ChunkIndex::NeededPack const& pack) { return gone.contains(pack.id); });
-  if (reading.percent < 100) choose(packs, (packs.size() * reading.percent + 99) / 100);
+  choose(packs, (packs.size() * std::min(reading.percent, 100U) + 99) / 100);
+  keep_within(packs, reading.bytes_max);
 
   std::mutex mutex;  // of the next one, and of bad_packs_
   std::optional<Error> failure;

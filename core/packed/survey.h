@@ -39,10 +39,12 @@ class Survey {
   Result<void> need(ChunkType type, std::span<ChunkId const> ids) { return repository_->index->add_live(type, ids); }
 
   // Which packs are gone, or not as long as the index says; and with `reading` which of those that are needed are damaged inside: `percent` of
-  // them, chosen by lot, at least one, are read from end to end, several at a time. In the scratch folder lies a pack for each thread.
+  // them, chosen by lot, at least one, are read from end to end, several at a time, until they are `bytes_max`. In the scratch folder lies a
+  // pack for each thread.
   // `done`: after each pack, its bytes; calls come one at a time.
   struct Reading {
     unsigned percent = 100;
+    std::uint64_t bytes_max = std::uint64_t{1} << 60;
     std::size_t threads = 4;
     std::function<void(std::uint64_t bytes)> done;
   };

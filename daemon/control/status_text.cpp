@@ -175,6 +175,19 @@ void add_last_restore(std::string& out, json::object const& status, TimePoint no
   if (gateway_down || untold) add(out, "Restore", shown(restore, "text"));
 }
 
+// What is damaged, by either check; else how long ago the last one of the content was.
+void add_check(std::string& out, json::object const& status, TimePoint now) {
+  json::object const& check = object_of(status, "lastCheck");
+  json::object const& look = object_of(status, "lastLook");
+  bool const damaged = text_of(check, "outcome") == "damaged";
+  bool const gone = text_of(look, "outcome") == "damaged";
+  if (damaged) add(out, "DAMAGED", "last check: " + ago(check, "time", now) + ", " + shown(check, "text"));
+  if (gone) add(out, "DAMAGED", "last look: " + ago(look, "time", now) + ", " + shown(look, "text"));
+  if (damaged || !has_value(status, "lastCheck")) return;
+  add(out, "Checked", "last check: " + ago(check, "time", now) + ", fine (" + human_bytes(number_of(check, "bytesRead")) + " read, " +
+                          counted(check, "filesRestored", "file", "files") + " restored to try)");
+}
+
 void add_bucket(std::string& out, json::object const& status) {
   json::object const& bucket = object_of(status, "bucket");
   if (!has_value(status, "bucket")) return;
@@ -224,6 +237,7 @@ std::string status_text(json::object const& status, TimePoint now, bool colour) 
   }
   out += (colour ? coloured(verdict.mood, verdict.text) : verdict.text) + "\n";
   if (!active) add_last_restore(out, status, now);
+  add_check(out, status, now);
   add_jobs(out, status);
   add_next_run(out, status, now);
   add_queue(out, status, now);

@@ -13,6 +13,7 @@
 #include "core/util/log.h"
 #include "daemon/jobs/answers.h"
 #include "daemon/jobs/jobs.h"
+#include "daemon/jobs/last_check.h"
 #include "daemon/jobs/last_restore.h"
 #include "daemon/jobs/read_from.h"
 
@@ -113,6 +114,10 @@ Answer repair(EngineContext& context, boost::json::object const& given) {
   options.index_only = parameters.index_only;
   options.read_data = parameters.read_data;
   B2B_ASSIGN(RepairReport const report, b2b::repair(context, options));
+  if (report.problems.empty()) {
+    B2B_TRY(mend_last_check(context, CheckKind::presence));
+    if (!options.index_only && options.read_data) B2B_TRY(mend_last_check(context, CheckKind::content));
+  }
   return repair_answer(report);
 }
 

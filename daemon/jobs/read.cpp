@@ -10,6 +10,7 @@
 #include "core/util/log.h"
 #include "daemon/jobs/answers.h"
 #include "daemon/jobs/jobs.h"
+#include "daemon/jobs/last_check.h"
 #include "daemon/jobs/read_from.h"
 
 namespace b2b::jobs {
@@ -164,6 +165,10 @@ Answer verify(EngineContext& context, json::object const& given) {
   options.read_data = parameters.read_data;
   options.read_percent = parameters.read_percent;
   B2B_ASSIGN(VerifyReport const report, b2b::verify(context, options));
+  if (options.snapshot.empty() && report.problems.empty()) {
+    B2B_TRY(mend_last_check(context, CheckKind::presence));
+    if (options.read_data && options.read_percent >= 100) B2B_TRY(mend_last_check(context, CheckKind::content));
+  }
   return verify_answer(report);
 }
 

@@ -18,6 +18,7 @@ namespace b2b::service {
 namespace {
 
 constexpr std::string_view state_key = "notify-state";
+constexpr std::string_view damage_state_key = "notify-state-damage";
 constexpr std::size_t queue_limit = 64;
 
 EnvironmentMap our_environment() {
@@ -100,6 +101,20 @@ struct FollowUp::Impl {
     }
   }
 
+  // Only on our thread. On a record of its own: a backup that succeeds mends nothing of it, and is no recovery from it.
+  void tell_damage(std::string const& failure, std::string const& what) {
+    Config const now = settings();
+    NotifyState told;
+    if (auto const kept = index->value(damage_state_key); kept && *kept) told = notify_state_from(**kept);
+    NotifyDecision const decision = decide(told, NotifyKind::failure, failure, clock.now(), std::chrono::nanoseconds(now.service.notify_interval));
+    if (auto const kept = index->set_value(damage_state_key, to_text(told)); !kept) log_warning(kept.error().text());
+    if (!decision.tell) return;
+    CommandEvent event;
+    event.event = "damage";
+    event.error = what;
+    run(now.service.on_failure, std::move(event));
+  }
+
   std::mutex mutex;
   std::condition_variable changed;
   std::deque<std::function<void()>> queue;
@@ -160,6 +175,15 @@ void FollowUp::stale(std::string what) {
     CommandEvent event;
     event.error = what;
     impl->tell(NotifyKind::stale, {}, std::move(event));
+  });
+}
+
+void FollowUp::damaged(std::string what) {
+  impl_->add([impl = impl_.get(), what = std::move(what)] {
+    impl->ping(Ping::failure, what);
+    Error shape;
+    shape.message = what;
+    impl->tell_damage(failure_key(shape), what);
   });
 }
 

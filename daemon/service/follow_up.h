@@ -23,6 +23,7 @@ class FollowUp {
   void succeeded(std::string snapshot, std::string report);
   void failed(std::string error, std::string code);
   void stale(std::string what);
+  void damaged(std::string what);                 // what is stored is damaged or gone: onFailure, as "damage"
   void metrics(std::string text);                 // into metricsTextfile, when there is one
 
  private:

@@ -230,6 +230,12 @@ void Rollback::steps_ended(Result<json::object> const& result) {
   });
 }
 
+bool Rollback::active() const {
+  if (!plan_) return false;
+  RollbackState const state = record().state;
+  return state != RollbackState::queued && !has_ended(state);
+}
+
 json::value Rollback::status() const {
   if (!plan_) return nullptr;
   RollbackRecord const now = record();

@@ -60,6 +60,7 @@ class Rollback {
   // nullopt: that is no job of ours. refused: it is too late, the gateway is being started.
   std::optional<Result<void>> cancel(JobId job);
   void look();                               // the gateway may have stopped
+  bool active() const;                       // a restore is under way, and does not only wait
   boost::json::value status() const;         // null, or the one there is or was
   std::optional<jobs::RestoreEnd> ended() const;   // what became of it, when it has ended
   // What would be done about the gateway, for a person: asked before anything is done.

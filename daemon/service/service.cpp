@@ -109,6 +109,7 @@ Result<void> Service::open() {
       [this] { return probe_own_gateway(loaded_.config); },
       [this](GatewayStop::End end) { on_gateway_gone(end); });
   open_rollback();
+  open_checkup();
   finish_restores();
   return {};
 }
@@ -345,6 +346,8 @@ void Service::look() {
   check_stale();
   auto wake = due.look_again;
   if (auto const stale = stale_time(); stale && !stale_told_ && (!wake || *stale < *wake)) wake = stale;
+  auto const check = checkup_->look(clock_.monotonic() - last_change_, clockwork_->push_under_way() || rollback_->active());
+  if (check && (!wake || *check < *wake)) wake = check;
   auto const set = wake ? wall_timer_->set(*wake) : wall_timer_->clear();
   if (!set) log_error(set.error().text());
   coordinator_->tick();
@@ -388,7 +391,8 @@ void Service::on_event(std::string const& name, json::object const& data) {
     clockwork_->change_uploaded(std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::duration<double>(took->to_number<double>())));
   auto const* const unchanged = data.if_contains("unchanged");
   if (name == "uploaded" || (name == "job" && unchanged != nullptr && unchanged->as_bool())) {
-    if (std::exchange(stale_told_, false)) look();  // the next alarm has its time
+    stale_told_ = false;  // the next alarm has its time
+    look();
     follow_up_->succeeded(text("snapshot"), json::serialize(data));
   } else if (name == "failed") {
     log_warning("a backup failed: " + text("error"));

@@ -20,6 +20,7 @@
 #include "core/util/fd.h"
 #include "core/util/service_manager.h"
 #include "core/watch/watch.h"
+#include "daemon/service/checkup.h"
 #include "daemon/service/clockwork.h"
 #include "daemon/service/follow_up.h"
 #include "daemon/service/gateway_stop.h"
@@ -60,6 +61,7 @@ class Service {
   void take_new_roots();
   void look_for_new_roots();                      // openclaw.json changed
   void open_rollback();
+  void open_checkup();
   void keep_restore_that_ended();
   void begin();                                   // what happens first: restore on a new machine, or a push that is overdue
   void begin_auto_restore();
@@ -109,6 +111,7 @@ class Service {
   std::unique_ptr<GatewayStop> gateway_stop_;
   std::unique_ptr<FollowUp> follow_up_;
   std::unique_ptr<Rollback> rollback_;
+  std::unique_ptr<Checkup> checkup_;
   std::shared_ptr<std::mutex> config_mutex_ = std::make_shared<std::mutex>();   // the lanes read the configuration
   std::shared_ptr<Config> shared_config_;
   WatchState watch_state_;

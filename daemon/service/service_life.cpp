@@ -35,6 +35,24 @@ void Service::open_rollback() {
   }
 }
 
+void Service::open_checkup() {
+  CheckupSurroundings around;
+  around.clock = &clock_;
+  around.index = index_;
+  around.instance = instance_;
+  around.coordinator = [this]() -> Coordinator& { return *coordinator_; };
+  around.post = [this](std::function<void()> what) { boost::asio::post(loop_, std::move(what)); };
+  around.publish = [this](std::string_view event, boost::json::object data) { events_.publish(std::string(event), std::move(data)); };
+  around.alarm = [this](std::string const& text) {
+    if (follow_up_) follow_up_->damaged(text);
+  };
+  around.ended = [this] {
+    write_metrics();
+    look();
+  };
+  checkup_ = std::make_unique<Checkup>(std::move(around), loaded_.config);
+}
+
 // For the status, which shows it for a day.
 void Service::keep_restore_that_ended() {
   auto const end = rollback_->ended();
@@ -91,6 +109,7 @@ void Service::reload() {
       shared_config_ = std::make_shared<Config>(loaded_.config);
     }
     follow_up_->configure(loaded_.config);
+    checkup_->configure(loaded_.config);
     coordinator_->configure(planner_settings(loaded_.config));
     coordinator_->try_uploads_now();
     return what.empty() ? std::string("nothing changed") : "changed: " + what;

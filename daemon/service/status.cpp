@@ -15,6 +15,7 @@
 #include "core/util/log.h"
 #include "daemon/jobs/jobs.h"
 #include "daemon/jobs/last_restore.h"
+#include "daemon/jobs/members.h"
 #include "daemon/service/service.h"
 
 namespace b2b::service {
@@ -84,7 +85,7 @@ json::object Service::status() {
                    {"notAnsweringSince", time_or_null(now_known.not_answering_since)}};
   if (auto const restored = jobs::last_restore(*index_); restored && *restored) out["lastRestore"] = **restored;
   std::string_view health = "ok";
-  if (!alarms_.empty() || watch_state_.kind != WatchState::Kind::healthy) health = "degraded";
+  if (!alarms_.empty() || checkup_->found_damage() || watch_state_.kind != WatchState::Kind::healthy) health = "degraded";
   if (now_known.last_error) health = "failing";
   if (stale) health = "stale";
   if (!now_known.last_good_time) health = now_known.last_error ? "failing" : "never";
@@ -149,6 +150,10 @@ json::object Service::status() {
                                  {"layout", now_known.bucket->layout ? json::value(layout_name(*now_known.bucket->layout)) : json::value()},
                                  {"maySwitch", now_known.bucket->may_switch}};
   }
+  for (auto const& [kind, name] : {std::pair(CheckKind::content, "lastCheck"), std::pair(CheckKind::presence, "lastLook")}) {
+    out[name] = nullptr;
+    if (auto found = checkup_->last(kind)) out[name] = std::move(*found);
+  }
   out["prunePaused"] = now_known.prune_paused;
   out["deletesRefusedSince"] = nullptr;
   if (auto const since = DeleteRefusal(*index_, loaded_.config).since(); since && *since) out["deletesRefusedSince"] = format_iso8601(**since);
@@ -197,6 +202,14 @@ std::string Service::metrics() {
   add("changed_paths", "Paths that changed since the last capture.", static_cast<double>(clockwork_->changes().paths().size()));
   add("watch_degraded", "1 when changes are polled for, or the state directory is gone.",
       watch_state_.kind == WatchState::Kind::healthy ? 0 : 1);
+  for (auto const& [kind, name] : {std::pair(CheckKind::content, "check"), std::pair(CheckKind::presence, "look")}) {
+    auto const found = checkup_->last(kind);
+    auto const time = found ? parse_iso8601(jobs::text_of(*found, "time")) : std::nullopt;
+    add("last_" + std::string(name) + "_time_seconds", kind == CheckKind::content ? "When a part of what is stored was read to check it; 0: never."
+                                                                                 : "When it was looked whether all is there; 0: never.",
+        time ? unix_seconds(*time) : 0);
+    add("last_" + std::string(name) + "_problems", "What that found.", found ? static_cast<double>(jobs::number_of(*found, "problemCount")) : 0);
+  }
   add("prune_paused", "1 when pruning waits for a person.", status.prune_paused ? 1 : 0);
   if (status.bucket) {
     add("snapshots", "Snapshots in the store, as far as this machine knows.", static_cast<double>(status.bucket->snapshots));

@@ -16,7 +16,7 @@ constexpr std::string_view other_values = R"({
   prefix: "g", schedule: "off", timezone: "UTC", jitter: 1, encrypt: false, encryptionKey: "h", decryptionKeys: ["i"],
   keepSnapshots: 11, keepSafetySnapshots: 11, "retention.last": 10, "retention.hourly": 1, "retention.daily": 1,
   "retention.monthly": 1, layout: "packed", include: ["j"], exclude: ["k"], secrets: "include", "watch.push": true,
-  "watch.quiet": 1, "watch.minInterval": 1, compactionUploadInterval: 1, autoRestore: false, "gateway.stop": ["l"],
+  "watch.quiet": 1, "watch.minInterval": 1, "check.enabled": false, "check.every": "1d", "check.subset": "100%", compactionUploadInterval: 1, autoRestore: false, "gateway.stop": ["l"],
   "gateway.start": ["m"], "gateway.port": 1, "gateway.stopTimeout": 1, onSuccess: ["n"], onFailure: ["o"], onStale: ["p"],
   notifyInterval: 1, staleAfter: 1, healthcheckUrl: "https://q", metricsTextfile: "/r", "limits.upload": 1,
   "limits.download": 1, "limits.spool": "1MiB", "limits.transfers": 1, "limits.retrySeconds": 1, dataDir: "/s",

@@ -431,7 +431,7 @@ TEST_CASE("load: every key of the daemon reaches the configuration") {
   test::ConfigHome home;
   home.write_config(R"({
     schedule: "15 3 * * *", timezone: "Europe/Berlin", jitter: "1h", watch: {push: true, quiet: "7s", minInterval: 8},
-    compactionUploadInterval: "9m", autoRestore: false,
+    check: {enabled: false, every: "30d", subset: "12%"}, compactionUploadInterval: "9m", autoRestore: false,
     gateway: {stop: ["a", "b c"], start: ["d"], port: 65535, stopTimeout: "10s"},
     onSuccess: ["e", ""], onFailure: ["f"], onStale: ["g"], notifyInterval: "1d", staleAfter: "1.5h",
     healthcheckUrl: "https://hc.example.org/ping/hunter2", metricsTextfile: "m.prom", socket: "~/s", stopTimeout: "500s",
@@ -445,6 +445,9 @@ TEST_CASE("load: every key of the daemon reaches the configuration") {
   CHECK(service.watch.push);
   CHECK(service.watch.quiet == 7s);
   CHECK(service.watch.min_interval == 8s);
+  CHECK_FALSE(service.check.enabled);
+  CHECK(service.check.every == 720h);
+  CHECK(service.check.percent == 12);
   CHECK(service.compaction_upload_interval == 9min);
   CHECK_FALSE(service.auto_restore);
   CHECK(service.gateway.stop == std::vector<std::string>{"a", "b c"});
@@ -465,6 +468,17 @@ TEST_CASE("load: every key of the daemon reaches the configuration") {
   CHECK(shown(loaded, "healthcheckUrl").value == "***");
   CHECK(shown(loaded, "gateway.stop").value == R"(["a","b c"])");
   CHECK(loaded.notes.empty());
+}
+
+TEST_CASE("load: `check: false` turns the checks off, and a share is a percentage") {
+  test::ConfigHome home;
+  home.write_config("{check: false}");
+  CHECK_FALSE(home.load().config.service.check.enabled);
+  for (char const* const wrong : {"5", "0%", "101%", "-5%", "5.5%", "%", "5 %", ""}) {
+    INFO(wrong);
+    home.write_config(std::string("{check: {subset: '") + wrong + "'}}");
+    CHECK(has(home.fail().message, "check.subset"));
+  }
 }
 
 TEST_CASE("load: `watch: true` is short for its group") {

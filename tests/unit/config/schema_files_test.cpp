@@ -170,6 +170,9 @@ TEST_CASE("the defaults of the table are those of Config") {
   CHECK_FALSE(service.watch.push.has_value());
   CHECK(time("watch.quiet") == service.watch.quiet);
   CHECK(time("watch.minInterval") == service.watch.min_interval);
+  CHECK(test::shown(loaded, "check.enabled").value == (service.check.enabled ? "true" : "false"));
+  CHECK(time("check.every") == service.check.every);
+  CHECK(test::shown(loaded, "check.subset").value == std::to_string(service.check.percent) + "%");
   CHECK(time("compactionUploadInterval") == service.compaction_upload_interval);
   CHECK(test::shown(loaded, "autoRestore").value == (service.auto_restore ? "true" : "false"));
   CHECK(time("gateway.stopTimeout") == service.gateway.stop_timeout);

@@ -78,6 +78,8 @@ TEST_CASE("schema: groups") {
   CHECK(is_key_group("retention"));
   REQUIRE(group_flag("watch") != nullptr);
   CHECK(group_flag("watch")->name == "watch.push");
+  REQUIRE(group_flag("check") != nullptr);
+  CHECK(group_flag("check")->name == "check.enabled");
   CHECK(group_flag("limits") == nullptr);
   CHECK_FALSE(is_key_group("limit"));
   CHECK_FALSE(is_key_group("bucket"));

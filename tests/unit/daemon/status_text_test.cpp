@@ -52,6 +52,16 @@ TEST_CASE("status: when all is well there is little to say") {
         "  Stored:    10 snapshots, 62.0 MB\n");
 }
 
+TEST_CASE("status: the last check") {
+  std::string const fine = R"({"time":"2026-02-16T11:00:00.000Z","outcome":"fine","bytesRead":3400000,"filesRestored":32,"text":"all is well"})";
+  std::string const damaged = R"({"time":"2026-02-16T11:00:00.000Z","outcome":"damaged","bytesRead":1,"filesRestored":1,"text":"what is stored is damaged. x"})";
+  CHECK(says(with(R"({"lastCheck":)" + fine + "}"), "Checked:   last check: 3 days ago, fine (3.4 MB read, 32 files restored to try)"));
+  CHECK(says(with(R"({"lastCheck":)" + damaged + "}"), "DAMAGED:   last check: 3 days ago, what is stored is damaged. x"));
+  CHECK_FALSE(says(with(R"({"lastCheck":)" + damaged + "}"), "Checked:"));
+  CHECK(says(with(R"({"lastCheck":)" + fine + R"(,"lastLook":)" + damaged + "}"), "DAMAGED:   last look: 3 days ago, what is stored is damaged. x"));
+  CHECK_FALSE(status_text(with(R"({"lastCheck":null,"lastLook":null})"), now, false).find("check") != std::string::npos);
+}
+
 TEST_CASE("status: the verdict") {
   struct Row {
     std::string changes;
