@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <thread>
 
 #include "core/sqlite/sqlite.h"
 #include "tests/unit/engine/push_fixture.h"
@@ -320,6 +321,29 @@ TEST_CASE("push: a second job on the same state is refused while the first runs"
   REQUIRE(inner);
   REQUIRE_FALSE(*inner);
   CHECK(inner->error().condition == Condition::busy);
+}
+
+TEST_CASE("push: dry runs at the same time do not meet") {
+  Machine machine;
+  for (int i = 0; i < 200; ++i) machine.write("workspace/" + std::to_string(i), "x");
+  use_present_time(machine);
+  machine.push_ok();
+  auto context = machine.open();
+  std::atomic<int> wrong = 0;
+  auto const ask = [&] {
+    EngineContext own = context;
+    own.progress = std::make_shared<Progress>();
+    PushOptions options;
+    options.dry_run = true;
+    for (int i = 0; i < 25; ++i) {
+      auto const report = push(own, options);
+      if (!report || !report->unchanged) ++wrong;
+    }
+  };
+  {
+    std::jthread const first(ask), second(ask), third(ask);
+  }
+  CHECK(wrong == 0);
 }
 
 TEST_CASE("push: a dry run sends and keeps nothing") {
