@@ -100,9 +100,9 @@ Result<void> push_locked(EngineContext& context, PushOptions const& options, Pus
     B2B_ASSIGN(auto const complete, base->catalog.meta("complete"));
     base_complete = complete.value_or("") == "1";
   }
-  std::optional<TemporaryDirectory> scratch;  // of a dry run: it needs no lock, so there may be several
+  std::optional<ScratchFolder> scratch;  // of a dry run: it needs no lock, so there may be several
   if (options.dry_run) {
-    B2B_ASSIGN(TemporaryDirectory folder, make_scratch(context));
+    B2B_ASSIGN(ScratchFolder folder, make_scratch(context));
     scratch.emplace(std::move(folder));
   }
   std::string const catalog_path = scratch ? scratch_file(scratch->path(), "plan") : scan_path(context);
