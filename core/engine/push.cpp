@@ -13,6 +13,7 @@
 #include "core/engine/prune.h"
 #include "core/engine/push_run.h"
 #include "core/engine/queue_upload.h"
+#include "core/engine/remove_snapshot.h"
 #include "core/engine/restore.h"
 #include "core/util/file.h"
 #include "core/util/log.h"
@@ -68,6 +69,13 @@ Result<void> prune_after(EngineContext& context, PushReport& report) {
   }
   for (std::string& warning : pruned->warnings) report.warnings.push_back(std::move(warning));
   return {};
+}
+
+// Nothing new means nothing to prune, but what a prune began and did not end (a crash) is not left half deleted.
+Result<void> finish_removals(EngineContext& context, PushReport& report) {
+  B2B_ASSIGN(auto const begun, unfinished_removals(context));
+  if (begun.empty()) return {};
+  return prune_after(context, report);
 }
 
 // Everything that happens before there is something to compare with.
@@ -144,8 +152,8 @@ Result<void> push_locked(EngineContext& context, PushOptions const& options, Pus
     info.id = base->id;
     info.complete = base_complete;
     base.reset();
-    if (plan.to_capture > 0 && report.skipped.empty()) return keep_as_base(context, plan, info);
-    return {};
+    if (plan.to_capture > 0 && report.skipped.empty()) B2B_TRY(keep_as_base(context, plan, info));
+    return options.prune ? finish_removals(context, report) : Result<void>();
   }
   B2B_TRY(run.bring_unchanged());
   report.complete = report.skipped.empty();

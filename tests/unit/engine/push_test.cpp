@@ -173,6 +173,34 @@ TEST_CASE("push: an interrupted push goes on under its id, without sending bodie
   CHECK(report.bytes_uploaded < 60 * 80);
 }
 
+TEST_CASE("push: nothing new, it still ends a prune that died half-way") {
+  Machine machine;
+  machine.config.keep_snapshots = 1;
+  machine.push_ok();
+  machine.write("workspace/MEMORY.md", "more\n");
+  FaultPlan plan;
+  bool deleting = false;
+  plan.before = [&](std::uint64_t, std::string_view operation, std::string const&) -> Result<void> {
+    if (deleting) return make_error(Condition::unreachable, "gone");
+    deleting = operation == "remove_versions";  // the manifest goes, and then the store
+    return {};
+  };
+  FaultStore dying(*machine.memory, plan);
+  machine.clock.advance(std::chrono::seconds(10));
+  {
+    auto context = machine.open(&dying);
+    REQUIRE(push(context, PushOptions{}).value().warnings.size() == 1);
+  }
+  auto const unfinished = [&] {
+    auto context = machine.open();
+    auto const listing = list_bucket(context, true).value();
+    return std::count_if(listing.snapshots.begin(), listing.snapshots.end(), [](auto const& listed) { return !listed.has_manifest; });
+  };
+  REQUIRE(unfinished() == 1);
+  CHECK(machine.push_ok().unchanged);
+  CHECK(unfinished() == 0);
+}
+
 TEST_CASE("push: what an interrupted push stored and the file no longer holds does not stay") {
   Machine machine;
   for (int i = 0; i < 100; ++i) machine.write("workspace/f" + std::to_string(i), "body " + std::to_string(i));
