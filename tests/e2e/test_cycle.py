@@ -157,7 +157,7 @@ class OnDirectory(Cycle, unittest.TestCase):
 class OnDirectoryUnencrypted(Cycle, unittest.TestCase):
     def setUp(self):
         self.machine = Machine(encrypt=False).use_directory()
-        self.machine.configure(encryptionKey=None)
+        self.machine.configure(encryptionKey=None, layout="plugin")  # the packed layout has no unencrypted form
         self.addCleanup(self.machine.close)
 
 

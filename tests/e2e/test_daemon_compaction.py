@@ -16,6 +16,7 @@ ROUNDS = 20
 FILES = 1700
 FILE_BYTES = 100_000
 BOUND_SECONDS = 1.5
+LONG_UPLOAD_BYTES = 30_000_000  # a minute at 500 kB/s
 
 
 class BeforeCompaction(unittest.TestCase):
@@ -103,6 +104,7 @@ class BeforeCompaction(unittest.TestCase):
         self.daemon.send(1)
         harness.wait_for(lambda: "read again" in self.daemon.log, "the slow upload")
         self.change(-1)
+        self.machine.write("workspace/recording.bin", self.random.randbytes(LONG_UPLOAD_BYTES))
         self.daemon.post("/v1/push", {"wait": False})
         self.daemon.until(lambda s: any(job["phase"] == "uploading" for job in s["jobs"]), "the upload")
         times, snapshots = [], []
