@@ -10,6 +10,7 @@
 #include "core/gateway/open_by.h"
 #include "core/util/encoding.h"
 #include "core/util/file.h"
+#include "core/util/log.h"
 #include "core/util/unfinished_write.h"
 
 namespace b2b {
@@ -114,7 +115,8 @@ class Recovery {
   explicit Recovery(EngineContext& context) : context_(context), data_dir_(context.instance.data_dir) {}
 
   Result<RecoveredRestores> run() {
-    B2B_TRY(remove_abandoned_writes(restore_pointers_folder(data_dir_)));
+    // Housekeeping: what stays of it harms nothing, and must not keep anyone from a backup.
+    if (auto const cleared = remove_abandoned_writes(restore_pointers_folder(data_dir_)); !cleared) log_warning(cleared.error().text());
     B2B_ASSIGN(RestorePointers pointers, list_restore_pointers(data_dir_));
     pointers_ = std::move(pointers.known);
     B2B_ASSIGN(RestoreSite const here, choose_site(context_, {}));

@@ -48,7 +48,7 @@ int run_verb(Session& session, PushArguments const& arguments) {
   auto answer = session.jobs->run(Job::push, parameters);
   if (!answer) {
     Error error = answer.error();
-    if (error.condition == Condition::cancelled && error.advice.empty())
+    if (error.condition == Condition::cancelled && error.advice.empty() && !arguments.dry_run)
       error.advice = "What was uploaded so far is kept and the next push goes on from there";
     return console.fail(error);
   }
