@@ -442,7 +442,7 @@ TEST_CASE("load: every key of the daemon reaches the configuration") {
   CHECK(service.schedule == "15 3 * * *");
   CHECK(service.timezone == "Europe/Berlin");
   CHECK(service.jitter == 1h);
-  CHECK(service.watch.push);
+  CHECK(service.watch.push == true);
   CHECK(service.watch.quiet == 7s);
   CHECK(service.watch.min_interval == 8s);
   CHECK_FALSE(service.check.enabled);
@@ -485,11 +485,11 @@ TEST_CASE("load: `watch: true` is short for its group") {
   test::ConfigHome home;
   home.write_config("{watch: true}");
   LoadedConfig const loaded = home.load();
-  CHECK(loaded.config.service.watch.push);
+  CHECK(loaded.config.service.watch.push == true);
   CHECK(loaded.config.service.watch.quiet == std::chrono::seconds(20));
   CHECK(shown(loaded, "watch.push").source == home.path(".config/b2backupd/config.json5"));
   home.write_config("{watch: false}");
-  CHECK_FALSE(home.load().config.service.watch.push);
+  CHECK(home.load().config.service.watch.push == false);
   home.write_config("{watch: 'yes'}");
   CHECK(has(home.fail().message, "watch must be an object, true or false"));
   home.write_config("{gateway: true}");

@@ -23,7 +23,11 @@ export function status(more = {}) {
     ok: true, version: 'b2backupd 0.1.0', api: 1, pid: 4242, started: TIME, stateDir: '/nowhere', profile: '', host: 'here', instance: 'i-1', store: 's3://bucket/openclaw-backup',
     storeReachable: true, notAnsweringSince: null, health: 'ok', lastGood: { snapshot: '2026-02-19T12-00-00-000Z-1a2b3c4d', time: TIME, ageSeconds: 60 }, lastError: null,
     schedule: { text: 'daily', timezone: 'UTC', next: TIME }, stale: false, staleAfterSeconds: null, jobs: [], queue: [], queueBytes: 0, queueLimitBytes: 1000,
-    nextUploadSeconds: null, changes: { paths: [], count: 0, more: false, since: null }, watch: { state: 'healthy', reason: '', advice: '' },
+    nextUploadSeconds: null, changes: { paths: [], count: 0, more: false, since: null }, watch: {
+      state: 'healthy', reason: '', advice: '',
+      push: { on: true, why: "the packed layout's default", quietSeconds: 20, intervalSeconds: 300 },
+    },
+    lastCheck: null, lastLook: null,
     gateway: { running: 'running', detail: '', said: '' }, bucket: null, prunePaused: false, deletesRefusedSince: null, keyReminder: null, recoveryCode: null, warnings: [],
     restore: null, lastRestore: null, ...more,
   };
