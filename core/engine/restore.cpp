@@ -35,6 +35,8 @@ namespace {
 
 // How often what changed at the target meanwhile is fetched after, before that is given up.
 constexpr int rounds_at_most = 4;
+// What holds the state directory when a restore begins is waited for: mostly a capture, which takes moments and comes with every change.
+constexpr std::chrono::minutes first_patience{5};
 // A push that has begun when everything is fetched is waited for: fetching again would take longer.
 constexpr std::chrono::minutes lock_patience{60};
 // A process that ends is given 10 s to close its databases.
@@ -429,7 +431,8 @@ Result<RestoreReport> restore(EngineContext& context, RestoreOptions const& opti
       restore_lock.emplace(std::move(*held));
     }
     if (in_place && site.tree) {
-      B2B_ASSIGN(DataLock const lock, DataLock::acquire(site.target, "restore"));
+      context.progress->phase = "waiting for another job";
+      B2B_ASSIGN(DataLock const lock, DataLock::wait(site.target, "restore", *context.clock, first_patience, context.stop));
       B2B_ASSIGN(recovered, recover_restores(context));
     } else {
       B2B_ASSIGN(recovered, recover_site(site));

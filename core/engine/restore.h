@@ -58,8 +58,8 @@ struct RestoreReport {
 
 // What a restore would overwrite, to ask about before confirming. (Same work as dry_run.)
 // refused: databases would change in place while the gateway runs or may run, or somebody has them open, or they are those
-// of a newer OpenClaw than the one here; not confirmed. busy: another restore in place is at work, or a job holds the data lock when this one
-// begins; one that holds it when everything is fetched is waited for. changed: the state directory changes
+// of a newer OpenClaw than the one here; not confirmed. busy: another restore in place is at work, or a job has held the data lock for 5
+// minutes since this one began; one that holds it when everything is fetched is waited for up to an hour. changed: the state directory changes
 // faster than it is restored.
 Result<RestoreReport> restore(EngineContext& context, RestoreOptions const& options);
 

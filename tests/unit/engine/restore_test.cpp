@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <future>
 
 #include <arpa/inet.h>
 #include <boost/json.hpp>
@@ -662,15 +663,25 @@ TEST_CASE("when nothing can be fetched, nothing changes") {
   CHECK(leftovers(machine.root()).empty());
 }
 
-TEST_CASE("another job at work: busy") {
+TEST_CASE("another job at work is waited for, but not for ever") {
   Machine machine;
   use_present_time(machine);
   machine.push_ok();
-  auto const lock = DataLock::acquire(machine.config.state_dir, "a test");
-  REQUIRE(lock);
+  std::optional<DataLock> lock = DataLock::acquire(machine.config.state_dir, "a test").value();
   machine.write("openclaw.json", "changed");
-  CHECK(run(machine, in_place()).error().condition == Condition::busy);
   run_ok(machine, to(machine.root() + "/out"));  // a foreign target needs no lock
+  bool const goes_on = GENERATE(false, true);
+  auto context = machine.open();
+  auto restored = std::async(std::launch::async, [&] { return restore(context, in_place()); });
+  while (context.progress->phase.load() != std::string_view("waiting for another job") &&
+         restored.wait_for(std::chrono::milliseconds(1)) != std::future_status::ready) {
+  }
+  if (!goes_on) lock.reset();
+  while (restored.wait_for(std::chrono::milliseconds(10)) != std::future_status::ready)
+    if (goes_on) machine.clock.advance(std::chrono::minutes(5));
+  auto const report = restored.get();
+  CHECK(report.has_value() == !goes_on);
+  if (goes_on) CHECK(report.error().condition == Condition::busy);
 }
 
 TEST_CASE("what an interrupted restore left is cleared up by the next job") {
