@@ -35,10 +35,8 @@ namespace {
 
 // How often what changed at the target meanwhile is fetched after, before that is given up.
 constexpr int rounds_at_most = 4;
-// What holds the state directory when a restore begins is waited for: mostly a capture, which takes moments and comes with every change.
-constexpr std::chrono::minutes first_patience{5};
-// A push that has begun when everything is fetched is waited for: fetching again would take longer.
-constexpr std::chrono::minutes lock_patience{60};
+// Another job is waited for: mostly a capture, which takes moments. When everything is fetched, longer than fetching again would take.
+constexpr std::chrono::minutes first_patience{5}, lock_patience{60};
 // A process that ends is given 10 s to close its databases.
 constexpr int looks_at_openers = 50;
 constexpr std::chrono::milliseconds look_again_after{200};
