@@ -15,12 +15,15 @@ class AtTime {
   // Errors: as make_at_time_store(); of the file system.
   static Result<std::unique_ptr<AtTime>> open(EngineContext& now, TimePoint at);
   EngineContext& context() { return context_; }
+  // Why there may be nothing to see; empty: no reason is known.
+  std::string const& hint() const { return hint_; }
 
  private:
   AtTime(ScratchFolder folder, EngineContext context) : folder_(std::move(folder)), context_(std::move(context)) {}
 
   ScratchFolder folder_;
   EngineContext context_;
+  std::string hint_;
 };
 
 }  // namespace b2b

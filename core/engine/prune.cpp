@@ -5,6 +5,7 @@
 #include "core/engine/delete_refusal.h"
 #include "core/engine/find_snapshot.h"
 #include "core/engine/heal.h"
+#include "core/engine/hidden_snapshots.h"
 #include "core/engine/objects.h"
 #include "core/engine/packed_prune.h"
 #include "core/engine/pins.h"
@@ -12,6 +13,7 @@
 #include "core/engine/remove_snapshot.h"
 #include "core/engine/retention_policy.h"
 #include "core/engine/snapshot_use.h"
+#include "core/packed/hidden_repository.h"
 #include "core/snapshot/layout.h"
 
 namespace b2b {
@@ -45,6 +47,7 @@ class Pruner {
       return std::move(report_);
     }
     B2B_TRY(find_torn());
+    B2B_TRY(decide_about_hidden());
     if (options_.dry_run) {
       for (Removal const& removal : to_remove_) report_.removed.push_back(removal.id.text);
       for (SnapshotId const& id : torn_) report_.torn_removed.push_back(id.text);
@@ -68,6 +71,10 @@ class Pruner {
   struct Removal {
     SnapshotId id;
     SnapshotLayout layout = SnapshotLayout::plugin;
+  };
+  struct Hidden {
+    SnapshotId id;
+    std::string text;
   };
   static std::vector<Removal> in_plugin_layout(std::vector<SnapshotId> const& ids) {
     std::vector<Removal> removals;
@@ -205,12 +212,40 @@ class Pruner {
         continue;
       }
       if (record != half_removed_.end() || (pending && pending->id == id.text)) continue;
+      B2B_ASSIGN(std::string hidden, hidden_manifest(context_, id));
+      if (!hidden.empty()) {
+        hidden_.push_back({id, std::move(hidden)});
+        continue;
+      }
       B2B_ASSIGN(bool const old, is_old(id));
       if (old) torn_.push_back(id);
     }
     if (options_.dry_run)
       for (SnapshotId const& id : half_removed_) report_.torn_removed.push_back(id.text);
     return {};
+  }
+
+  // What only looks torn is told and stays; what a person gives up goes as what retention lets go, but for pinned ones.
+  Result<void> decide_about_hidden() {
+    if (options_.give_up_hidden) {
+      std::vector<RetentionVerdict> verdicts;
+      for (auto const& [id, text] : hidden_) verdicts.push_back({id, false, "was hidden, and is given up", SnapshotLayout::plugin});
+      B2B_ASSIGN(auto const packed, packed::find_hidden_snapshots(*context_.store, context_.config.prefix, context_.stop));
+      for (SnapshotId const& id : packed.ids) verdicts.push_back({id, false, "was hidden, and is given up", SnapshotLayout::packed});
+      gives_up_packed_ = !packed.ids.empty();
+      B2B_TRY(spare_pinned(context_, verdicts));
+      for (RetentionVerdict& verdict : verdicts) {
+        if (!verdict.keep) {
+          to_remove_.push_back({verdict.id, verdict.layout});
+          std::erase_if(hidden_, [&](Hidden const& hidden) { return verdict.layout == SnapshotLayout::plugin && hidden.id.text == verdict.id.text; });
+        }
+        report_.verdicts.push_back(std::move(verdict));
+      }
+    }
+    std::vector<std::string> told;
+    for (Hidden const& hidden : hidden_) told.push_back(hidden.text);
+    report_.warnings.insert(report_.warnings.end(), told.begin(), told.end());
+    return options_.dry_run ? Result<void>() : remember_hidden_manifests(context_, told);
   }
 
   Result<bool> is_old(SnapshotId const& id) {
@@ -277,11 +312,14 @@ class Pruner {
   // Where nothing at all may be deleted that is told once: whoever uses such a key knows, and needs no reminder each day.
   Result<void> tell_refusals() {
     DeleteRefusal refusal(context_);
-    if (report_.objects_deleted > 0 || report_.collected.packs_removed > 0) B2B_TRY(refusal.deleted());
+    bool const deleted = report_.objects_deleted > 0 || report_.collected.packs_removed > 0;
+    bool const nothing_due = refused_.empty() && to_remove_.empty() && torn_.empty() && report_.collected.packs_marked == 0;
+    if (deleted || nothing_due) B2B_TRY(refusal.clear());
     if (refused_.empty()) return {};
     bool news = true;
-    if (report_.objects_deleted == 0 && report_.collected.packs_removed == 0) {
-      B2B_ASSIGN(news, refusal.refused(now_));
+    bool const little = refusals_ > 0 && refusals_ < refusals_before_giving_up;
+    if (!deleted) {
+      B2B_ASSIGN(news, refusal.refused(now_, little));
     }
     if (!news && !options_.on_request) return {};
     std::move(refused_.begin(), refused_.end(), std::back_inserter(report_.warnings));
@@ -312,10 +350,11 @@ class Pruner {
 
   // Reads all lists, so once a day, or when a person asks for it.
   Result<void> collect_packs() {
-    if (!any_packed()) return {};
+    if (!any_packed() && !gives_up_packed_) return {};
     B2B_ASSIGN(bool const due, options_.on_request ? Result<bool>(true) : collection_is_due(context_, now_));
     // What it writes before it deletes would only add to what cannot be deleted.
-    if (!due || refusals_ > 0) return {};
+    if (!due || (refusals_ > 0 && report_.objects_deleted == 0)) return {};
+    B2B_TRY(look_for_hidden_packed(context_));   // for the status: the collection refuses while some are
     auto collected = collect_repository(context_, now_);
     if (collected) {
       report_.collected = *collected;
@@ -337,6 +376,8 @@ class Pruner {
   std::vector<Removal> to_remove_;
   std::vector<SnapshotId> kept_;          // in the plugin's layout
   std::vector<SnapshotId> torn_;          // uploads that were never finished
+  std::vector<Hidden> hidden_;            // what only looks torn, since its manifest is hidden
+  bool gives_up_packed_ = false;
   std::vector<SnapshotId> half_removed_;  // our own deletions that were interrupted
   int refusals_ = 0;
   std::vector<std::string> refused_;      // what the key may not do, told at the end

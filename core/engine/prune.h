@@ -16,6 +16,7 @@ struct PruneOptions {
   bool dry_run = false;
   bool confirmed = false;        // the person said yes: clears a pause
   bool on_request = false;       // a person asked for it, not the schedule: packs are collected now, too
+  bool give_up_hidden = false;   // the person said that hidden snapshots are to go for good, too, but for pinned ones
   bool take_over = false;        // the person said that this machine prunes from now on, although others use the prefix (prune_right.h)
 };
 

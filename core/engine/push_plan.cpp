@@ -9,6 +9,7 @@
 #include "core/engine/bucket.h"
 #include "core/engine/choose_layout.h"
 #include "core/engine/find_snapshot.h"
+#include "core/engine/hidden_snapshots.h"
 #include "core/engine/objects.h"
 #include "core/engine/packed_repository.h"
 #include "core/engine/push.h"
@@ -249,6 +250,10 @@ Result<std::optional<Base>> open_base(EngineContext& context, std::vector<std::s
   if (!there) {
     warnings.push_back("the last snapshot " + base->id.text + " is no longer in " + context.store->traits().name +
                        ": somebody deleted it, or the bucket was emptied. Everything is uploaded again");
+    // At such a time it is worth a look through all versions.
+    B2B_TRY(look_for_hidden_packed(context));
+    B2B_ASSIGN(std::string hidden, hidden_snapshots(context));
+    if (!hidden.empty()) warnings.push_back(std::move(hidden));
     return std::optional<Base>();
   }
   B2B_ASSIGN(SnapshotLayout const today, push_layout(context));

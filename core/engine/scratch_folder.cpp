@@ -24,6 +24,13 @@ bool is_still(int fd, std::string const& path) {
   return ::fstat(fd, &held) == 0 && ::lstat(path.c_str(), &named) == 0 && held.st_dev == named.st_dev && held.st_ino == named.st_ino;
 }
 
+int lock_folder(int fd, int how) {
+  int done = 0;
+  do done = ::flock(fd, how);
+  while (done != 0 && errno == EINTR);
+  return done;
+}
+
 void remove_abandoned(std::string const& parent) {
   std::error_code failed;
   std::vector<std::string> found;
@@ -31,7 +38,7 @@ void remove_abandoned(std::string const& parent) {
     if (entry->path().filename().string().starts_with(name_prefix)) found.push_back(entry->path().string());
   for (std::string const& path : found) {
     UniqueFd const folder = open_folder(path);
-    if (!folder || ::flock(folder.get(), LOCK_EX | LOCK_NB) != 0) continue;
+    if (!folder || lock_folder(folder.get(), LOCK_EX | LOCK_NB) != 0) continue;
     if (auto const removed = remove_tree(path); !removed) log_warning(removed.error().text());
   }
 }
@@ -45,7 +52,7 @@ Result<ScratchFolder> ScratchFolder::create(std::string const& parent) {
     UniqueFd held = open_folder(folder.path());
     if (!held && errno != ENOENT) return errno_error(errno, "open the temporary directory", folder.path());
     // Somebody may have taken it for abandoned between the two calls.
-    if (held && (::flock(held.get(), LOCK_SH) != 0 || is_still(held.get(), folder.path())))
+    if (held && (lock_folder(held.get(), LOCK_SH) != 0 || is_still(held.get(), folder.path())))
       return ScratchFolder(std::move(held), std::move(folder));
   }
 }

@@ -7,6 +7,7 @@
 #include "core/crypto/b2en.h"
 #include "core/engine/body.h"
 #include "core/engine/heal.h"
+#include "core/engine/hidden_snapshots.h"
 #include "core/engine/listing.h"
 #include "core/engine/objects.h"
 #include "core/engine/rescue.h"
@@ -40,6 +41,8 @@ class Verifier {
     } else {
       for (std::string const& folder : listing_.foreign)
         report_.notes.push_back("the folder " + printable(folder) + " under the prefix is no snapshot");
+      B2B_ASSIGN(std::string hidden, look_for_hidden_packed(context_));
+      if (!hidden.empty()) report_.problems.push_back({{}, {}, std::move(hidden)});
     }
     choose_share();
     std::vector<SnapshotId> packed;
@@ -67,6 +70,11 @@ class Verifier {
   Result<void> look_at(ListedSnapshot const& listed) {
     SnapshotId const& id = listed.info.id;
     if (!listed.has_manifest) {
+      B2B_ASSIGN(std::string hidden, hidden_manifest(context_, id));
+      if (!hidden.empty()) {
+        add_problem(id, "manifest.json", std::move(hidden));
+        return {};
+      }
       report_.notes.push_back("snapshot " + id.text + " has no manifest: its upload is under way or was never finished; prune "
                               "removes it when nothing was added to it for 7 days");
       return {};

@@ -114,7 +114,7 @@ class PackedVerifier {
         continue;
       }
       if (options_.unattended && one.only_we_prune) {
-        problem(one.id.text, {}, "it is gone from the store, and this machine, which alone prunes there, did not remove it: somebody deleted it");
+        problem(one.id.text, {}, "it is gone from the store, and this machine did not remove it: one that took pruning over (prune --take-over) did, or somebody deleted it");
         ++findings_.lost_snapshots;
         continue;
       }

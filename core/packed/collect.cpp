@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "core/packed/hidden_repository.h"
 #include "core/packed/marks.h"
 #include "core/packed/merge_index.h"
 #include "core/packed/snapshots.h"
@@ -29,6 +30,7 @@ class Collection {
   Result<CollectReport> run() {
     // Before anything is read: however long this machine sleeps meanwhile, what is old enough by now was old enough when it was read.
     B2B_ASSIGN(now_, repository_->store->now(stop_));
+    B2B_TRY(refuse_hidden_snapshots(*repository_->store, repository_->prefix, stop_));
     std::vector<std::string> problems;
     auto const synced = sync_index(*repository_, problems, stop_);
     if (!synced && synced.error().condition == Condition::corrupt) return refused(synced.error().message);  // a mark

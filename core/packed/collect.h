@@ -33,7 +33,7 @@ struct CollectLimits {
 // One round: removes what was marked long enough ago, repacks, marks what may go next, and puts small index objects together. `scratch_dir` as
 // for ChunkReader; six packs lie in the folder "repacked" in it besides, at most. Call under the upload lock.
 // Memory is bounded but for the packs, some 200 bytes each. Errors: refused (a snapshot, mark or index object cannot be read, so it is not
-// known what is needed; or a needed chunk is missing already: repair comes first); the store's.
+// known what is needed; a needed chunk is missing already: repair comes first; or a snapshot is hidden, hidden_repository.h); the store's.
 Result<CollectReport> collect(std::shared_ptr<Repository> repository, std::string const& scratch_dir, std::stop_token const& stop,
                               CollectLimits const& limits = {});
 

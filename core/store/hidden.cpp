@@ -15,43 +15,51 @@ class Looks {
   void see(ObjectVersion const& version) {
     if (version.key != newest_.key) {
       newest_ = version;
+      hidden_ = version.modified;
       told_ = false;
       return;
     }
-    if (version.hide_marker || told_) return;
+    if (told_) return;
+    if (version.hide_marker) {
+      if (newest_.hide_marker) hidden_ = version.modified;  // several, one over the other: the first of them did it
+      return;
+    }
     bool const replaced = question_.written_once && !newest_.hide_marker && newest_.size != version.size;
     if (!newest_.hide_marker && !replaced) return;
     told_ = true;
-    times_.push_back(newest_.modified);
-    if (!newest_.hide_marker) return;
-    ++found_.count;
-    if (question_.visit) question_.visit(version.key);
+    times_.push_back(hidden_);
+    if (newest_.hide_marker && (!question_.counts || question_.counts(version.key))) counting_.push_back(hidden_);
   }
 
   HiddenObjects take() {
-    if (found_.count == 0) return found_;
+    HiddenObjects found;
+    if (counting_.empty()) return found;
+    found.count = counting_.size();
+    found.first = found.last = *std::max_element(counting_.begin(), counting_.end());
     std::sort(times_.begin(), times_.end(), std::greater<>());
-    found_.first = found_.last = times_.front();
     for (TimePoint const time : times_) {
-      if (found_.first - time > pause_between_bouts) break;
-      found_.first = time;
+      if (time > found.last) continue;
+      if (found.first - time > pause_between_bouts) break;
+      found.first = time;
     }
-    return found_;
+    found.in_bout = static_cast<std::uint64_t>(std::count_if(counting_.begin(), counting_.end(), [&](TimePoint time) { return time >= found.first; }));
+    return found;
   }
 
  private:
   HiddenQuestion const& question_;
   ObjectVersion newest_;
+  TimePoint hidden_{};   // that key: its newest version, or the first of the markers over what is beneath
   bool told_ = false;
   std::vector<TimePoint> times_;
-  HiddenObjects found_;
+  std::vector<TimePoint> counting_;
 };
 
 }  // namespace
 
-TimePoint HiddenObjects::before() const {
-  return std::chrono::floor<std::chrono::milliseconds>(first) - std::chrono::milliseconds(1);
-}
+TimePoint moment_before(TimePoint hidden) { return std::chrono::floor<std::chrono::milliseconds>(hidden) - std::chrono::milliseconds(1); }
+
+TimePoint HiddenObjects::before() const { return moment_before(first); }
 
 Result<HiddenObjects> find_hidden(Store& store, HiddenQuestion const& question, std::stop_token const& stop) {
   if (!store.traits().versioned) return HiddenObjects();
@@ -61,18 +69,18 @@ Result<HiddenObjects> find_hidden(Store& store, HiddenQuestion const& question, 
   return looks.take();
 }
 
-Result<bool> is_hidden(Store& store, std::string const& key, std::stop_token const& stop) {
-  if (!store.traits().versioned) return false;
-  bool marker = false;
+Result<std::optional<TimePoint>> hidden_since(Store& store, std::string const& key, std::stop_token const& stop) {
+  std::optional<TimePoint> marker;
   bool beneath = false;
+  if (!store.traits().versioned) return marker;
   auto const see = [&](ObjectVersion const& version) {
     if (version.key != key) return false;
-    if (version.hide_marker) marker = true;
+    if (version.hide_marker) marker = version.modified;
     else beneath = true;
-    return marker && !beneath;  // another marker may come; an object decides
+    return !beneath;  // another marker may come; an object decides
   };
   B2B_TRY(store.list_versions(key, see, stop));
-  return marker && beneath;
+  return beneath ? marker : std::nullopt;
 }
 
 }  // namespace b2b

@@ -188,6 +188,7 @@ std::vector<VerbEntry> add_verbs(CLI::App& app, Options& o) {
   CLI::App* prune = add(&app, "prune", "Remove old snapshots as configured", [&] { return Verb(o.prune); });
   prune->add_flag("--dry-run", o.prune.dry_run, "Only say what would go, and why");
   prune->add_flag("--yes,-y", o.prune.yes, "Go on after a pause");
+  prune->add_flag("--give-up-hidden", o.prune.give_up_hidden, "Remove snapshots that somebody hid for good, too");
   prune->add_flag("--take-over", o.prune.take_over, "From now on this machine prunes, although others use the prefix");
 
   CLI::App* copy = add(&app, "copy", "Write a snapshot once more in another layout", [&] { return Verb(o.copy); });

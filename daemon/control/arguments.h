@@ -57,6 +57,7 @@ struct RepairArguments {
 };
 struct PruneArguments {
   bool dry_run = false;
+  bool give_up_hidden = false;
   bool take_over = false;
   bool yes = false;
 };

@@ -256,7 +256,7 @@ std::string status_text(json::object const& status, TimePoint now, bool colour) 
   if (watching == "degraded" || watching == "gone")
     add(out, "Watching", sentences(shown(watch, "reason"), shown(watch, "advice")));
   if (has_value(status, "deletesRefusedSince"))
-    add(out, "Pruning", "none: the application key may not delete (known since " + shown(status, "deletesRefusedSince").substr(0, 10) +
+    add(out, "Pruning", "none: the application key may not delete, or Object Lock holds what should go (known since " + shown(status, "deletesRefusedSince").substr(0, 10) +
                             "). Backups and restores go on, and the bucket grows");
   if (flag_of(status, "prunePaused"))
     add(out, "Pruning", "paused, since more than half of the files vanished. If that was meant: daemonctl prune --yes");

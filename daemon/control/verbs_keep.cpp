@@ -34,6 +34,7 @@ void warn_of_problems(Console& console, json::array const& problems) {
 int run_verb(Session& session, PruneArguments const& arguments) {
   Console& console = session.console;
   json::object parameters{{"dryRun", arguments.dry_run}, {"takeOver", arguments.take_over}, {"yes", arguments.yes}};
+  if (arguments.give_up_hidden) parameters["giveUpHidden"] = true;
   auto answer = session.jobs->run(Job::prune, parameters);
   if (!answer && answer.error().condition == Condition::refused && !arguments.take_over && console.can_ask()) {
     console.warn(answer.error().text());

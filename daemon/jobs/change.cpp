@@ -69,6 +69,7 @@ Answer prune(EngineContext& context, boost::json::object const& given) {
   PruneOptions options;
   options.dry_run = parameters.dry_run;
   options.confirmed = parameters.yes;
+  options.give_up_hidden = parameters.give_up_hidden;
   options.take_over = parameters.take_over;
   options.on_request = true;
   if (options.dry_run) {

@@ -258,6 +258,7 @@ Result<PruneParameters> prune_parameters(boost::json::object const& given) {
   ParameterReader reader("prune", given);
   PruneParameters out;
   out.dry_run = reader.flag("dryRun", false);
+  out.give_up_hidden = reader.flag("giveUpHidden", false);
   out.take_over = reader.flag("takeOver", false);
   out.yes = reader.flag("yes", false);
   B2B_TRY(reader.finish());

@@ -72,6 +72,7 @@ inline constexpr std::uint64_t restore_expires_max_seconds = 7 * 86'400;
 inline constexpr std::uint64_t restore_delay_max_seconds = 60;
 struct PruneParameters {
   bool dry_run = false;   // dryRun
+  bool give_up_hidden = false;  // giveUpHidden
   bool take_over = false; // takeOver
   bool yes = false;
 };

@@ -90,10 +90,16 @@ Answer snapshots(EngineContext& now, json::object const& given) {
   json::object answer{{"snapshots", std::move(rows)}};
   std::vector<std::string> warnings;
   if (!pins) warnings.push_back(pins.error().text());
+  B2B_TRY(look_for_hidden_packed(context));
   if (listing.snapshots.empty() || parameters.all) {
     B2B_ASSIGN(std::string const hidden, hidden_snapshots(context));
     if (!hidden.empty()) warnings.push_back(hidden);
   }
+  if (warnings.size() == (pins ? 0U : 1U)) {
+    B2B_ASSIGN(auto hidden, known_hidden(*context.index, context.config));
+    std::move(hidden.begin(), hidden.end(), std::back_inserter(warnings));
+  }
+  if (!from.hint().empty()) warnings.push_back(from.hint());
   if (!warnings.empty()) answer["warnings"] = texts_answer(warnings);
   if (parameters.all) answer["foreign"] = texts_answer(listing.foreign);
   answer["store"] = context.store->traits().name;

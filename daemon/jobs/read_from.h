@@ -17,6 +17,8 @@ class ReadFrom {
     return ReadFrom(now, std::move(then));
   }
   EngineContext& context() const { return then_ ? then_->context() : now_; }
+  // What a person should know of that time; empty: nothing.
+  std::string hint() const { return then_ ? then_->hint() : std::string(); }
 
  private:
   ReadFrom(EngineContext& now, std::unique_ptr<AtTime> then) : now_(now), then_(std::move(then)) {}

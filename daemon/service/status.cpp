@@ -8,6 +8,7 @@
 #include <cstdio>
 
 #include "core/engine/delete_refusal.h"
+#include "core/engine/hidden_snapshots.h"
 #include "core/engine/key_records.h"
 #include "core/engine/restore_pointer.h"
 #include "core/engine/unchanged_paths.h"
@@ -84,8 +85,9 @@ json::object Service::status() {
                    {"storeReachable", now_known.store_reachable},
                    {"notAnsweringSince", time_or_null(now_known.not_answering_since)}};
   if (auto const restored = jobs::last_restore(*index_); restored && *restored) out["lastRestore"] = **restored;
+  auto const hidden = known_hidden(*index_, loaded_.config);
   std::string_view health = "ok";
-  if (!alarms_.empty() || checkup_->found_damage() || watch_state_.kind != WatchState::Kind::healthy) health = "degraded";
+  if ((hidden && !hidden->empty()) || !alarms_.empty() || checkup_->found_damage() || watch_state_.kind != WatchState::Kind::healthy) health = "degraded";
   if (now_known.last_error) health = "failing";
   if (stale) health = "stale";
   if (!now_known.last_good_time) health = now_known.last_error ? "failing" : "never";
@@ -164,6 +166,8 @@ json::object Service::status() {
   if (auto const code = keys.recovery_code(); code && *code) out["recoveryCode"] = **code;
   json::array warnings;
   if (auto const problem = keys.problem(); problem && !problem->empty()) warnings.emplace_back(printable(*problem));
+  if (hidden)
+    for (std::string const& text : *hidden) warnings.emplace_back(printable(text));
   for (std::string const& alarm : alarms_) warnings.emplace_back(alarm);
   if (!restore_note_.empty()) warnings.emplace_back(restore_note_);
   for (std::string const& place : places_waited_for(instance_.data_dir)) warnings.emplace_back(place);

@@ -74,8 +74,8 @@ Meaning meaning_of_status(unsigned status) {
     case 403:
       return {
           Condition::permission, false, "the store refuses access",
-          "The object may be missing, or the key may lack a capability: listFiles, readFiles, writeFiles and "
-          "deleteFiles are needed; without listBuckets a missing object looks like this, too."};
+          "The object may be missing, or the key may lack a capability: listFiles, readFiles and writeFiles "
+          "are needed, and deleteFiles to prune; without listBuckets a missing object looks like this, too."};
     case 404:
       return {Condition::not_found, false, "there is no such object", ""};
     case 408:

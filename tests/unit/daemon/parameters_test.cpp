@@ -43,6 +43,7 @@ TEST_CASE("job parameters: everything that may be given is understood") {
   CHECK(verify_parameters(body(R"({"snapshot":"s","readData":true})"))->read_data);
   CHECK(prune_parameters(body(R"({"yes":true,"dryRun":true})"))->yes);
   CHECK(prune_parameters(body(R"({"takeOver":true})"))->take_over);
+  CHECK(prune_parameters(body(R"({"giveUpHidden":true})"))->give_up_hidden);
   CHECK(pin_parameters(body(R"({"snapshot":"s","remove":true})"))->remove);
   auto const share = verify_parameters(body(R"({"readDataSubset":5})"));
   REQUIRE(share);
@@ -65,6 +66,7 @@ TEST_CASE("job parameters: what is left out is the careful choice") {
   CHECK_FALSE(push_parameters({})->dry_run);
   CHECK_FALSE(prune_parameters({})->yes);
   CHECK_FALSE(prune_parameters({})->take_over);
+  CHECK_FALSE(prune_parameters({})->give_up_hidden);
   CHECK_FALSE(verify_parameters({})->read_data);
   CHECK(verify_parameters({})->read_percent == 100);
   CHECK_FALSE(repair_parameters({})->index_only);
@@ -116,7 +118,7 @@ TEST_CASE("job parameters: mistakes are named") {
   CHECK(complaint(diff_parameters(body(R"({"second":"b"})"))) == "diff: first is missing");
   CHECK(complaint(pin_parameters(body(R"({"remove":true})"))) == "pin: snapshot is missing");
   CHECK(complaint(prune_parameters(body(R"({"dryrun":true})"))) ==
-        "prune: there is no parameter dryrun. It takes dryRun, takeOver, yes");
+        "prune: there is no parameter dryrun. It takes dryRun, giveUpHidden, takeOver, yes");
   CHECK(complaint(push_parameters(body("{\"a\\u001b\":true}"))) ==
         "push: there is no parameter a\\x1b. It takes dryRun, wait");
   CHECK(complaint(verify_parameters(body(R"({"readData":null})"))) == "verify: readData must be true or false");

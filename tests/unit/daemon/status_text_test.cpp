@@ -113,7 +113,7 @@ TEST_CASE("status: lines about what matters") {
   CHECK(says(with(R"({"prunePaused":true})"),
              "Pruning:   paused, since more than half of the files vanished. If that was meant: daemonctl prune --yes"));
   CHECK(says(with(R"({"deletesRefusedSince":"2026-02-10T11:00:00.000Z"})"),
-             "Pruning:   none: the application key may not delete (known since 2026-02-10). Backups and restores go on, and the bucket grows"));
+             "Pruning:   none: the application key may not delete, or Object Lock holds what should go (known since 2026-02-10). Backups and restores go on, and the bucket grows"));
   CHECK(says(with(R"({"keyReminder":"put it away"})"), "Key:       put it away"));
   CHECK(says(with(R"({"recoveryCode":false})"), "Key:       no recovery code yet, for when this machine and the B2 key are lost: daemonctl key recovery"));
   for (char const* const known : {"true", "null"})

@@ -3,6 +3,8 @@
 #include "core/engine/at_time.h"
 
 #include "core/engine/hidden_snapshots.h"
+#include "core/engine/pins.h"
+#include "core/store/hidden.h"
 #include "core/store/memory_store.h"
 #include "tests/unit/engine/push_fixture.h"
 
@@ -178,6 +180,114 @@ TEST_CASE("hidden repository: snapshots alone are hidden, and the push goes into
   auto const third = *victim.push_ok().snapshot;
   CHECK(victim.ids(context) == std::vector<std::string>{third.text});
   victim.check_reads_at(victim.before);
+}
+
+TEST_CASE("hidden snapshots: what they need outlives pushes and collections, until a person gives them up") {
+  Victim victim(LayoutChoice::packed);
+  victim.config.retention = RetentionRules{};
+  victim.config.retention->last = 2;
+  victim.config.retention->hourly = victim.config.retention->daily = victim.config.retention->monthly = 0;
+  std::string const snapshots = "openclaw-backup.repo/snapshots/";
+  bool const all = GENERATE(true, false);
+  if (all) victim.hide_all(snapshots);
+  else hide_in_memory_store(*victim.memory, snapshots + victim.first.text);
+  std::vector<std::string> told;
+  for (int day = 0; day < 6; ++day) {
+    victim.clock.advance(std::chrono::hours(26));
+    victim.write("workspace/MEMORY.md", "day " + std::to_string(day) + "\n");
+    auto const report = victim.push_ok();
+    told.insert(told.end(), report.warnings.begin(), report.warnings.end());
+  }
+  auto context = victim.open();
+  auto const pruned = prune(context, {.confirmed = true, .on_request = true});
+  REQUIRE(pruned);
+  CHECK(pruned->collected.packs_removed == 0);
+  CHECK(pruned->collected.packs_marked == 0);
+  REQUIRE(pruned->warnings.size() == 1);
+  std::string const& warning = pruned->warnings.front();
+  CHECK(warning.find(all ? "2 snapshots were hidden" : "1 snapshot was hidden") != std::string::npos);
+  CHECK(warning.find("daemonctl prune --give-up-hidden") != std::string::npos);
+  CHECK(victim.named_time(warning) >= victim.before);
+  CHECK(std::count_if(told.begin(), told.end(), [](std::string const& text) { return text.find("daemonctl prune --give-up-hidden") != std::string::npos; }) == 6);
+  // `status` and `verify`, too.
+  CHECK(known_hidden(*context.index, context.config).value().size() == 1);
+  VerifyReport const verified = verify(context, {}).value();
+  CHECK(std::any_of(verified.problems.begin(), verified.problems.end(),
+                    [](VerifyProblem const& problem) { return problem.problem.find("hidden in the memory store") != std::string::npos; }));
+  auto const then = AtTime::open(context, victim.named_time(warning)).value();
+  StringSink sink(1000);
+  REQUIRE(cat_file(then->context(), victim.first.text, "workspace/MEMORY.md", sink));
+  CHECK(sink.text() == "# memory\n");
+
+  // Only that flag does it, and a dry run says so first.
+  PruneOptions options;
+  options.on_request = options.give_up_hidden = options.dry_run = true;
+  CHECK(prune(context, options)->removed.size() == (all ? 2 : 1));
+  CHECK(known_hidden(*context.index, context.config).value().size() == 1);
+  options.dry_run = false;
+  auto const given_up = prune(context, options);
+  REQUIRE(given_up);
+  CHECK(given_up->removed.size() == (all ? 2 : 1));
+  CHECK(given_up->collected.packs_marked > 0);
+  CHECK(known_hidden(*context.index, context.config).value().empty());
+  CHECK(hidden_snapshots(context).value().empty());
+  victim.clock.advance(std::chrono::hours(26));
+  CHECK(prune(context, {.on_request = true})->collected.packs_removed > 0);
+}
+
+TEST_CASE("hidden snapshots: a push whose last one is hidden says so") {
+  auto const layout = GENERATE(LayoutChoice::packed, LayoutChoice::plugin);
+  Victim victim(layout);
+  victim.hide_all(layout == LayoutChoice::packed ? "openclaw-backup.repo/snapshots/" : "openclaw-backup/" + victim.second.text);
+  victim.write("workspace/new.md", "new\n");
+  std::string told;
+  for (std::string const& warning : victim.push_ok().warnings) told += warning + "\n";
+  CHECK(told.find(layout == LayoutChoice::packed ? "2 snapshots were hidden" : "1 snapshot was hidden") != std::string::npos);
+  victim.named_time(told);
+}
+
+TEST_CASE("hidden snapshots: a hidden manifest makes no unfinished upload of what lies beside it") {
+  Victim victim(LayoutChoice::plugin);
+  std::string const folder = "openclaw-backup/" + victim.first.text + "/";
+  hide_in_memory_store(*victim.memory, folder + "manifest.json");
+  TimePoint const hidden = victim.clock.now();
+  auto context = victim.open();
+  VerifyReport const verified = verify(context, {}).value();
+  REQUIRE(verified.problems.size() == 1);
+  CHECK(verified.problems.front().problem.find("was hidden on " + format_iso8601(hidden)) != std::string::npos);
+  victim.clock.advance(std::chrono::hours(24 * 30));
+  auto const bodies = victim.keys(folder).size();
+  REQUIRE(bodies > 0);
+  auto const pruned = prune(context, {.confirmed = true, .on_request = true});
+  REQUIRE(pruned);
+  CHECK(pruned->torn_removed.empty());
+  CHECK(victim.keys(folder).size() == bodies);
+  REQUIRE(pruned->warnings.size() == 1);
+  CHECK(victim.named_time(pruned->warnings.front()) == moment_before(hidden));
+  CHECK(known_hidden(*context.index, context.config).value().size() == 1);
+  victim.check_reads_at(victim.before);
+
+  REQUIRE(pin_snapshot(context, victim.second.text));
+  auto const given_up = prune(context, {.on_request = true, .give_up_hidden = true});
+  REQUIRE(given_up);
+  CHECK(given_up->removed == std::vector<std::string>{victim.first.text});
+  CHECK(victim.keys(folder).empty());
+  CHECK(known_hidden(*context.index, context.config).value().empty());
+}
+
+TEST_CASE("hidden repository: where versions may not be listed nothing can be told, and the push goes on") {
+  Machine machine;
+  machine.config.layout = LayoutChoice::packed;
+  FaultPlan plan;
+  plan.before = [](std::uint64_t, std::string_view verb, std::string const& subject) -> Result<void> {
+    if (verb != "list_versions") return {};
+    return make_error(Condition::permission, "no permission to list versions", {}, subject);
+  };
+  FaultStore store(*machine.memory, std::move(plan));
+  auto context = machine.open(&store);
+  auto const pushed = push(context, {});
+  INFO((pushed ? std::string() : pushed.error().text()));
+  CHECK(pushed);
 }
 
 TEST_CASE("at time: a store without versions says so") {

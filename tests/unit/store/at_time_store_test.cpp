@@ -108,17 +108,20 @@ TEST_CASE("hidden objects: how many, and the last moment before") {
   Names hidden;
   HiddenQuestion question;
   question.prefixes = {"a", "b/"};
-  question.visit = [&](std::string const& key) { hidden.push_back(key); };
+  question.counts = [&](std::string const& key) {
+    hidden.push_back(key);
+    return true;
+  };
   auto found = find_hidden(*story.store, question, {}).value();
   CHECK(hidden == Names{"b/1"});  // "a" is to be seen again
   CHECK(found.count == 1);
   CHECK(found.first == start + std::chrono::hours(2));
   CHECK(found.before() == start + std::chrono::hours(2) - std::chrono::milliseconds(1));
   CHECK(must_get(*make_at_time_store(story.store, found.before(), {}).value(), "b/1") == "b");
-  CHECK(is_hidden(*story.store, "b/1", {}).value() == true);
-  CHECK(is_hidden(*story.store, "a", {}).value() == false);
-  CHECK(is_hidden(*story.store, "b/2", {}).value() == false);
-  CHECK(is_hidden(*story.store, "b", {}).value() == false);
+  CHECK(hidden_since(*story.store, "b/1", {}).value() == found.first);
+  CHECK_FALSE(hidden_since(*story.store, "a", {}).value());
+  CHECK_FALSE(hidden_since(*story.store, "b/2", {}).value());
+  CHECK_FALSE(hidden_since(*story.store, "b", {}).value());
 }
 
 TEST_CASE("hidden objects: one bout counts, from its beginning, replaced ones included where keys are written once") {
@@ -142,4 +145,25 @@ TEST_CASE("hidden objects: one bout counts, from its beginning, replaced ones in
   CHECK(found.last == bout + std::chrono::minutes(100));
   question.written_once = true;
   CHECK(find_hidden(*story.store, question, {})->first == bout);
+  CHECK(find_hidden(*story.store, question, {})->in_bout == 2);  // "b/1" is of another one
+}
+
+TEST_CASE("hidden objects: the bout is that of what counts, and markers over markers begin with the first") {
+  Story story;
+  must_put(*story.store, "c/1", "c");
+  must_put(*story.store, "d/1", "d");
+  story.clock.advance(std::chrono::hours(5));
+  TimePoint const bout = story.clock.now();
+  hide_in_memory_store(*story.store, "c/1");
+  story.clock.advance(std::chrono::hours(5));
+  hide_in_memory_store(*story.store, "d/1");
+  hide_in_memory_store(*story.store, "c/1");
+  HiddenQuestion question;
+  question.prefixes = {"c/", "d/"};
+  question.counts = [](std::string const& key) { return key == "c/1"; };
+  auto const found = find_hidden(*story.store, question, {}).value();
+  CHECK(found.count == 1);
+  CHECK(found.first == bout);
+  CHECK(must_get(*make_at_time_store(story.store, found.before(), {}).value(), "c/1") == "c");
+  CHECK(hidden_since(*story.store, "c/1", {}).value() == bout);
 }
