@@ -60,8 +60,8 @@ std::string hidden_snapshots_text(Store const& store, HiddenObjects const& objec
   std::string const at = format_iso8601(objects.before());
   std::string text = std::to_string(objects.count) + (objects.count == 1 ? " snapshot was" : " snapshots were") + " hidden in " + store.traits().name;
   if (!newest.empty()) text += ", the newest of them " + newest;
-  if (objects.in_bout < objects.count) text += ", " + std::to_string(objects.in_bout) + " of them";
-  return text + ", on " + format_iso8601(objects.first) + " (by deletes that do not name a version): what was hidden is there still. List it with: daemonctl snapshots --at " +
+  text += objects.in_bout < objects.count ? "; " + std::to_string(objects.in_bout) + " of them on " : std::string(", on ");
+  return text + format_iso8601(objects.first) + " (by deletes that do not name a version): what was hidden is there still. List it with: daemonctl snapshots --at " +
          at + "; restore it with: daemonctl restore latest --at " + at + ". If nobody of yours did that, make a new application key";
 }
 

@@ -43,6 +43,12 @@ class Thief:
             self.admin.request("PUT", f"/{self.bucket}/{key}", body=rubbish,
                                headers={"content-md5": base64.b64encode(hashlib.md5(rubbish).digest()).decode()})
 
+    def hide(self, text):
+        found = [key for key in self.keys() if text in key]
+        for key in found:
+            self.admin.request("DELETE", f"/{self.bucket}/{key}")
+        return found
+
     def unhide_all(self):
         """What the owner does when it is over."""
         for key, version in self.admin.hide_markers(self.bucket):
@@ -137,6 +143,36 @@ class Hidden(unittest.TestCase):
         self.assertEqual(self.listed(), self.ids)
 
 
+    def hide_first(self):
+        """One snapshot: all that a list shows it by."""
+        hidden = self.thief.hide(f"snapshots/{self.ids[0]}" if self.layout == "packed" else f"{self.ids[0]}/manifest.json")
+        self.assertEqual(len(hidden), 1)
+
+    def test_some_are_hidden_and_pushes_and_prunes_go_on(self):
+        machine = self.machine
+        self.hide_first()
+        for i in range(4):
+            machine.write("workspace/MEMORY.md", f"later {i}\n")
+            machine.ok("push")
+            warnings = " ".join(machine.ok("prune")["warnings"])
+            self.assertIn("hidden", warnings)
+        at = self.named_time(warnings)
+        self.assertIn(self.ids[1], self.listed())
+        self.assertNotIn(self.ids[0], self.listed())
+        self.assertIn("hidden", " ".join(machine.ok("snapshots")["warnings"]))
+        problems = machine.run("verify", "--json")
+        self.assertIn("hidden", problems.out)
+        self.check_reads(at)
+        self.check_reads(self.before)
+        dry = machine.ok("prune", "--dry-run", "--give-up-hidden")
+        self.assertEqual(dry["removed"], [self.ids[0]])
+        self.check_reads(self.before)
+        self.assertEqual(machine.ok("prune", "--give-up-hidden")["removed"], [self.ids[0]])
+        self.assertEqual(machine.ok("prune")["warnings"], [])
+        self.assertEqual(machine.ok("snapshots").get("warnings", []), [])
+        self.assertEqual(self.listed("--at", self.before), [self.ids[1]])
+
+
 class HiddenInPluginLayout(Hidden):
     layout = "plugin"
 
@@ -203,6 +239,25 @@ class Told(unittest.TestCase):
         answer = daemon.post("/v1/restore", {"snapshot": "latest", "at": at, "target": str(target)})
         self.assertEqual((answer["snapshot"], answer["failed"]), (snapshot, []))
         self.assertEqual((target / "workspace/MEMORY.md").read_text(), "# memory\n")
+
+    def test_status_says_that_some_are_hidden_until_they_are_shown_again(self):
+        machine = self.machine
+        machine.populate()
+        daemon = self.daemon()
+        daemon.until_backed_up()
+        first = daemon.snapshots()[0]["id"]
+        machine.write("workspace/MEMORY.md", "new\n")
+        daemon.push()
+        self.assertEqual(daemon.status()["health"], "ok")
+        self.thief.hide(f"snapshots/{first}")
+        daemon.post("/v1/prune", {})
+        status = daemon.status()
+        self.assertEqual(status["health"], "degraded")
+        self.assertIn("1 snapshot was hidden", " ".join(status["warnings"]))
+        self.thief.unhide_all()
+        daemon.post("/v1/prune", {})
+        status = daemon.status()
+        self.assertEqual((status["health"], [w for w in status["warnings"] if "hidden" in w]), ("ok", []))
 
     def test_times_that_cannot_be(self):
         machine = self.machine.populate(files=1, databases=False)

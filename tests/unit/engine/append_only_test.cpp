@@ -10,6 +10,7 @@ namespace {
 
 struct AppendOnly : Machine {
   bool may_delete = false;
+  std::string locked;   // where set: this alone may not be deleted
   std::unique_ptr<FaultStore> store;
 
   AppendOnly() {
@@ -20,6 +21,7 @@ struct AppendOnly : Machine {
     FaultPlan plan;
     plan.before = [this](std::uint64_t, std::string_view verb, std::string const& subject) -> Result<void> {
       if (verb != "remove_versions" || may_delete) return {};
+      if (!locked.empty() && subject.find(locked) == std::string::npos) return {};
       return make_error(Condition::permission, "no permission to delete", {}, subject);
     };
     store = std::make_unique<FaultStore>(*memory, std::move(plan));
@@ -83,10 +85,49 @@ TEST_CASE("append-only: where nothing is to be pruned, the collection finds it o
     machine.clock.advance(std::chrono::hours(12));
   }
   INFO((machine.told.empty() ? std::string() : machine.told.front()));
-  CHECK(machine.told.size() <= 2);
+  CHECK(machine.told.size() == 2);  // of one prune
   // Attempts leave something behind (what they write before they delete): a handful, not one for each push.
   CHECK(machine.keys("openclaw-backup.repo/packs/").size() < ids.size() + 10);
   CHECK(machine.keys("openclaw-backup.repo/index/").size() < ids.size() + 10);
   CHECK(machine.keys("openclaw-backup.repo/marks/").size() < 10);
   for (int i : {0, 30, 59}) CHECK(machine.contents(ids[static_cast<std::size_t>(i)]).at("workspace/MEMORY.md") == "day " + std::to_string(i) + "\n");
+}
+
+TEST_CASE("append-only: one locked snapshot holds up neither the others nor the collection, and is tried again the next day") {
+  AppendOnly machine;
+  machine.may_delete = true;
+  std::vector<SnapshotId> ids;
+  auto const push_day = [&] {
+    machine.clock.advance(std::chrono::hours(25));
+    machine.write("workspace/MEMORY.md", "day " + std::to_string(ids.size()) + "\n");
+    ids.push_back(machine.push_on());
+  };
+  for (int i = 0; i < 3; ++i) push_day();
+  machine.may_delete = false;
+  machine.locked = ids.front().text;
+  push_day();   // the locked one alone should go
+  auto context = machine.open(machine.store.get());
+  CHECK(DeleteRefusal(context).since().value().has_value());
+  CHECK(DeleteRefusal(context).is_fresh(machine.clock.now()).value());
+  CHECK_FALSE(DeleteRefusal(context).is_fresh(machine.clock.now() + std::chrono::hours(24)).value());
+
+  push_day();   // another one goes, and what it alone needed is collected
+  CHECK_FALSE(DeleteRefusal(context).since().value().has_value());
+  auto const pruned = prune(context, {.on_request = true});
+  REQUIRE(pruned);
+  CHECK(list_bucket(context, true)->snapshots.size() == 4);
+  CHECK(machine.keys("openclaw-backup.repo/snapshots/").front().ends_with(ids.front().text));
+  for (int i = 0; i < 3; ++i) push_day();
+  CHECK_FALSE(machine.keys("openclaw-backup.repo/marks/").empty());
+
+  // Nothing is due any more: nothing is said.
+  machine.clock.advance(std::chrono::hours(25));
+  REQUIRE(DeleteRefusal(context).refused(machine.clock.now(), true));
+  machine.config.retention->last = 1000;
+  auto later = machine.open(machine.store.get());
+  for (int i = 0; i < 3; ++i) {
+    machine.clock.advance(std::chrono::hours(26));
+    REQUIRE(prune(later, {.on_request = true}));
+  }
+  CHECK_FALSE(DeleteRefusal(later).since().value().has_value());
 }

@@ -84,7 +84,51 @@ struct Victim : Machine {
   int restores_ = 0;
 };
 
+// S3 without versioning: each object is listed as the version "null".
+class UnversionedBucket final : public Store {
+ public:
+  explicit UnversionedBucket(Store& inner) : inner_(inner) {}
+  StoreTraits const& traits() const override { return inner_.traits(); }
+  Result<ObjectInfo> put(std::string const& key, ByteSource const& body, std::stop_token const& stop) override { return inner_.put(key, body, stop); }
+  Result<ObjectInfo> get(std::string const& key, std::optional<ByteRange> range, ByteSink& sink, std::stop_token const& stop) override {
+    return inner_.get(key, range, sink, stop);
+  }
+  Result<ObjectInfo> head(std::string const& key, std::stop_token const& stop) override { return inner_.head(key, stop); }
+  Result<void> list(ListOptions const& options, std::function<bool(ListEntry const&)> const& visit, std::stop_token const& stop) override {
+    return inner_.list(options, visit, stop);
+  }
+  Result<void> list_versions(std::string const& prefix, std::function<bool(ObjectVersion const&)> const& visit, std::stop_token const& stop) override {
+    auto const look = [&](ObjectVersion version) {
+      version.version_id = "null";
+      return visit(version);
+    };
+    return inner_.list_versions(prefix, look, stop);
+  }
+  Result<void> copy(std::string const& from, std::string const& to, std::uint64_t size, std::stop_token const& stop) override {
+    return inner_.copy(from, to, size, stop);
+  }
+  Result<void> remove_versions(std::span<ObjectVersion const> versions, std::stop_token const& stop) override { return inner_.remove_versions(versions, stop); }
+  Result<void> flush(std::stop_token const& stop) override { return inner_.flush(stop); }
+  Result<std::uint64_t> remove_unfinished(std::string const& prefix, std::uint64_t age, std::stop_token const& stop) override {
+    return inner_.remove_unfinished(prefix, age, stop);
+  }
+  Result<TimePoint> now(std::stop_token const& stop) override { return inner_.now(stop); }
+  StoreCounters counters() const override { return inner_.counters(); }
+
+ private:
+  Store& inner_;
+};
+
 }  // namespace
+
+TEST_CASE("at time: a bucket that seems to keep no versions is told of") {
+  Victim victim(LayoutChoice::packed);
+  UnversionedBucket bucket(*victim.memory);
+  auto context = victim.open(&bucket);
+  CHECK(AtTime::open(context, victim.before).value()->hint().find("versioning is off") != std::string::npos);
+  auto versioned = victim.open();
+  CHECK(AtTime::open(versioned, victim.before).value()->hint().empty());
+}
 
 TEST_CASE("at time: what was hidden is said, and read as it was") {
   auto const layout = GENERATE(LayoutChoice::packed, LayoutChoice::plugin);
@@ -233,6 +277,18 @@ TEST_CASE("hidden snapshots: what they need outlives pushes and collections, unt
   CHECK(hidden_snapshots(context).value().empty());
   victim.clock.advance(std::chrono::hours(26));
   CHECK(prune(context, {.on_request = true})->collected.packs_removed > 0);
+}
+
+TEST_CASE("hidden snapshots: those of an earlier day are counted apart") {
+  Victim victim(LayoutChoice::packed);
+  std::string const snapshots = "openclaw-backup.repo/snapshots/";
+  hide_in_memory_store(*victim.memory, snapshots + victim.first.text);
+  victim.clock.advance(std::chrono::hours(24));
+  std::string const today = format_iso8601(victim.clock.now());
+  hide_in_memory_store(*victim.memory, snapshots + victim.second.text);
+  auto context = victim.open();
+  std::string const said = hidden_snapshots(context).value();
+  CHECK(said.starts_with("2 snapshots were hidden in the memory store, the newest of them " + victim.second.text + "; 1 of them on " + today));
 }
 
 TEST_CASE("hidden snapshots: a push whose last one is hidden says so") {
