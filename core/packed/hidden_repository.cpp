@@ -35,24 +35,25 @@ Result<void> refuse_hidden_repository(Store& store, std::string_view prefix, std
 Result<HiddenSnapshots> find_hidden_snapshots(Store& store, std::string_view prefix, std::stop_token const& stop) {
   std::string const folder = snapshots_prefix(prefix);
   HiddenSnapshots found;
+  std::vector<SnapshotId> ids;
   HiddenQuestion question;
   question.written_once = true;
   question.counts = [&](std::string const& key) {
     auto id = key.starts_with(folder) ? parse_snapshot_id(std::string_view(key).substr(folder.size())) : std::nullopt;
-    if (id) found.ids.push_back(*id);
+    if (id) ids.push_back(*id);
     return id.has_value();
   };
   // All of it only when there is something: a thief who went through it came by the packs before the snapshots.
   for (std::string const& place : {folder, repository_prefix(prefix)}) {
-    found.ids.clear();
+    ids.clear();
     question.prefixes = {place};
     auto const objects = find_hidden(store, question, stop);
-    if (!objects && cannot_tell(objects.error())) return HiddenSnapshots();
+    if (!objects && cannot_tell(objects.error())) break;
     if (!objects) return objects.error();
-    found.objects = *objects;
+    std::sort(ids.begin(), ids.end(), id_before);
+    found = {ids, *objects};
     if (found.objects.count == 0) break;
   }
-  std::sort(found.ids.begin(), found.ids.end(), id_before);
   return found;
 }
 

@@ -55,6 +55,11 @@ TEST_CASE("statuses and codes become conditions") {
   }
 }
 
+TEST_CASE("a refusal does not say that a key must be able to delete") {
+  Error const error = error_of_answer(403, {"AccessDenied", "", ""}, {"list", "a", "backup"});
+  CHECK(error.advice.find("listFiles, readFiles and writeFiles are needed, and deleteFiles to prune") != std::string::npos);
+}
+
 TEST_CASE("what B2 says only in words is understood") {
   Error const cap = error_of_answer(
       403, {"AccessDenied", "Cannot upload files, storage cap exceeded. See the Caps & Alerts page.", ""},
