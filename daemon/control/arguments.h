@@ -65,6 +65,11 @@ struct CopyArguments {
   std::string layout;
   bool switch_over = false;
 };
+struct ForgetArguments {
+  std::vector<std::string> paths;
+  bool dry_run = false;
+  bool yes = false;
+};
 struct PinArguments {
   std::string snapshot;  // empty: list the pins
   bool remove = false;
@@ -118,7 +123,7 @@ struct NotifyArguments {
 using Verb = std::variant<PushArguments, SnapshotsArguments, LsArguments, CatArguments, RestoreArguments, DiffArguments,
                           VerifyArguments, RepairArguments, PruneArguments, ConfigCheckArguments, ConfigShowArguments,
                           AcknowledgeKeyArguments, StatusArguments, EventsArguments, MetricsArguments, NotifyArguments,
-                          SetupArguments, CancelArguments, CopyArguments, PinArguments, KeyListArguments, KeyAddArguments, KeyRemoveArguments, KeyRewrapArguments,
+                          SetupArguments, CancelArguments, CopyArguments, PinArguments, ForgetArguments, KeyListArguments, KeyAddArguments, KeyRemoveArguments, KeyRewrapArguments,
                           KeyRecoveryArguments, KeyOpenArguments>;
 
 struct Arguments {
