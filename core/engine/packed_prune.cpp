@@ -45,4 +45,6 @@ Result<bool> collection_is_due(EngineContext& context, TimePoint now) {
   return !last || since >= day_ns || since < 0;
 }
 
+Result<void> collect_soon(EngineContext& context) { return context.index->clear_value(collected_key(context)); }
+
 }  // namespace b2b

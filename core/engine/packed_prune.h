@@ -16,5 +16,7 @@ Result<std::uint64_t> remove_packed_snapshot(EngineContext& context, SnapshotId 
 Result<packed::CollectReport> collect_repository(EngineContext& context, TimePoint now);
 // The last one of this machine was a day ago. `now`: the store's clock.
 Result<bool> collection_is_due(EngineContext& context, TimePoint now);
+// The next prune collects, whenever the last one was.
+Result<void> collect_soon(EngineContext& context);
 
 }  // namespace b2b

@@ -19,6 +19,7 @@
 #include "core/engine/push_plan.h"
 #include "core/engine/queue_upload.h"
 #include "core/engine/snapshot_info.h"
+#include "core/engine/waiting_safeties.h"
 
 #include "core/snapshot/layout.h"
 #include "core/util/file.h"
@@ -154,14 +155,19 @@ Result<void> send_snapshot(EngineContext& context, Store& local, std::string con
   return context.store->flush(context.stop);
 }
 
-Result<void> send_packed(EngineContext& context, std::shared_ptr<Store> local, std::string const& manifest_key) {
+// Of a key that waiting_manifests() gave.
+SnapshotId id_in(EngineContext const& context, std::string const& manifest_key) {
   std::string_view text = std::string_view(manifest_key).substr(keys_prefix(context).size());
   text.remove_suffix(after_id.size());
   auto const id = parse_snapshot_id(text);
   B2B_ASSERT(id.has_value());
+  return *id;
+}
+
+Result<void> send_packed(EngineContext& context, std::shared_ptr<Store> local, std::string const& manifest_key) {
   EngineContext source = context;
   source.store = std::move(local);
-  B2B_TRY(copy_snapshot(source, *id, SnapshotLayout::plugin, context, SnapshotLayout::packed));
+  B2B_TRY(copy_snapshot(source, id_in(context, manifest_key), SnapshotLayout::plugin, context, SnapshotLayout::packed));
   return {};
 }
 
@@ -211,6 +217,15 @@ Result<std::vector<std::string>> waiting_safeties(EngineContext& context) {
   std::vector<std::string> names;
   for (ObjectInfo const& manifest : manifests) names.push_back(manifest.key);
   return names;
+}
+
+Result<void> visit_waiting_safeties(EngineContext& context, std::function<Result<void>(EngineContext& local, SnapshotId const& id)> const& visit) {
+  if (!path_exists(join_path(safety_root(context), safety_bucket(context)))) return {};
+  EngineContext own = context;
+  B2B_ASSIGN(own.store, open_local(context));
+  B2B_ASSIGN(auto const manifests, waiting_manifests(context, *own.store));
+  for (ObjectInfo const& manifest : manifests) B2B_TRY(visit(own, id_in(context, manifest.key)));
+  return {};
 }
 
 Result<std::uint64_t> upload_pending_safety(EngineContext& context, bool clear) {

@@ -37,6 +37,9 @@ constexpr char schema[] = R"sql(
   PRAGMA user_version = 3;
 )sql";
 
+// Came later; what does not know it takes no notice of it.
+constexpr char later_schema[] = "CREATE TABLE IF NOT EXISTS forgotten(id BLOB NOT NULL, type INTEGER NOT NULL, PRIMARY KEY(id, type)) WITHOUT ROWID";
+
 constexpr std::string_view unnamed = "state = 2 AND NOT EXISTS (SELECT 1 FROM named WHERE named.pack = pack.n)";
 
 Result<sqlite::Database> open_checked(std::string const& path, std::string const& repository) {
@@ -47,6 +50,7 @@ Result<sqlite::Database> open_checked(std::string const& path, std::string const
   if (version == 0 && tables == 0) {
     B2B_ASSIGN(sqlite::Transaction transaction, sqlite::Transaction::begin(database));
     B2B_TRY(database.execute(schema));
+    B2B_TRY(database.execute(later_schema));
     B2B_ASSIGN(auto insert, database.prepare("INSERT INTO repository VALUES(?, ?)"));
     OwnerId owner;
     random_bytes(owner);
@@ -58,6 +62,7 @@ Result<sqlite::Database> open_checked(std::string const& path, std::string const
   if (version != 3) return make_error(Condition::corrupt, path + " is not of this version", {}, path);
   B2B_ASSIGN(auto const of, database.query_text("SELECT id FROM repository"));
   if (of != repository) return make_error(Condition::corrupt, path + " belongs to another repository", {}, path);
+  B2B_TRY(database.execute(later_schema));
   B2B_TRY(database.execute("DELETE FROM content WHERE hash = zeroblob(32)"));  // an earlier process did not finish them
   return database;
 }

@@ -96,6 +96,10 @@ class ChunkIndex {
   Result<std::vector<ChunkName>> given_to(PackId const& pack);  // in the order of its boxes
   // Live chunks that lie in no pack that we know of.
   Result<std::uint64_t> count_missing_live();
+  // Chunks that were taken out of snapshots (forget.h). Kept with the record until no pack holds them any more.
+  Result<void> add_forgotten(ChunkType type, std::span<ChunkId const> ids);
+  // After add_live(): the packs that hold one of them that nothing needs, in order of ids; condemned ones are among them.
+  Result<std::vector<PackId>> packs_to_forget();
   // Index objects that name one of these packs, and all other packs that they name, chunks included.
   struct Rewrite {
     std::vector<IndexId> replaced;

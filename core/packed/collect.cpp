@@ -51,6 +51,8 @@ class Collection {
     B2B_TRY(mark_more());
     B2B_TRY(repacked);
     B2B_ASSIGN(report_.indexes_merged, merge_index(*repository_, limits_.merge, stop_));
+    B2B_ASSIGN(auto const forgotten, index_.packs_to_forget());
+    report_.packs_to_forget = forgotten.size();
     return report_;
   }
 
@@ -142,7 +144,7 @@ class Collection {
       // What is not among them was stored since they were listed.
       bool const old = stored != stored_.end() && !is_young(use.id);
       double const share = static_cast<double>(use.live_bytes) / static_cast<double>(std::max<std::uint64_t>(use.box_bytes, 1));
-      uses.push_back({{use.id, use.bytes, use.box_bytes, 0}, share, old, old ? stored->second.written : now_});
+      uses.push_back({{use.id, use.bytes, use.box_bytes, 0, false}, share, old, old ? stored->second.written : now_});
     }
     std::sort(uses.begin(), uses.end(), [](Use const& a, Use const& b) {
       if (a.old != b.old) return b.old;
@@ -158,9 +160,13 @@ class Collection {
   }
 
   Result<void> repack_some() {
+    B2B_ASSIGN(auto const forgotten, index_.packs_to_forget());
     std::vector<RepackCandidate> candidates;
-    for (Use const& use : uses_)
-      if (use.old && use.pack.needed > 0) candidates.push_back(use.pack);
+    for (Use const& use : uses_) {
+      if (!use.old || use.pack.needed == 0) continue;
+      candidates.push_back(use.pack);
+      candidates.back().forgotten = std::binary_search(forgotten.begin(), forgotten.end(), use.pack.id);
+    }
     auto const chosen = choose_packs(std::move(candidates), limits_.repack);
     if (chosen.empty()) return {};
     B2B_ASSIGN(auto const repacked, repack(repository_, chosen, scratch_dir_, stop_));

@@ -23,13 +23,13 @@ struct CollectReport {
   std::uint64_t packs_repacked = 0;   // sparse and small ones: what is needed of them was put together in new packs
   std::uint64_t bytes_repacked = 0;   // of those new packs
   std::uint64_t indexes_merged = 0;   // small index objects that were put together
+  std::uint64_t packs_to_forget = 0;  // that still hold what was taken out of snapshots (forget.h): more rounds are needed
 };
 
 struct CollectLimits {
   RepackLimits repack;
   MergeLimits merge;
 };
-
 // One round: removes what was marked long enough ago, repacks, marks what may go next, and puts small index objects together. `scratch_dir` as
 // for ChunkReader; six packs lie in the folder "repacked" in it besides, at most. Call under the upload lock.
 // Memory is bounded but for the packs, some 200 bytes each. Errors: refused (a snapshot, mark or index object cannot be read, so it is not

@@ -78,6 +78,12 @@ std::vector<PackId> choose_packs(std::vector<RepackCandidate> candidates, Repack
   }
   Choice choice(limits.round_bytes);
   for (RepackCandidate const& one : candidates) {
+    if (!one.forgotten) continue;
+    if (!choice.take(one)) break;
+    waste -= one.box_bytes - one.needed;
+  }
+  for (RepackCandidate const& one : candidates) {
+    if (one.forgotten) continue;
     bool const sparse = one.needed * 100 < one.box_bytes * limits.sparse_percent;
     bool const too_much = one.needed < one.box_bytes && waste * 100 > needed * limits.waste_percent;
     if ((!sparse && !too_much) || !choice.take(one)) break;

@@ -28,9 +28,10 @@ struct RepackCandidate {
   std::uint64_t bytes = 0;      // of the object
   std::uint64_t box_bytes = 0;
   std::uint64_t needed = 0;     // of those; what another pack is kept for does not count. More than nothing.
+  bool forgotten = false;       // it holds what was taken out of snapshots (forget.h)
 };
 
-// Which ones to repack, the sparsest first. Of small ones those stay for which the smaller ones together are no match, so that what
+// Which ones to repack: those with something forgotten first, however full they are, then the sparsest first. Of small ones those stay for which the smaller ones together are no match, so that what
 // grows day by day is not written again every day. Pure.
 std::vector<PackId> choose_packs(std::vector<RepackCandidate> candidates, RepackLimits const& limits);
 

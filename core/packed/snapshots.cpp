@@ -2,34 +2,12 @@
 
 #include <algorithm>
 
-#include "core/packed/hidden_repository.h"
-#include "core/packed/marks.h"
+#include "core/packed/list_sink.h"
+#include "core/packed/put_snapshot.h"
 #include "core/packed/sealed_object.h"
 
 namespace b2b::packed {
 namespace {
-
-// What is written comes out as list chunks.
-class ListSink final : public ByteSink {
- public:
-  ListSink(Repository const& repository, ChunkWriter& writer, SnapshotPayload& snapshot)
-      : snapshot_(snapshot),
-        chunker_(repository.config.list, repository.gear, [&writer, &snapshot](std::span<std::uint8_t const> chunk) -> Result<void> {
-          B2B_ASSIGN(ChunkId const id, writer.add(ChunkType::list, chunk));
-          snapshot.list.push_back(id);
-          return {};
-        }) {}
-  Result<void> write(std::span<std::uint8_t const> bytes) override {
-    snapshot_.list_bytes += bytes.size();
-    return chunker_.feed(bytes);
-  }
-  Result<void> restart() override { return make_error(Condition::internal, "a list cannot be begun again"); }
-  Result<void> finish() { return chunker_.finish(); }
-
- private:
-  SnapshotPayload& snapshot_;
-  Chunker chunker_;
-};
 
 Result<void> add_file(Repository& repository, ChunkWriter& writer, EntryLineWriter& lines, Entry const& entry) {
   auto const there = [&](ChunkId const& id) { return writer.underway(id); };
@@ -39,52 +17,11 @@ Result<void> add_file(Repository& repository, ChunkWriter& writer, EntryLineWrit
   return repository.index->visit_chunks(entry.hash, entry.size, [&](std::span<ChunkId const> ids) { return lines.add_chunks(ids); });
 }
 
-Result<void> check_still_ours(Repository const& repository, std::stop_token const& stop) {
-  auto const text = get_text(*repository.store, config_key(repository.prefix), max_config_bytes, stop);
-  if (!text && text.error().condition == Condition::not_found) B2B_TRY(refuse_hidden_repository(*repository.store, repository.prefix, stop));
-  B2B_TRY(text);
-  B2B_ASSIGN(RepositoryConfig const config, parse_config(*text));
-  if (config.id != repository.config.id)
-    return make_error(Condition::changed, "another machine has made a repository of its own under this prefix",
-                      "Push again: it goes into the one that is there now");
-  return {};
-}
-
-Result<bool> list_is_there(ChunkIndex& index, SnapshotPayload const& snapshot) {
-  for (ChunkId const& id : snapshot.list) {
-    B2B_ASSIGN(bool const there, index.has(ChunkType::list, id));
-    if (!there) return false;
-  }
-  return true;
-}
-
 // Every chunk that the snapshot needs is in a pack that is there to stay.
 Result<bool> all_there(Repository& repository, SnapshotPayload const& snapshot, Catalog& catalog) {
   B2B_ASSIGN(bool const list, list_is_there(*repository.index, snapshot));
   if (!list) return false;
   return contents_are_there(*repository.index, catalog);
-}
-
-// What this push relies on may have been marked by a collection since it began; or taken, if the machine slept for a day. `seen` is what the
-// push rests on, and is brought up to date.
-Result<bool> still_there(Repository& repository, ChunkWriter::Start& seen, SnapshotPayload const& snapshot, Catalog& catalog,
-                         std::stop_token const& stop) {
-  B2B_TRY(read_marks(repository, stop));
-  std::uint64_t const losses = repository.index->losses();
-  B2B_ASSIGN(TimePoint const now, repository.store->now(stop));
-  bool const slept = now - seen.synced_at > push_limit;
-  if (losses == seen.losses && !slept) return true;
-  // What is marked may have been put together in new packs.
-  std::vector<std::string> problems;
-  B2B_TRY(sync_index(repository, problems, stop));
-  if (slept) B2B_TRY(look_for_packs(repository, stop));
-  seen = {now, losses};
-  return all_there(repository, snapshot, catalog);
-}
-
-Error collected_meanwhile() {
-  return make_error(Condition::changed, "a collection took, or is about to take, what this snapshot relied on",
-                    "Push again: what is missing is stored again");
 }
 
 }  // namespace
@@ -129,27 +66,10 @@ Result<CommittedSnapshot> commit_snapshot(Repository& repository, ChunkWriter& w
   CommittedSnapshot committed;
   B2B_ASSIGN(committed.bytes_uploaded, write_index(repository, stop));
   B2B_TRY(repository.store->flush(stop));
-  B2B_TRY(check_still_ours(repository, stop));
-  ChunkWriter::Start seen = writer.start();
-  B2B_ASSIGN(bool const ready, still_there(repository, seen, snapshot, catalog, stop));
-  if (!ready) return collected_meanwhile();
-
-  std::string const name = info.id.text;
   snapshot.info = std::move(info);
-  B2B_ASSIGN(std::string object,
-             seal_object(SealedKind::snapshot, repository.master, repository.config.id, name, format_snapshot(snapshot)));
-  committed.bytes_uploaded += object.size();
-  B2B_TRY(repository.store->put(snapshot_key(repository.prefix, name), MemorySource(std::move(object)), stop));
-  B2B_TRY(repository.store->flush(stop));
-  // The machine may have slept between the last look and the snapshot's arrival.
-  B2B_ASSIGN(TimePoint const now, repository.store->now(stop));
-  if (now - seen.synced_at > push_limit) {
-    B2B_ASSIGN(bool const kept, still_there(repository, seen, snapshot, catalog, stop));
-    if (!kept) {
-      B2B_TRY(remove_all(*repository.store, snapshot_key(repository.prefix, name), stop));
-      return collected_meanwhile();
-    }
-  }
+  SnapshotToPut put{snapshot, writer.start(), [&] { return all_there(repository, snapshot, catalog); }, std::nullopt};
+  B2B_ASSIGN(std::uint64_t const object_bytes, put_snapshot(repository, std::move(put), stop));
+  committed.bytes_uploaded += object_bytes;
   committed.info = std::move(snapshot.info);
   return committed;
 }
@@ -169,10 +89,11 @@ Result<std::vector<SnapshotId>> list_snapshots(Store& store, std::string_view pr
   return found;
 }
 
-Result<SnapshotPayload> read_snapshot(Repository const& repository, SnapshotId const& id, std::stop_token const& stop) {
+Result<SnapshotPayload> read_snapshot(Repository const& repository, SnapshotId const& id, std::stop_token const& stop, Sha256Digest* digest) {
   std::string const key = snapshot_key(repository.prefix, id.text);
   auto const once = [&]() -> Result<SnapshotPayload> {
     B2B_ASSIGN(std::string const object, get_text(*repository.store, key, 2 * max_payload_bytes, stop));
+    if (digest != nullptr) *digest = sha256(object);
     B2B_ASSIGN(std::string const payload,
                open_object(SealedKind::snapshot, repository.master, repository.config.id, id.text, object));
     return parse_snapshot(payload, id);
@@ -210,6 +131,11 @@ class LooksForChunks final : public EntryLineVisitor {
 
 Result<bool> is_whole(std::shared_ptr<Repository> const& repository, SnapshotId const& id, std::string const& scratch_dir, std::stop_token const& stop) {
   B2B_ASSIGN(SnapshotPayload const snapshot, read_snapshot(*repository, id, stop));
+  return is_whole(repository, snapshot, scratch_dir, stop);
+}
+
+Result<bool> is_whole(std::shared_ptr<Repository> const& repository, SnapshotPayload const& snapshot, std::string const& scratch_dir,
+                      std::stop_token const& stop) {
   B2B_ASSIGN(bool const list, list_is_there(*repository->index, snapshot));
   if (!list) return false;
   ChunkReader reader(repository, scratch_dir, stop);

@@ -31,8 +31,9 @@ Result<CommittedSnapshot> commit_snapshot(Repository& repository, ChunkWriter& w
 // Names of snapshot objects, oldest first; `prefix` is that of the plugin's layout. One list request for a thousand. Asks for no key.
 Result<std::vector<SnapshotId>> list_snapshots(Store& store, std::string_view prefix, std::stop_token const& stop);
 
-// Its object; downloaded once more when it looks damaged. not_found, corrupt, unsupported.
-Result<SnapshotPayload> read_snapshot(Repository const& repository, SnapshotId const& id, std::stop_token const& stop);
+// Its object; downloaded once more when it looks damaged. `digest`: gets the SHA-256 of that object. not_found, corrupt, unsupported.
+Result<SnapshotPayload> read_snapshot(Repository const& repository, SnapshotId const& id, std::stop_token const& stop,
+                                      Sha256Digest* digest = nullptr);
 
 // Are the contents of all files in `catalog` that are stored (see commit_snapshot()) in packs that the record knows and no mark names?
 Result<bool> contents_are_there(ChunkIndex& index, Catalog& catalog);
@@ -40,6 +41,9 @@ Result<bool> contents_are_there(ChunkIndex& index, Catalog& catalog);
 // Does every chunk that it needs lie in a pack that the record of chunks knows and no mark names? After sync_index() and look_for_packs().
 // False also where its list cannot be read.
 Result<bool> is_whole(std::shared_ptr<Repository> const& repository, SnapshotId const& id, std::string const& scratch_dir, std::stop_token const& stop);
+
+Result<bool> is_whole(std::shared_ptr<Repository> const& repository, SnapshotPayload const& snapshot, std::string const& scratch_dir,
+                      std::stop_token const& stop);
 
 // Its list, entry by entry. corrupt when it is not as long as it says, or a piece is damaged.
 Result<void> read_list(ChunkReader& reader, SnapshotPayload const& snapshot, EntryLineVisitor& visitor);

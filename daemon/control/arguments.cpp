@@ -26,6 +26,7 @@ struct Options {
   DiffArguments diff;
   VerifyArguments verify;
   RepairArguments repair;
+  ForgetArguments forget;
   PruneArguments prune;
   PinArguments pin;
   ConfigCheckArguments check;
@@ -201,6 +202,11 @@ std::vector<VerbEntry> add_verbs(CLI::App& app, Options& o) {
   CLI::Option* const pinned = pin->add_option("SNAPSHOT", o.pin.snapshot, "Its id, the beginning of it, or latest")
                                   ->check([](std::string const& name) { return name.empty() ? std::string("names no snapshot") : std::string(); });
   pin->add_flag("--remove", o.pin.remove, "It may be pruned again")->needs(pinned);
+
+  CLI::App* forget = add(&app, "forget", "Take a file out of all snapshots, for good", [&] { return Verb(o.forget); });
+  forget->add_option("--path", o.forget.paths, "What this pattern covers (may be given again)")->type_name("GLOB")->take_all()->expected(1)->required();
+  forget->add_flag("--dry-run", o.forget.dry_run, "Only say which snapshots hold it");
+  forget->add_flag("--yes,-y", o.forget.yes, "Do it without asking");
 
   CLI::App* status = add(&app, "status", "How the backups are", [&] { return Verb(o.status); });
   status->add_flag("--watch", o.status.watch, "Go on showing it until Ctrl-C");

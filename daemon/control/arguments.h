@@ -66,6 +66,11 @@ struct CopyArguments {
   std::string layout;
   bool switch_over = false;
 };
+struct ForgetArguments {
+  std::vector<std::string> paths;
+  bool dry_run = false;
+  bool yes = false;
+};
 struct PinArguments {
   std::string snapshot;  // empty: list the pins
   bool remove = false;
@@ -119,7 +124,7 @@ struct NotifyArguments {
 using Verb = std::variant<PushArguments, SnapshotsArguments, LsArguments, CatArguments, RestoreArguments, DiffArguments,
                           VerifyArguments, RepairArguments, PruneArguments, ConfigCheckArguments, ConfigShowArguments,
                           AcknowledgeKeyArguments, StatusArguments, EventsArguments, MetricsArguments, NotifyArguments,
-                          SetupArguments, CancelArguments, CopyArguments, PinArguments, KeyListArguments, KeyAddArguments, KeyRemoveArguments, KeyRewrapArguments,
+                          SetupArguments, CancelArguments, CopyArguments, PinArguments, ForgetArguments, KeyListArguments, KeyAddArguments, KeyRemoveArguments, KeyRewrapArguments,
                           KeyRecoveryArguments, KeyOpenArguments>;
 
 struct Arguments {

@@ -16,7 +16,8 @@ class DirectJobs final : public JobSource {
   Answer run(Job job, json::object const& parameters) override {
     B2B_ASSIGN(EngineContext* const context, engine());
     bool const changes =
-        job == Job::push || job == Job::restore || job == Job::prune || job == Job::verify || job == Job::copy || job == Job::repair;
+        job == Job::push || job == Job::restore || job == Job::prune || job == Job::verify || job == Job::copy || job == Job::repair ||
+        job == Job::forget;
     bool const wanted = changes && !session_.arguments.quiet && !session_.arguments.json;
     ProgressLine const progress(context->progress, wanted, session_.clock);
     switch (job) {
@@ -32,6 +33,7 @@ class DirectJobs final : public JobSource {
       case Job::pin: return jobs::pin(*context, parameters);
       case Job::pinned: return jobs::pinned(*context, parameters);
       case Job::repair: return jobs::repair(*context, parameters);
+      case Job::forget: return jobs::forget(*context, parameters);
     }
     return make_error(Condition::internal, "no such job");
   }

@@ -14,7 +14,7 @@ namespace b2b::daemonctl {
 
 struct Session;
 
-enum class Job { push, snapshots, diff, ls, cat, verify, restore, prune, copy, pin, pinned, repair };
+enum class Job { push, snapshots, diff, ls, cat, verify, restore, prune, copy, pin, pinned, repair, forget };
 
 // "entries" of ls, "changes" of diff.
 std::string_view row_list(Job job);

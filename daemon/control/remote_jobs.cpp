@@ -26,7 +26,8 @@ constexpr std::chrono::milliseconds as_long_as_it_takes{0};
 
 // A pin does not itself, but it waits for the upload that is under way.
 bool takes_long(Job job) {
-  return job == Job::push || job == Job::verify || job == Job::restore || job == Job::prune || job == Job::copy || job == Job::pin || job == Job::repair;
+  return job == Job::push || job == Job::verify || job == Job::restore || job == Job::prune || job == Job::copy || job == Job::pin || job == Job::repair ||
+         job == Job::forget;
 }
 
 // What the daemon calls it in its status.
@@ -44,6 +45,7 @@ std::string_view name_of(Job job, json::object const& parameters) {
     case Job::pin: return "pin";
     case Job::pinned: return "pinned";
     case Job::repair: return "repair";
+    case Job::forget: return "forget";
   }
   return {};
 }

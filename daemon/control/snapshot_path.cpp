@@ -27,4 +27,11 @@ std::string path_in_snapshot(Config const& config, std::string const& written) {
   return below(config.state_dir, path).value_or(written);
 }
 
+std::string pattern_in_snapshot(Config const& config, std::string const& written) {
+  std::string const path = path_in_snapshot(config, written);
+  if (path == written || path.empty()) return path;
+  bool const at_top = path.find('/') >= path.size() - 1;   // a '/' at the end only says that it is a directory
+  return at_top ? "/" + path : path;
+}
+
 }  // namespace b2b::daemonctl

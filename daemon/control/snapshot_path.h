@@ -12,4 +12,7 @@ namespace b2b::daemonctl {
 // it was written.
 std::string path_in_snapshot(Config const& config, std::string const& written);
 
+// The same for a pattern (core/util/glob.h). One that was given by its place means what lies there and nowhere else: what is at the top then begins with '/'.
+std::string pattern_in_snapshot(Config const& config, std::string const& written);
+
 }  // namespace b2b::daemonctl

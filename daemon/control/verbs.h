@@ -31,6 +31,7 @@ int run_verb(Session& session, RepairArguments const& arguments);
 int run_verb(Session& session, PruneArguments const& arguments);
 int run_verb(Session& session, CopyArguments const& arguments);
 int run_verb(Session& session, PinArguments const& arguments);
+int run_verb(Session& session, ForgetArguments const& arguments);
 int run_verb(Session& session, ConfigCheckArguments const& arguments);
 int run_verb(Session& session, ConfigShowArguments const& arguments);
 int run_verb(Session& session, AcknowledgeKeyArguments const& arguments);

@@ -17,6 +17,8 @@ void print(Console& console, json::object const& answer, bool dry_run) {
   }
   for (json::value const& id : list_of(answer, "unfinishedRemoved"))
     console.line("removed " + as_text(id) + "  (unfinished for over a week)");
+  if (number_of(answer, "packsToForget") > 0)
+    console.line("What was forgotten still lies in " + counted(answer, "packsToForget", "pack", "packs") + ", encrypted; the prunes of the next days remove it");
   warn_all(console, list_of(answer, "warnings"));
 }
 

@@ -64,7 +64,7 @@ Result<std::string> absolute(std::string const& target) {
 json::array paths_of(Config const& config, std::vector<std::string> const& written) {
   json::array out;
   for (std::string const& path : written) {
-    std::string const known = path_in_snapshot(config, path);
+    std::string const known = pattern_in_snapshot(config, path);
     out.emplace_back(known.empty() && !path.empty() ? "**" : known);
   }
   return out;

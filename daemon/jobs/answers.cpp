@@ -124,6 +124,17 @@ json::object repair_answer(RepairReport const& report) {
   return out;
 }
 
+json::object forget_answer(ForgetReport const& report) {
+  json::array snapshots;
+  for (ForgottenIn const& gone : report.snapshots)
+    snapshots.push_back(json::object{{"id", gone.snapshot}, {"entries", gone.entries}, {"files", gone.files}, {"bytes", gone.bytes}});
+  return {{"snapshots", std::move(snapshots)},
+          {"paths", texts_answer(report.paths)},
+          {"pathsTotal", report.paths_total},
+          {"problems", problems_answer(report.problems)},
+          {"notes", texts_answer(report.notes)}};
+}
+
 json::object prune_answer(PruneReport const& report) {
   json::object out;
   json::array verdicts;
@@ -134,6 +145,7 @@ json::object prune_answer(PruneReport const& report) {
   out["unfinishedRemoved"] = texts_answer(report.torn_removed);
   out["healed"] = report.healed;
   out["objectsDeleted"] = report.objects_deleted;
+  out["packsToForget"] = report.collected.packs_to_forget;
   out["paused"] = report.paused;
   out["warnings"] = texts_answer(report.warnings);
   return out;

@@ -10,6 +10,7 @@
 #include "core/engine/bucket.h"
 #include "core/engine/prune.h"
 #include "core/engine/push.h"
+#include "core/engine/forget_paths.h"
 #include "core/engine/repair.h"
 #include "core/engine/restore.h"
 #include "core/engine/verify.h"
@@ -23,6 +24,7 @@ boost::json::object push_answer(PushReport const& report);
 boost::json::object restore_answer(RestoreReport const& report);
 boost::json::object verify_answer(VerifyReport const& report);
 boost::json::object repair_answer(RepairReport const& report);
+boost::json::object forget_answer(ForgetReport const& report);
 boost::json::object prune_answer(PruneReport const& report);
 boost::json::object snapshot_answer(ListedSnapshot const& snapshot);   // one row of snapshots
 boost::json::object entry_answer(CatalogEntry const& row);             // one row of ls

@@ -1,8 +1,9 @@
-// The jobs that change something: push, restore, prune, copy, repair.
+// The jobs that change something: push, restore, prune, copy, repair, forget.
 #include "core/config/sources.h"
 #include "core/engine/queue_upload.h"
 #include "core/engine/choose_layout.h"
 #include "core/engine/copy_snapshot.h"
+#include "core/engine/forget_paths.h"
 #include "core/engine/prune.h"
 #include "core/engine/queue.h"
 #include "core/engine/snapshot_use.h"
@@ -120,6 +121,20 @@ Answer repair(EngineContext& context, boost::json::object const& given) {
     if (!options.index_only && options.read_data) B2B_TRY(mend_last_check(context, CheckKind::content));
   }
   return repair_answer(report);
+}
+
+Answer forget(EngineContext& context, boost::json::object const& given) {
+  B2B_ASSIGN(ForgetParameters const parameters, forget_parameters(given));
+  if (!parameters.dry_run && !parameters.yes)
+    return make_error(Condition::refused, "what is taken out of snapshots cannot be brought back", "daemonctl forget --dry-run says what that would be; --yes does it");
+  ForgetOptions const options{parameters.paths, parameters.dry_run};
+  if (options.dry_run) {
+    B2B_ASSIGN(ForgetReport const report, forget_paths(context, options));
+    return forget_answer(report);
+  }
+  B2B_ASSIGN(UploadLock const lock, UploadLock::acquire(context, "forget"));
+  B2B_ASSIGN(ForgetReport const report, forget_paths(context, options));
+  return forget_answer(report);
 }
 
 }  // namespace b2b::jobs

@@ -29,6 +29,7 @@ Answer copy(EngineContext& context, boost::json::object const& parameters);   //
 Answer pin(EngineContext& context, boost::json::object const& parameters);      // takes a pin away, too
 Answer pinned(EngineContext& context, boost::json::object const& parameters);   // lists the pins
 Answer repair(EngineContext& context, boost::json::object const& parameters);
+Answer forget(EngineContext& context, boost::json::object const& parameters);
 
 // An answer in one piece is bounded; a longer list or file is refused with what to do instead.
 inline constexpr std::size_t rows_max = 20'000;

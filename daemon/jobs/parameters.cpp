@@ -193,6 +193,17 @@ Result<VerifyParameters> verify_parameters(boost::json::object const& given) {
   return out;
 }
 
+Result<ForgetParameters> forget_parameters(boost::json::object const& given) {
+  ParameterReader reader("forget", given);
+  ForgetParameters out;
+  out.paths = reader.texts("paths");
+  out.dry_run = reader.flag("dryRun", false);
+  out.yes = reader.flag("yes", false);
+  B2B_TRY(reader.finish());
+  if (out.paths.empty()) return make_error(Condition::usage, "forget: paths must name what is to be forgotten", {}, "paths");
+  return out;
+}
+
 Result<RepairParameters> repair_parameters(boost::json::object const& given) {
   ParameterReader reader("repair", given);
   RepairParameters out;

@@ -76,6 +76,11 @@ struct PruneParameters {
   bool take_over = false; // takeOver
   bool yes = false;
 };
+struct ForgetParameters {
+  std::vector<std::string> paths;
+  bool dry_run = false;   // dryRun
+  bool yes = false;
+};
 struct PinParameters {
   std::string snapshot;
   bool remove = false;
@@ -98,6 +103,7 @@ Result<RestoreParameters> restore_parameters(boost::json::object const& given);
 Result<PruneParameters> prune_parameters(boost::json::object const& given);
 Result<CopyParameters> copy_parameters(boost::json::object const& given);
 Result<PinParameters> pin_parameters(boost::json::object const& given);
+Result<ForgetParameters> forget_parameters(boost::json::object const& given);
 
 // Reads members of one object and keeps the first thing that is wrong; finish() tells it, or names a member that nobody
 // asked for. The helper of all of the above, and of other API bodies.

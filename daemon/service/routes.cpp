@@ -223,6 +223,7 @@ void add_routes(control::Server& server, Service& service) {
   server.route("POST", "/v1/prune", job_route(service, Lane::upload, "prune", jobs::prune));
   server.route("POST", "/v1/copy", job_route(service, Lane::upload, "copy", jobs::copy));
   server.route("POST", "/v1/repair", job_route(service, Lane::upload, "repair", jobs::repair));
+  server.route("POST", "/v1/forget", job_route(service, Lane::upload, "forget", jobs::forget));
   server.route("POST", "/v1/notify", [&service](Request const& request, Responder responder) { notify(service, request, std::move(responder)); });
   server.route("POST", "/v1/cancel", [&service](Request const& request, Responder responder) { cancel(service, request, std::move(responder)); });
 }

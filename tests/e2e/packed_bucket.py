@@ -5,6 +5,7 @@ import contextlib
 import io
 import os
 import pathlib
+import random
 import re
 import shutil
 import sys
@@ -131,6 +132,35 @@ def audit(bucket):
         problems += [f"left over: {key}" for key in keys if not re.match(re.escape(PREFIX) + r"\.repo/(config|(keys|packs|index|snapshots|pins)/)", key)]
         problems += [f"hidden or unfinished: {key}" for key in bucket.hidden()]
         return problems, (len(repository.names("snapshots")), len(packs), sum(os.path.getsize(folder / key) for key in keys))
+
+
+def everything(folder, bucket):
+    """What lies in the repository, decrypted, whether an index names it or not: name of the object and bytes, once for each chunk of a pack."""
+    reader = read_repository
+    repository = reader.Repository(str(folder), PREFIX, bucket.secret, bucket.kind)
+    found = []
+
+    def open_chunk(kind, chunk, salt, number, box, content, what):
+        data = reader.Repository.open_chunk(repository, kind, chunk, salt, number, box, content, what)
+        found.append((what, data))
+        return data
+
+    repository.open_chunk = open_chunk
+    for name in repository.names("packs"):
+        repository.check_pack(name)
+    for kind, magic, purpose in (("index", b"B2BRIDX1", "index"), ("snapshots", b"B2BRSNP1", "snapshot")):
+        for name in repository.names(kind):
+            found.append((f"{kind}/{name}", repository.open_sealed(f"{kind}/{name}", magic, purpose, name if kind == "snapshots" else "")))
+    assert not repository.problems, repository.problems
+    # And all of it as it lies there, in the open.
+    for path in pathlib.Path(folder).rglob("*"):
+        if path.is_file():
+            found.append((str(path.relative_to(folder)), str(path.relative_to(folder)).encode() + b"\n" + path.read_bytes()))
+    return found
+
+
+def random_bytes(seed, count):
+    return random.Random(seed).randbytes(count)
 
 
 def left_on_the_machine(machine):

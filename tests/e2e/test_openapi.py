@@ -296,6 +296,15 @@ class Answers(WithDaemon):
         ask("POST", "/v1/notify", {"event": "after_compaction"})
         self.assertFalse(ask("POST", "/v1/copy", {"snapshot": first, "toLayout": "packed"})["wasThere"])
         self.assertEqual([s["layout"] for s in ask("GET", "/v1/snapshots")["snapshots"] if s["id"] == first], ["plugin", "packed"])
+        machine.write("workspace/leaked.txt", "secret\n")
+        daemon.push()
+        ask("POST", "/v1/copy", {"snapshot": daemon.snapshots()[-1]["id"], "toLayout": "packed"})
+        leaked = {"paths": ["workspace/leaked.txt"]}
+        self.assertEqual(ask("POST", "/v1/forget", leaked, status=409)["code"], "refused")
+        for how in ("dryRun", "yes"):
+            forgotten = ask("POST", "/v1/forget", {**leaked, how: True})
+            self.assertEqual((len(forgotten["snapshots"]), forgotten["paths"], len(forgotten["problems"])), (1, leaked["paths"], 1))
+        self.assertEqual(ask("POST", "/v1/forget", {"paths": ["workspace/nowhere"], "yes": True}, status=404)["code"], "not-found")
         self.assertEqual({(method, path) for method, path, _ in operations()} - daemon.answered,
                          {("POST", "/v1/cancel"), ("POST", "/v1/repair")})  # repair: test_repair.py
 
@@ -318,7 +327,8 @@ class Answers(WithDaemon):
 
 class Requests(WithDaemon):
     def test_bodies_are_taken_as_described(self):
-        examples = {"snapshot": "latest", "path": "workspace/MEMORY.md", "first": "latest", "job": 1, "event": "gateway_start", "toLayout": "packed"}
+        examples = {"snapshot": "latest", "path": "workspace/MEMORY.md", "first": "latest", "job": 1, "event": "gateway_start", "toLayout": "packed",
+                    "paths": ["workspace"]}
         wrong_values = {"boolean": "yes", "string": 1, "integer": "1", "array": "text", "object": []}
         for method, path, operation in operations():
             if "requestBody" not in operation:

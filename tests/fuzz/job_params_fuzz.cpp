@@ -40,6 +40,9 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
     check_text(pin->snapshot);
   }
   check_error(repair_parameters(given), "repair");
+  auto const forget = forget_parameters(given);
+  check_error(forget, "forget");
+  if (forget) B2B_ASSERT(!forget->paths.empty());
   auto const verify = verify_parameters(given);
   check_error(verify, "verify");
   if (verify) check_text(verify->snapshot);

@@ -57,6 +57,15 @@ TEST_CASE("arguments: a restore around the gateway, and giving it up") {
   CHECK(std::get<CancelArguments>(parse({"cancel", "12"}).arguments.verb).job == "12");
 }
 
+TEST_CASE("arguments: what is to be forgotten must be named") {
+  auto const forget = std::get<ForgetArguments>(parse({"forget", "--path", "a", "--path", "b*", "-y"}).arguments.verb);
+  CHECK(forget.paths == std::vector<std::string>{"a", "b*"});
+  CHECK(forget.yes);
+  CHECK_FALSE(forget.dry_run);
+  CHECK(parse({"forget", "--yes"}).exit_code == 64);
+  CHECK(parse({"delete"}).text.find("daemonctl forget --path") != std::string::npos);
+}
+
 TEST_CASE("arguments: pins") {
   CHECK(std::get<PinArguments>(parse({"pin"}).arguments.verb).snapshot.empty());
   auto const pin = std::get<PinArguments>(parse({"pin", "latest"}).arguments.verb);

@@ -51,6 +51,11 @@ TEST_CASE("job parameters: everything that may be given is understood") {
   CHECK(share->read_percent == 5);
   CHECK(repair_parameters(body(R"({"index":true,"readData":false})"))->index_only);
   CHECK_FALSE(repair_parameters(body(R"({"readData":false})"))->read_data);
+  auto const forget = forget_parameters(body(R"({"paths":["a","b"],"dryRun":true,"yes":true})"));
+  REQUIRE(forget);
+  CHECK(forget->paths == std::vector<std::string>{"a", "b"});
+  CHECK(forget->dry_run);
+  CHECK(forget->yes);
 }
 
 TEST_CASE("job parameters: what is left out is the careful choice") {
@@ -72,6 +77,8 @@ TEST_CASE("job parameters: what is left out is the careful choice") {
   CHECK_FALSE(repair_parameters({})->index_only);
   CHECK(repair_parameters({})->read_data);
   CHECK(verify_parameters({})->snapshot.empty());
+  CHECK(forget_parameters({}).error().subject == "paths");
+  CHECK_FALSE(forget_parameters(body(R"({"paths":["a"]})"))->yes);
   CHECK_FALSE(pin_parameters(body(R"({"snapshot":"s"})"))->remove);
 }
 

@@ -85,6 +85,7 @@ TEST_CASE("remote: each job is a request, and its answer comes back as it is") {
   daemon.answers("POST", "/v1/pin", R"({"snapshot":"s"})");
   daemon.answers("GET", "/v1/pinned", R"({"pins":[]})");
   daemon.answers("POST", "/v1/repair", R"({"problems":[]})");
+  daemon.answers("POST", "/v1/forget", R"({"problems":[]})");
   JobSource& jobs = *daemon.session().jobs;
   CHECK(json::serialize(*jobs.run(Job::push, {{"dryRun", true}})) == R"({"snapshot":"s","complete":true})");
   CHECK(jobs.run(Job::snapshots, {}));
@@ -95,10 +96,12 @@ TEST_CASE("remote: each job is a request, and its answer comes back as it is") {
   CHECK(jobs.run(Job::pin, {{"snapshot", "s"}}));
   CHECK(jobs.run(Job::pinned, {}));
   CHECK(jobs.run(Job::repair, {{"index", true}}));
+  CHECK(jobs.run(Job::forget, {{"yes", true}}));
   CHECK(daemon.requests() == Lines{R"(POST /v1/push {"dryRun":true})", "GET /v1/snapshots", "GET /v1/snapshots all=1",
                                    R"(POST /v1/verify {"readData":true})",
                                    R"(POST /v1/restore {"snapshot":"latest","yes":true})", "POST /v1/prune {}",
-                                   R"(POST /v1/pin {"snapshot":"s"})", "GET /v1/pinned", R"(POST /v1/repair {"index":true})"});
+                                   R"(POST /v1/pin {"snapshot":"s"})", "GET /v1/pinned", R"(POST /v1/repair {"index":true})",
+                                   R"(POST /v1/forget {"yes":true})"});
 }
 
 TEST_CASE("remote: lists come row by row, names as they are") {

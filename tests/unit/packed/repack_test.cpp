@@ -18,7 +18,7 @@ namespace {
 using std::chrono::hours;
 
 RepackCandidate candidate(char name, std::uint64_t box_bytes, std::uint64_t needed) {
-  return {PackId{static_cast<std::uint8_t>(name)}, box_bytes + 100, box_bytes, needed};
+  return {PackId{static_cast<std::uint8_t>(name)}, box_bytes + 100, box_bytes, needed, false};
 }
 
 std::string names(std::vector<PackId> const& packs) {
@@ -93,6 +93,17 @@ TEST_CASE("repack: the sparsest packs are chosen, and more while too much is not
   CHECK(names(choose_packs({candidate('a', 1000, 20), candidate('b', 1000, 10), candidate('c', 50, 10)}, limits)) == "b");
   limits.round_bytes = 1;
   CHECK(names(choose_packs({candidate('a', 1000, 20)}, limits)) == "a");  // one always: it would never come
+}
+
+TEST_CASE("repack: what holds something forgotten is chosen first, however full it is", "[repack]") {
+  RepackLimits limits;
+  limits.small_bytes = 0;
+  std::vector<RepackCandidate> packs{candidate('a', 1'000'000, 990'000), candidate('b', 1'000'000, 100'000), candidate('c', 1'000'000, 999'000)};
+  CHECK(names(choose_packs(packs, limits)) == "b");
+  packs[2].forgotten = true;
+  CHECK(names(choose_packs(packs, limits)) == "cb");
+  limits.round_bytes = 1'500'000;
+  CHECK(names(choose_packs(packs, limits)) == "c");
 }
 
 TEST_CASE("repack: small packs are chosen when they are many or fill one, but for the large among them", "[repack]") {
