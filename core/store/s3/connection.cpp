@@ -12,6 +12,7 @@
 #include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include "core/store/s3/body.h"
@@ -59,6 +60,15 @@ class Connection::Impl {
   void abandon() {
     close();
     loop_.drain();
+  }
+
+  // Answers often leave as a head and then a body, the second of which waits for the first to be acknowledged where the store's side has
+  // not switched that off (Nagle); and we would acknowledge after 40 ms. Not lasting: what we send next ends it.
+  void acknowledge_at_once() {
+#ifdef TCP_QUICKACK
+    int const on = 1;
+    ::setsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
+#endif
   }
 
   void look_for_life() {
@@ -259,6 +269,7 @@ Result<void> Connection::Impl::send(Exchange const& exchange, Operation& head_re
 
 Result<void> Connection::Impl::receive_head(std::optional<Parser>& parser, Exchange const& exchange,
                                             Operation& head_read, std::stop_token const& stop) {
+  acknowledge_at_once();
   for (;;) {
     bool const broken = write_.done && write_.error;
     auto const patience = broken ? std::min<std::chrono::nanoseconds>(late_answer, settings_.progress_timeout)
