@@ -5,6 +5,21 @@
 
 namespace b2b {
 
+bool ends_everything(Condition condition) {
+  switch (condition) {
+    case Condition::cancelled:
+    case Condition::unreachable:
+    case Condition::throttled:
+    case Condition::clock_skew:
+    case Condition::limit:
+    case Condition::no_space:
+    case Condition::refused:
+      return true;
+    default:
+      return false;
+  }
+}
+
 Result<std::unique_ptr<BodyFetcher>> make_fetcher(EngineContext& context, LoadedSnapshot const& snapshot, std::string const& scratch_dir,
                                                   bool by_name) {
   using Fetcher = std::unique_ptr<BodyFetcher>;

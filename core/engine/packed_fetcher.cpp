@@ -1,22 +1,30 @@
 #include "core/engine/packed_fetcher.h"
 
+#include <algorithm>
 #include <atomic>
 
 #include "core/engine/objects.h"
+#include "core/engine/packed_download.h"
 #include "core/packed/chunk_reader.h"
 #include "core/util/file.h"
 
 namespace b2b {
+namespace {
+
+constexpr std::size_t most_requests = 8;
+
+}  // namespace
 
 struct PackedFetcher::Impl {
   std::shared_ptr<PackedList> list;
   TemporaryDirectory scratch;
   packed::ChunkReader reader;
+  std::stop_token const stop;
   std::atomic<std::uint64_t> good{0};
   std::atomic<std::uint64_t> damaged{0};
 
-  Impl(std::shared_ptr<PackedList> list_in, TemporaryDirectory scratch_in, std::stop_token const& stop)
-      : list(std::move(list_in)), scratch(std::move(scratch_in)), reader(list->repository(), scratch.path(), stop) {}
+  Impl(std::shared_ptr<PackedList> list_in, TemporaryDirectory scratch_in, std::stop_token const& stop_in)
+      : list(std::move(list_in)), scratch(std::move(scratch_in)), reader(list->repository(), scratch.path(), stop_in), stop(stop_in) {}
 
   Result<void> put_together(CatalogEntry const& entry, std::string const& destination) {
     B2B_ASSIGN(auto const sink, FileSink::create(destination));
@@ -49,6 +57,17 @@ Result<std::unique_ptr<PackedFetcher>> PackedFetcher::create(EngineContext& cont
 Result<void> PackedFetcher::expect(CatalogEntry const& entry) {
   return impl_->list->visit_chunks(
       entry, [&](std::span<packed::ChunkId const> ids) { return impl_->reader.expect(packed::ChunkType::data, ids); });
+}
+
+Result<void> PackedFetcher::fetch_together(std::span<WantedBody const> wanted, BodyDone const& done) {
+  std::size_t const threads = std::clamp<std::size_t>(impl_->list->repository()->store->traits().transfers, 1, most_requests);
+  return download_together(
+      *impl_->list, threads, wanted,
+      [&](std::size_t number) {
+        ++impl_->good;
+        return done(number);
+      },
+      impl_->stop);
 }
 
 Result<void> PackedFetcher::fetch(CatalogEntry const& entry, std::string const& destination) {

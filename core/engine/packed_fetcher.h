@@ -13,6 +13,7 @@ class PackedFetcher final : public BodyFetcher {
   ~PackedFetcher() override;
 
   Result<void> expect(CatalogEntry const& entry) override;
+  Result<void> fetch_together(std::span<WantedBody const> wanted, BodyDone const& done) override;
   Result<void> fetch(CatalogEntry const& entry, std::string const& destination) override;
   std::string diagnose() const override;
 

@@ -52,7 +52,7 @@ Result<void> list_packed(EngineContext& context, bool recheck, BucketListing& li
     listing.snapshots.push_back(std::move(listed));
   }
   if (to_ask.empty()) return {};
-  auto const repository = context.packed->open_to_read(context);
+  auto const repository = context.packed->open_without_index(context);
   if (!repository) {
     if (!concerns_one_object(repository.error().condition)) return repository.error();
     for (std::size_t const i : to_ask) mark_unreadable(listing.snapshots[i], repository.error());

@@ -51,6 +51,11 @@ Result<std::shared_ptr<packed::Repository>> PackedAccess::open_to_read(EngineCon
   return in_line(context, opened, std::shared_ptr<packed::ChunkIndex>(own, own->index.get()), true);
 }
 
+Result<std::shared_ptr<packed::Repository>> PackedAccess::open_without_index(EngineContext& context) {
+  B2B_ASSIGN(auto const opened, keys(context, false));
+  return std::make_shared<packed::Repository>(context.store, context.config.prefix, opened.config, opened.master, nullptr, true);
+}
+
 Result<std::shared_ptr<packed::Repository>> PackedAccess::open(EngineContext& context, bool create) {
   B2B_ASSIGN(auto const opened, keys(context, create));
   B2B_ASSIGN(auto index, packed::ChunkIndex::open(context.instance.data_dir, opened.config.id));

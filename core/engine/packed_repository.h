@@ -21,6 +21,8 @@ namespace b2b {
 class PackedAccess {
  public:
   Result<std::shared_ptr<packed::Repository>> open_to_read(EngineContext& context);
+  // For its snapshot objects alone: its `index` is null, and nothing is asked of the store but the keys.
+  Result<std::shared_ptr<packed::Repository>> open_without_index(EngineContext& context);
   // The caller holds the upload lock until it is done with it.
   Result<std::shared_ptr<packed::Repository>> open_to_write(EngineContext& context);
   // The same for a push: makes it when there is none, and sees to it that the configured secret has a key slot (tend_key_slots()).

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <mutex>
+#include <utility>
 
 #include "core/engine/restore_target.h"
 #include "core/util/file.h"
@@ -13,21 +14,14 @@ namespace {
 
 constexpr std::size_t most_transfers = 32;
 
-// Not about one file: going on would fail for every other one, after as long a wait.
-bool ends_everything(Condition condition) {
-  switch (condition) {
-    case Condition::cancelled:
-    case Condition::unreachable:
-    case Condition::throttled:
-    case Condition::clock_skew:
-    case Condition::limit:
-    case Condition::no_space:
-    case Condition::refused:
-      return true;
-    default:
-      return false;
-  }
-}
+// Rows that are read before any of them is fetched.
+constexpr std::size_t most_waiting_bytes = 8 << 20;
+
+struct WaitingRow {
+  PlanRow row;
+  CatalogEntry entry;
+  std::size_t bytes() const { return sizeof *this + 2 * (row.item.path.capacity() + row.item.mount_top.capacity()) + 64 * entry.entry.xattrs.size(); }
+};
 
 class Stager {
  public:
@@ -43,15 +37,7 @@ class Stager {
 
   Result<StageReport> run() {
     B2B_TRY(open_anchors());
-    B2B_TRY(tell_what_follows());
-    std::size_t const threads =
-        std::clamp<std::size_t>(context_.store->traits().transfers, 1, most_transfers);
-    {
-      WorkerPool pool(threads, threads * 2);
-      auto submitted = submit_all(pool);
-      pool.wait();
-      if (!submitted) return submitted.error();
-    }
+    B2B_TRY(fetch_all());
     if (fatal_) return *fatal_;
     B2B_TRY(link_all());
     B2B_TRY(make_symlinks());
@@ -98,28 +84,48 @@ class Stager {
     return other;
   }
 
-  Result<void> tell_what_follows() {
-    return plan_for_each(PlanAction::write_file, [&](PlanRow&& row) -> Result<void> {
-      if (row.staged) return {};
-      B2B_ASSIGN(CatalogEntry const entry, entry_of(row));
-      return fetcher_.expect(entry);
-    });
-  }
-
-  Result<void> submit_all(WorkerPool& pool) {
-    return plan_for_each(PlanAction::write_file, [&](PlanRow&& row) -> Result<void> {
+  Result<void> fetch_all() {
+    std::vector<WaitingRow> waiting;
+    std::size_t bytes = 0;
+    B2B_TRY(plan_for_each(PlanAction::write_file, [&](PlanRow&& row) -> Result<void> {
       if (row.staged) staged_before_ = true;
       if (row.staged || ended()) return {};
-      std::optional<CatalogEntry> entry;
-      {
-        std::scoped_lock const guard(mutex_);
-        B2B_ASSIGN(entry, entry_of(row));
-        B2B_ASSIGN(auto const linked, linked_row(row, entry->entry));
-        if (linked) return {};
-      }
-      pool.submit([this, row = std::move(row), entry = std::move(*entry)] { fetch(row, entry); });
-      return {};
+      B2B_ASSIGN(CatalogEntry entry, entry_of(row));
+      B2B_ASSIGN(auto const linked, linked_row(row, entry.entry));
+      if (linked) return {};
+      waiting.push_back({std::move(row), std::move(entry)});
+      bytes += waiting.back().bytes();
+      if (bytes < most_waiting_bytes) return {};
+      bytes = 0;
+      return fetch_rows(std::exchange(waiting, {}));
+    }));
+    return fetch_rows(waiting);
+  }
+
+  // Together what can be had so, one by one what is left.
+  Result<void> fetch_rows(std::vector<WaitingRow> const& rows) {
+    std::vector<WantedBody> wanted;
+    for (WaitingRow const& waiting : rows)
+      wanted.push_back({&waiting.entry, destination(waiting.row)});
+    std::vector<char> there(rows.size());
+    auto const together = fetcher_.fetch_together(wanted, [&](std::size_t number) {
+      finish(rows[number].row, rows[number].entry.entry, true);
+      there[number] = 1;
+      return !ended();
     });
+    if (!together && !over_ && ends_everything(together.error().condition)) {
+      fatal_ = together.error();
+      over_ = true;
+    }
+    if (ended()) return {};
+    for (std::size_t i = 0; i < rows.size(); ++i)
+      if (there[i] == 0) B2B_TRY(fetcher_.expect(rows[i].entry));
+    std::size_t const threads = std::clamp<std::size_t>(context_.store->traits().transfers, 1, most_transfers);
+    WorkerPool pool(threads, threads * 2);
+    for (std::size_t i = 0; i < rows.size() && !ended(); ++i)
+      if (there[i] == 0) pool.submit([this, &waiting = rows[i]] { fetch(waiting.row, waiting.entry); });
+    pool.wait();
+    return {};
   }
 
   // The plan's batches are read under the mutex that the workers' marks take, too.
@@ -162,7 +168,7 @@ class Stager {
     auto const fd = tree_.open_file(staged);
     if (!fd && fetched) return failed(row, fd.error(), true);
     bool const database = fd && begins_like_a_database(fd->get());
-    if (fetched) set_metadata(row, entry, staged);
+    if (fetched) set_metadata(row, entry, staged, fd->get());
     std::scoped_lock const guard(mutex_);
     auto const marked = plan_.set_staged(row.number, database);
     if (!marked) {
@@ -178,20 +184,20 @@ class Stager {
     count(entry.size);
   }
 
-  void set_metadata(PlanRow const& row, Entry const& entry, std::string const& staged) {
+  void set_metadata(PlanRow const& row, Entry const& entry, std::string const& staged, int fd) {
     NodeMetadata wanted = metadata_of(entry, as_root_);
     // The plugin's snapshots know no modes: what is there keeps its own.
     if (!entry.has_metadata && row.item.existing && row.item.existing->type == NodeType::file)
       wanted.mode = row.item.existing->mode;
     auto const attributes = entry.has_metadata ? tree_.set_attributes(staged, entry.xattrs) : Result<void>();
     if (!attributes) note_metadata(attributes.error());
-    auto const set = tree_.set_metadata(staged, wanted);
+    auto const set = tree_.set_metadata(fd, wanted, staged);
     if (set) return;
     note_metadata(set.error());
     // A file system without owners (or one that refuses them) still has modes and times.
     wanted.uid.reset();
     wanted.gid.reset();
-    auto const rest = tree_.set_metadata(staged, wanted);
+    auto const rest = tree_.set_metadata(fd, wanted, staged);
     if (!rest) note_metadata(rest.error());
   }
 

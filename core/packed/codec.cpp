@@ -89,6 +89,11 @@ Result<void> Decoder::decode(std::span<std::uint8_t const> encoded, std::span<st
   return {};
 }
 
+std::optional<std::span<std::uint8_t const>> stored_content(std::span<std::uint8_t const> encoded) {
+  if (encoded.empty() || encoded[0] != stored) return std::nullopt;
+  return encoded.subspan(1);
+}
+
 Result<std::string> decode_bounded(std::span<std::uint8_t const> encoded, std::size_t max_bytes) {
   if (encoded.empty()) return damaged("it is empty");
   std::uint64_t bytes = encoded.size() - 1;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -35,6 +36,9 @@ class Decoder {
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
+
+// The content where it was stored as it is; else nothing.
+std::optional<std::span<std::uint8_t const>> stored_content(std::span<std::uint8_t const> encoded);
 
 // For sealed objects, whose content's length is not known before: at most `max_bytes` (corrupt beyond).
 Result<std::string> decode_bounded(std::span<std::uint8_t const> encoded, std::size_t max_bytes);

@@ -65,6 +65,8 @@ Error damaged(std::string_view why) {
   return make_error(Condition::corrupt, "the pack is damaged: " + std::string(why));
 }
 
+Error not_a_box() { return make_error(Condition::corrupt, "a chunk does not decrypt"); }
+
 }  // namespace
 
 void PackBuilder::add(ChunkType type, ChunkId const& id, std::uint32_t content_bytes, std::string_view encoded) {
@@ -125,9 +127,18 @@ PackOpener::PackOpener(Key const& master, RepositoryId const& repository, Salt c
 Result<void> PackOpener::open(std::uint32_t number, ChunkPlace const& place, std::string_view box, std::string& content) {
   encoded_.clear();
   if (!cipher_.open(nonce_of_box(number), as_bytes(box_data(place.type, repository_, place.id)), as_bytes(box), encoded_))
-    return make_error(Condition::corrupt, "a chunk does not decrypt");
+    return not_a_box();
   content.resize(place.content_bytes);
   return decoder_.decode(as_bytes(encoded_), {reinterpret_cast<std::uint8_t*>(content.data()), content.size()});
+}
+
+Result<std::string_view> PackOpener::open(std::uint32_t number, ChunkPlace const& place, std::string_view box) {
+  encoded_.clear();
+  if (!cipher_.open(nonce_of_box(number), as_bytes(box_data(place.type, repository_, place.id)), as_bytes(box), encoded_)) return not_a_box();
+  if (auto const content = stored_content(as_bytes(encoded_)); content && content->size() == place.content_bytes) return as_text(*content);
+  decoded_.resize(place.content_bytes);
+  B2B_TRY(decoder_.decode(as_bytes(encoded_), {reinterpret_cast<std::uint8_t*>(decoded_.data()), decoded_.size()}));
+  return std::string_view(decoded_);
 }
 
 Result<PackRecord> read_pack_directory(Key const& master, RepositoryId const& repository, std::uint64_t pack_bytes,

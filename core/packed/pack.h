@@ -55,12 +55,15 @@ class PackOpener {
   // Replaces `content` by what the box `number` (in order of offsets) holds. corrupt: damaged, or another chunk.
   // That the content has the chunk's id is for the caller to check.
   Result<void> open(std::uint32_t number, ChunkPlace const& place, std::string_view box, std::string& content);
+  // The same, until the next call.
+  Result<std::string_view> open(std::uint32_t number, ChunkPlace const& place, std::string_view box);
 
  private:
   RepositoryId repository_;
   BoxCipher cipher_;
   Decoder decoder_;
   std::string encoded_;
+  std::string decoded_;
 };
 
 // The directory from the end of a pack. `read(offset, bytes)` reads a part of the object, whose length is `pack_bytes`. The record's

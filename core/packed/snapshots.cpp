@@ -1,13 +1,17 @@
 #include "core/packed/snapshots.h"
 
 #include <algorithm>
+#include <array>
 
 #include "core/packed/list_sink.h"
 #include "core/packed/put_snapshot.h"
 #include "core/packed/sealed_object.h"
+#include "core/util/worker_pool.h"
 
 namespace b2b::packed {
 namespace {
+
+constexpr std::size_t list_chunks_at_once = 8;
 
 Result<void> add_file(Repository& repository, ChunkWriter& writer, EntryLineWriter& lines, Entry const& entry) {
   auto const there = [&](ChunkId const& id) { return writer.underway(id); };
@@ -148,16 +152,27 @@ Result<bool> is_whole(std::shared_ptr<Repository> const& repository, SnapshotPay
 Result<void> read_list(ChunkReader& reader, SnapshotPayload const& snapshot, EntryLineVisitor& visitor) {
   B2B_TRY(reader.expect(ChunkType::list, snapshot.list));
   EntryLineReader lines(snapshot.info.id.text, visitor);
-  std::string content;
   std::uint64_t bytes = 0;
-  for (ChunkId const& id : snapshot.list) {
-    if (auto read = reader.read(ChunkType::list, id, content); !read) {
-      Error error = read.error();
-      error.message = "the list of snapshot " + printable(snapshot.info.id.text) + " cannot be read: " + error.message;
-      return error;
+  std::span<ChunkId const> left(snapshot.list);
+  WorkerPool pool(list_chunks_at_once, list_chunks_at_once);
+  while (!left.empty()) {
+    auto const ids = left.first(std::min(left.size(), list_chunks_at_once));
+    left = left.subspan(ids.size());
+    std::array<std::string, list_chunks_at_once> contents;
+    std::array<Result<void>, list_chunks_at_once> read;
+    auto const read_one = [&](std::size_t i) { read[i] = reader.read(ChunkType::list, ids[i], contents[i]); };
+    if (ids.size() == 1) read_one(0);  // most lists are small: no threads for that
+    for (std::size_t i = 0; ids.size() > 1 && i < ids.size(); ++i) pool.submit([&, i] { read_one(i); });
+    pool.wait();
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      if (!read[i]) {
+        Error error = read[i].error();
+        error.message = "the list of snapshot " + printable(snapshot.info.id.text) + " cannot be read: " + error.message;
+        return error;
+      }
+      bytes += contents[i].size();
+      B2B_TRY(lines.feed(as_bytes(contents[i])));
     }
-    bytes += content.size();
-    B2B_TRY(lines.feed(as_bytes(content)));
   }
   B2B_TRY(lines.finish());
   if (bytes != snapshot.list_bytes || lines.entries() != snapshot.entries)

@@ -106,7 +106,7 @@ Result<std::unique_ptr<ByteReader>> VerifiedSource::open() const {
 }
 
 Result<void> DigestSink::write(std::span<std::uint8_t const> bytes) {
-  md5_.update(bytes);
+  if (hashed_) md5_.update(bytes);
   size_ += bytes.size();
   return inner_.write(bytes);
 }

@@ -52,10 +52,11 @@ class VerifiedSource final : public ByteSource {
   Sha256Digest expected_;
 };
 
-// Passes bytes on to `inner`, counting and hashing them.
+// Passes bytes on to `inner`, counting them, and hashing them where there will be something to compare with: for the part of an object
+// there is not.
 class DigestSink final : public ByteSink {
  public:
-  explicit DigestSink(ByteSink& inner) : inner_(inner) {}
+  DigestSink(ByteSink& inner, bool hashed) : inner_(inner), hashed_(hashed) {}
   Result<void> write(std::span<std::uint8_t const> bytes) override;
   Result<void> restart() override;
   std::uint64_t size() const { return size_; }
@@ -63,6 +64,7 @@ class DigestSink final : public ByteSink {
 
  private:
   ByteSink& inner_;
+  bool const hashed_;
   Md5 md5_;
   std::uint64_t size_ = 0;
 };

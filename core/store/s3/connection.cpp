@@ -12,6 +12,7 @@
 #include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include "core/store/s3/body.h"
@@ -59,6 +60,15 @@ class Connection::Impl {
   void abandon() {
     close();
     loop_.drain();
+  }
+
+  // Answers often leave as a head and then a body, the second of which waits for the first to be acknowledged where the store's side has
+  // not switched that off (Nagle); and we would acknowledge after 40 ms. Not lasting: what we send next ends it.
+  void acknowledge_at_once() {
+#ifdef TCP_QUICKACK
+    int const on = 1;
+    ::setsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
+#endif
   }
 
   void look_for_life() {
@@ -259,6 +269,7 @@ Result<void> Connection::Impl::send(Exchange const& exchange, Operation& head_re
 
 Result<void> Connection::Impl::receive_head(std::optional<Parser>& parser, Exchange const& exchange,
                                             Operation& head_read, std::stop_token const& stop) {
+  acknowledge_at_once();
   for (;;) {
     bool const broken = write_.done && write_.error;
     auto const patience = broken ? std::min<std::chrono::nanoseconds>(late_answer, settings_.progress_timeout)
@@ -292,13 +303,31 @@ Result<Answer> Connection::Impl::receive_body(Parser& parser, Exchange const& ex
     buffer.resize(chunk_bytes);
     room = buffer;
   }
-  while (!parser.is_done()) {
-    room = room.first(download_.slice(room.size()));
-    parser.get().body().data = room.data();
-    parser.get().body().size = room.size();
+  // A body whose length was announced is read without the parser, which would copy it once more.
+  bool const plain = !parser.is_done() && !parser.chunked() && parser.content_length_remaining().has_value();
+  std::uint64_t left = plain ? *parser.content_length_remaining() : 0;
+  while (plain ? left > 0 : !parser.is_done()) {
+    std::span<std::uint8_t> const room_now = room.first(download_.slice(room.size()));
     Operation read;
-    with_stream([&](auto& stream) { http::async_read(stream, buffer_, parser, loop_.handler(read)); });
-    auto const ran = loop_.run([&] { return read.done; }, settings_.progress_timeout, stop);
+    Ran ran = Ran::finished;
+    std::size_t received = 0;
+    if (plain && buffer_.size() > 0) {  // came with the head
+      received = net::buffer_copy(net::buffer(room_now.data(), static_cast<std::size_t>(std::min<std::uint64_t>(left, room_now.size()))), buffer_.data());
+      buffer_.consume(received);
+    } else if (plain) {
+      with_stream([&](auto& stream) {
+        stream.async_read_some(net::buffer(room_now.data(), static_cast<std::size_t>(std::min<std::uint64_t>(left, room_now.size()))),
+                               loop_.handler(read));
+      });
+      ran = loop_.run([&] { return read.done; }, settings_.progress_timeout, stop);
+      received = read.bytes;
+    } else {
+      parser.get().body().data = room_now.data();
+      parser.get().body().size = room_now.size();
+      with_stream([&](auto& stream) { http::async_read(stream, buffer_, parser, loop_.handler(read)); });
+      ran = loop_.run([&] { return read.done; }, settings_.progress_timeout, stop);
+      received = room_now.size() - parser.get().body().size;
+    }
     if (ran != Ran::finished) {
       abandon();
       return not_finished(ran, "receiving from");
@@ -311,7 +340,8 @@ Result<Answer> Connection::Impl::receive_body(Parser& parser, Exchange const& ex
       return error;
     }
     if (settings_.silence) settings_.silence->sign_of_life();
-    auto const bytes = room.first(room.size() - parser.get().body().size);
+    auto const bytes = room_now.first(received);
+    left -= plain ? received : 0;
     if (sink != nullptr) {
       traffic.received += bytes.size();
       if (auto written = sink->write(bytes); !written) {

@@ -150,7 +150,7 @@ Result<ObjectInfo> get_object_version(Client& client, std::string const& key, st
     call.request.headers.emplace_back(
         "Range", "bytes=" + std::to_string(range->offset) + "-" + std::to_string(clamped));
   }
-  DigestSink counted(sink);
+  DigestSink counted(sink, !range);
   call.sink = &counted;
   ObjectInfo info;
   call.check = [&](Answer const& answer) -> Result<void> {
