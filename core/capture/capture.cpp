@@ -127,6 +127,7 @@ class Capture {
         CapturedFile captured{entry_of(item_.entry.path, files[0].before), writer.body(0, copy.sizes[0]), writer.room()};
         captured.entry.size = copy.sizes[0];
         captured.entry.hash = copy.hashes[0];
+        captured.in_memory = writer.in_memory(0, copy.sizes[0]);
         captured.entry.cut = cut;
         take_xattrs(captured.entry, files[0].fd.get());
         captured.entry.stat = stat_key(files[0].before);

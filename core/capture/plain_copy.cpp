@@ -7,10 +7,10 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
-#include <memory>
 
 #include "core/capture/beneath.h"
 #include "core/capture/metadata.h"
+#include "core/crypto/digest_thread.h"
 #include "core/util/encoding.h"
 #include "core/util/wait.h"
 
@@ -23,11 +23,12 @@ constexpr std::int64_t timestamp_grain_ns = 100'000'000;
 
 enum class Read { done, shorter, failed, target_failed, stopped };
 
-// Reads the first `size` bytes of `fd` through `take`.
-template <class Take>
-Read read_prefix(int fd, std::uint64_t size, std::span<std::uint8_t> buffer, std::stop_token const& stop, Take const& take) {
+// Reads the first `size` bytes of `fd` through `take`, each piece into what `room` gives.
+template <class Room, class Take>
+Read read_prefix(int fd, std::uint64_t size, Room const& room, std::stop_token const& stop, Take const& take) {
   for (std::uint64_t at = 0; at < size;) {
     if (stop.stop_requested()) return Read::stopped;
+    std::span<std::uint8_t> const buffer = room();
     auto const wanted = static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), size - at));
     ssize_t const got = ::pread(fd, buffer.data(), wanted, static_cast<off_t>(at));
     if (got < 0 && errno == EINTR) continue;
@@ -38,6 +39,10 @@ Read read_prefix(int fd, std::uint64_t size, std::span<std::uint8_t> buffer, std
     at += bytes.size();
   }
   return Read::done;
+}
+
+std::size_t piece_bytes(LiveFile const& file) {
+  return static_cast<std::size_t>(std::clamp<std::uint64_t>(file.size(), 1, buffer_bytes));
 }
 
 enum class Change { none, grew, other };
@@ -75,14 +80,11 @@ Result<CopyAttempt> copy_once(std::vector<LiveFile>& files, CopyTarget const& ta
                               std::stop_token const& stop) {
   using Verdict = CopyAttempt::Verdict;
   CopyAttempt attempt;
-  auto const buffer = std::make_unique<std::uint8_t[]>(buffer_bytes);
-  std::span<std::uint8_t> const room(buffer.get(), buffer_bytes);
-
   for (std::size_t i = 0; i < files.size(); ++i) {
-    Sha256 hash;
+    PieceDigest digest(files[i].size(), piece_bytes(files[i]));
     Result<void> written;
-    auto const read = read_prefix(files[i].fd.get(), files[i].size(), room, stop, [&](auto bytes) {
-      hash.update(bytes);
+    auto const read = read_prefix(files[i].fd.get(), files[i].size(), [&] { return digest.room(); }, stop, [&](auto bytes) {
+      digest.update(bytes.size());
       written = target(i, bytes);
       return written.has_value();
     });
@@ -95,7 +97,7 @@ Result<CopyAttempt> copy_once(std::vector<LiveFile>& files, CopyTarget const& ta
     }
     if (read == Read::shorter) return attempt;  // changed
     attempt.sizes.push_back(files[i].size());
-    attempt.hashes.push_back(hash.finish());
+    attempt.hashes.push_back(digest.finish());
   }
 
   attempt.verdict = Verdict::stable;
@@ -117,13 +119,13 @@ Result<CopyAttempt> copy_once(std::vector<LiveFile>& files, CopyTarget const& ta
   }
   if (!read_again) return attempt;
   for (std::size_t i = 0; i < files.size(); ++i) {
-    Sha256 hash;
-    auto const read = read_prefix(files[i].fd.get(), files[i].size(), room, stop, [&](auto bytes) {
-      hash.update(bytes);
+    PieceDigest digest(files[i].size(), piece_bytes(files[i]));
+    auto const read = read_prefix(files[i].fd.get(), files[i].size(), [&] { return digest.room(); }, stop, [&](auto bytes) {
+      digest.update(bytes.size());
       return true;
     });
     if (read == Read::stopped) return cancelled();
-    if (read != Read::done || hash.finish() != attempt.hashes[i]) {
+    if (read != Read::done || digest.finish() != attempt.hashes[i]) {
       attempt.verdict = Verdict::changed;
       return attempt;
     }

@@ -16,8 +16,8 @@ namespace b2b {
 
 struct SpoolOptions {
   std::uint64_t limit_bytes = 256ull << 20;    // on disk
-  std::uint64_t memory_bytes = 4ull << 20;     // small bodies may stay in memory up to this total
-  std::uint64_t small_body_bytes = 64 << 10;   // what counts as small
+  std::uint64_t memory_bytes = 8ull << 20;     // small bodies may stay in memory up to this total
+  std::uint64_t small_body_bytes = 1 << 20;    // what counts as small
   std::uint64_t keep_free_bytes = 64ull << 20; // room left on the disk, else no_space
 };
 
@@ -35,6 +35,7 @@ class Spool : public std::enable_shared_from_this<Spool> {
     Room(Room const&) = delete;
     Room& operator=(Room const&) = delete;
     bool in_memory() const { return in_memory_; }
+    std::uint64_t bytes() const { return bytes_; }
     std::string const& path() const { return path_; }  // a fresh name in the spool; removed when the room goes
     // The body takes another size than was thought. Growing does not wait (whoever holds room must not wait for more, or
     // all of them would for each other), so it may pass the limit for a while; no_space when the disk has not that much.

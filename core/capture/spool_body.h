@@ -21,12 +21,14 @@ class SpoolWriter {
   std::shared_ptr<Spool::Room> const& room() const { return room_; }
   // What was written at [offset, offset + size). Nothing more may be written after the first call.
   std::shared_ptr<ByteSource const> body(std::uint64_t offset, std::uint64_t size);
+  // The same bytes where they lie in memory, as long as a body of this writer is there; empty when they are on disk.
+  std::span<std::uint8_t const> in_memory(std::uint64_t offset, std::uint64_t size) const;
 
  private:
-  explicit SpoolWriter(std::shared_ptr<Spool::Room> room) : room_(std::move(room)) {}
+  explicit SpoolWriter(std::shared_ptr<Spool::Room> room) : room_(std::move(room)), memory_(std::make_shared<std::string>()) {}
   std::shared_ptr<Spool::Room> room_;
   std::unique_ptr<FileSink> file_;  // unless in memory
-  std::string memory_;
+  std::shared_ptr<std::string> memory_;
   std::uint64_t written_ = 0;
 };
 

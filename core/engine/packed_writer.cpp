@@ -65,7 +65,11 @@ void PackedWriter::upload(CapturedFile file) {
   auto shared = std::make_shared<CapturedFile>(std::move(file));
   impl_->pool.submit(shared->entry.path, [this, shared]() -> Result<StoredBody> {
     Entry& entry = shared->entry;
-    B2B_TRY(packed::store_content(*impl_->repository, *impl_->chunks, *shared->body, entry.hash, entry.size));
+    if (shared->in_memory.empty()) {
+      B2B_TRY(packed::store_content(*impl_->repository, *impl_->chunks, *shared->body, entry.hash, entry.size));
+    } else {
+      B2B_TRY(packed::store_content(*impl_->repository, *impl_->chunks, shared->in_memory, entry.hash));
+    }
     return Impl::stored_body(std::move(entry));
   });
 }

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/crypto/verified_source.h"
 #include "core/packed/pack.h"
 #include "core/util/file.h"
 #include "core/util/worker_pool.h"
@@ -22,31 +23,10 @@ constexpr char pack_suffix[] = ".pack";
 
 using ChunkName = std::pair<ChunkType, ChunkId>;
 
-// Reads the file back, box by box: each chunk must decrypt, decompress and have its id. What was damaged in memory or on the
-// disk is found here, and not when somebody needs it.
-Result<void> check_pack(Repository const& repository, PackRecord const& pack, std::string const& path) {
-  FileSource const source(path, 0, pack.bytes);
-  B2B_ASSIGN(auto const reader, source.open());
-  PackOpener opener(repository.master, repository.config.id, pack.salt);
-  std::string box(pack_header_bytes, '\0'), content;
-  auto const read = [&](std::size_t bytes) -> Result<void> {
-    box.resize(bytes);
-    B2B_ASSIGN(std::size_t const got, reader->read({reinterpret_cast<std::uint8_t*>(box.data()), bytes}));
-    if (got != bytes) return make_error(Condition::corrupt, "the pack became shorter on disk", {}, path);
-    return {};
-  };
-  B2B_TRY(read(pack_header_bytes));
-  std::uint32_t number = 0;
-  for (ChunkPlace const& place : pack.chunks) {
-    B2B_TRY(read(place.box_bytes));
-    auto opened = opener.open(number++, place, box, content);
-    if (opened && chunk_id(repository.keys, place.type, as_bytes(content)) != place.id)
-      opened = make_error(Condition::corrupt, "a chunk has another content");
-    if (!opened)
-      return make_error(Condition::corrupt, "a pack was damaged on this machine before it was uploaded: " + opened.error().message,
-                        "Push again; if this comes back, check this machine's memory and disk", path);
-  }
-  return {};
+// Found here, and not when somebody needs it.
+Error damaged_here(Error const& error, std::string const& path) {
+  return make_error(Condition::corrupt, "a pack was damaged on this machine before it was uploaded: " + error.message,
+                    "Push again; if this comes back, check this machine's memory and disk", path);
 }
 
 class RemoveFile {
@@ -80,15 +60,17 @@ struct ChunkWriter::Impl {
   std::atomic<std::uint64_t> bytes_uploaded{0};
   std::atomic<std::uint64_t> chunks_added{0};
 
-  std::mutex mutex;  // of the next four
+  std::mutex mutex;  // of the next five
   std::condition_variable room;  // in the builder, or a failure
   PackBuilder builder;
-  bool handing_over = false;  // a full pack is in memory, on its way to its file and the queue
+  PackBuilder spare;  // empty; its memory is used again
+  bool sealing = false;  // a full pack is in memory, on its way to its file and the queue
   std::set<ChunkName> underway;  // in the builder, or in packs that are not in the store yet
   std::optional<Error> failure;
 
   std::atomic<std::uint64_t> packs_begun{0};
   WorkerPool uploads;
+  WorkerPool sealer{1, 1};  // hands on to `uploads`, so it ends first
 
   Error failed(Error error) {
     // That concerns one file, for those who bring chunks: this is about all of them. Only what we wrote ourselves can have changed here.
@@ -107,15 +89,19 @@ struct ChunkWriter::Impl {
     return {};
   }
 
-  Result<PackRecord> seal(PackBuilder full, std::string const& path) {
+  Result<PackRecord> seal(PackBuilder& full, std::string const& path) {
     B2B_ASSIGN(auto sink, FileSink::create(path));
-    return full.finish(repository->master, repository->config.id, *sink);
+    auto sealed = full.finish(repository->master, repository->config.id, *sink, &repository->keys);
+    if (!sealed && sealed.error().condition == Condition::corrupt) return damaged_here(sealed.error(), path);
+    return sealed;
   }
 
+  // What is sent has the digest of what was opened and compared while it was sealed.
   Result<void> store_pack(PackRecord const& record, std::string const& path) {
-    B2B_TRY(check_pack(*repository, record, path));
     B2B_ASSIGN(TimePoint const now, repository->store->now(stop.get_token()));
-    B2B_TRY(repository->store->put(pack_key(repository->prefix, record.id), FileSource(path, 0, record.bytes), stop.get_token()));
+    FileSource const file(path, 0, record.bytes);
+    auto const put = repository->store->put(pack_key(repository->prefix, record.id), VerifiedSource(file, record.id), stop.get_token());
+    if (!put) return put.error().condition == Condition::changed ? damaged_here(put.error(), path) : put.error();
     bytes_uploaded.fetch_add(record.bytes);
     B2B_TRY(repository->index->pack_stored(record, now));
     std::scoped_lock lock(mutex);
@@ -123,9 +109,9 @@ struct ChunkWriter::Impl {
     return {};
   }
 
-  Result<void> hand_over(PackBuilder full) {
+  Result<void> hand_over(PackBuilder& full) {
     auto file = std::make_shared<RemoveFile>(join_path(spool_dir, std::to_string(packs_begun.fetch_add(1)) + pack_suffix));
-    B2B_ASSIGN(PackRecord sealed, seal(std::move(full), file->path()));
+    B2B_ASSIGN(PackRecord sealed, seal(full, file->path()));
     uploads.submit([this, record = std::move(sealed), file = std::move(file)] {
       if (stop.stop_requested()) return;
       if (auto done = store_pack(record, file->path()); !done) static_cast<void>(failed(std::move(done).error()));
@@ -133,23 +119,35 @@ struct ChunkWriter::Impl {
     return {};
   }
 
-  // Puts a chunk into the pack that fills. One full pack at a time is handed over, by the thread that filled it; others fill the next
-  // one meanwhile and then wait, so that there are at most two in memory.
+  // On the sealer's thread: this pack, and then the one that became full meanwhile.
+  void hand_over_full(PackBuilder full) {
+    while (true) {
+      if (auto handed = hand_over(full); !handed) {
+        static_cast<void>(failed(std::move(handed).error()));
+        return;
+      }
+      std::scoped_lock lock(mutex);
+      if (!builder.full() || failure) {
+        spare = std::move(full);
+        sealing = false;
+        return;
+      }
+      std::swap(full, builder);
+      room.notify_all();
+    }
+  }
+
+  // Puts a chunk into the pack that fills. Full ones are sealed by a thread of their own, one at a time; the next one fills meanwhile, and
+  // then everybody waits, so that there are at most two in memory.
   Result<void> put_in_pack(ChunkType type, ChunkId const& id, std::uint32_t content_bytes, std::string_view encoded) {
     std::unique_lock lock(mutex);
     room.wait(lock, [&] { return failure || !builder.full(); });
     if (failure) return *failure;
     builder.add(type, id, content_bytes, encoded);
-    while (builder.full() && !handing_over) {
-      PackBuilder full = std::exchange(builder, PackBuilder());
-      handing_over = true;
-      room.notify_all();
-      lock.unlock();
-      auto handed = hand_over(std::move(full));
-      if (!handed) return failed(std::move(handed).error());
-      lock.lock();
-      handing_over = false;
-    }
+    if (!builder.full() || std::exchange(sealing, true)) return {};
+    auto full = std::make_shared<PackBuilder>(std::exchange(builder, std::move(spare)));
+    lock.unlock();
+    sealer.submit([this, full] { hand_over_full(std::move(*full)); });
     return {};
   }
 };
@@ -192,13 +190,14 @@ Result<ChunkId> ChunkWriter::add_unless(ChunkType type, std::span<std::uint8_t c
 
 Result<void> ChunkWriter::flush() {
   Impl& impl = *impl_;
+  impl.sealer.wait();
   PackBuilder last;
   {
     std::scoped_lock lock(impl.mutex);
     last = std::exchange(impl.builder, PackBuilder());
   }
   if (!last.empty()) {
-    if (auto handed = impl.hand_over(std::move(last)); !handed) return impl.failed(handed.error());
+    if (auto handed = impl.hand_over(last); !handed) return impl.failed(handed.error());
   }
   impl.uploads.wait();
   return impl.check_running();

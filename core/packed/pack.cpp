@@ -71,19 +71,20 @@ Error not_a_box() { return make_error(Condition::corrupt, "a chunk does not decr
 
 void PackBuilder::add(ChunkType type, ChunkId const& id, std::uint32_t content_bytes, std::string_view encoded) {
   B2B_ASSERT(content_bytes <= max_chunk_bytes && encoded.size() <= std::size_t{content_bytes} + 1);
-  if (encoded_.capacity() == 0) encoded_.reserve(pack_target_bytes + data_chunk_sizes.max + 1);  // touched as it fills
+  encoded_.reserve(pack_target_bytes + max_chunk_bytes / 16);  // at once, and touched as it fills: growing would copy all of it, again and again
   chunks_.push_back({id, type, content_bytes, encoded_.size(), static_cast<std::uint32_t>(encoded.size())});
   encoded_ += encoded;
 }
 
-Result<PackRecord> PackBuilder::finish(Key const& master, RepositoryId const& repository, ByteSink& sink) {
+Result<PackRecord> PackBuilder::finish(Key const& master, RepositoryId const& repository, ByteSink& sink, ChunkKeys const* check) {
   B2B_ASSERT(!chunks_.empty());
   shuffle_securely(chunks_);
   PackRecord record;
   random_bytes(record.salt);
   BoxCipher cipher(key_of_pack(master, record.salt));
+  PackOpener opener(master, repository, record.salt);
   HashedSink out(sink);
-  std::string box(pack_magic);
+  std::string box(pack_magic), content;
   append_bytes(box, record.salt);
   B2B_TRY(out.write(box));
 
@@ -96,12 +97,16 @@ Result<PackRecord> PackBuilder::finish(Key const& master, RepositoryId const& re
                 as_bytes(std::string_view(encoded_).substr(chunk.begin, chunk.bytes)), box);
     ChunkPlace place{chunk.id, chunk.type, static_cast<std::uint32_t>(out.written()), static_cast<std::uint32_t>(box.size()),
                      chunk.content_bytes};
+    if (check != nullptr) {
+      B2B_TRY(opener.open(static_cast<std::uint32_t>(record.chunks.size()), place, box, content));
+      if (chunk_id(*check, place.type, as_bytes(content)) != place.id) return make_error(Condition::corrupt, "a chunk has another content");
+    }
     append_place(directory, place);
     record.chunks.push_back(place);
     B2B_TRY(out.write(box));
   }
   wipe(encoded_.data(), encoded_.size());
-  encoded_ = std::string();  // lets go of the memory, too
+  encoded_.clear();
   chunks_.clear();
 
   directory.resize((directory.size() + directory_step_bytes - 1) / directory_step_bytes * directory_step_bytes, '\0');

@@ -9,6 +9,7 @@
 
 #include "core/crypto/key.h"
 #include "core/crypto/sealed_box.h"
+#include "core/packed/chunk_id.h"
 #include "core/packed/codec.h"
 #include "core/packed/format.h"
 #include "core/util/byte_stream.h"
@@ -24,7 +25,7 @@ struct PackRecord {
   std::vector<ChunkPlace> chunks;        // by offset
 };
 
-// One pack while it fills, in memory. One thread at a time.
+// One pack while it fills, in memory, which is kept for the next one. One thread at a time.
 class PackBuilder {
  public:
   // `encoded` is the content as Encoder makes it, `content_bytes` the content's length.
@@ -33,8 +34,10 @@ class PackBuilder {
   std::uint64_t box_bytes() const { return encoded_.size() + tag_bytes * chunks_.size(); }
   bool full() const { return box_bytes() >= pack_target_bytes || chunks_.size() >= max_pack_chunks; }
 
-  // Writes the object to `sink`, chunks in random order, and begins anew. Errors: the sink's. Not when empty.
-  Result<PackRecord> finish(Key const& master, RepositoryId const& repository, ByteSink& sink);
+  // Writes the object to `sink`, chunks in random order, and begins anew. With `check`, each box is opened again before it is written: what it
+  // holds must decrypt, decompress and have the chunk's id. The record's id is the digest of these very bytes. Errors: corrupt (what was in
+  // memory changed there), the sink's. Not when empty.
+  Result<PackRecord> finish(Key const& master, RepositoryId const& repository, ByteSink& sink, ChunkKeys const* check = nullptr);
 
  private:
   struct Waiting {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include "core/packed/chunk_writer.h"
 #include "core/util/byte_stream.h"
@@ -12,5 +13,8 @@ namespace b2b::packed {
 // size any more), those of the writer and of the source.
 Result<void> store_content(Repository& repository, ChunkWriter& writer, ByteSource const& content, Sha256Digest const& hash,
                            std::uint64_t size);
+
+// The same of bytes in memory, whose digest was made where they lie: they are not hashed again.
+Result<void> store_content(Repository& repository, ChunkWriter& writer, std::span<std::uint8_t const> content, Sha256Digest const& hash);
 
 }  // namespace b2b::packed

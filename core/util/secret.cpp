@@ -1,10 +1,13 @@
 #include "core/util/secret.h"
 
+#include <cstring>
+
 namespace b2b {
 
 void wipe(void* data, std::size_t size) {
-  auto volatile* p = static_cast<unsigned char volatile*>(data);
-  for (std::size_t i = 0; i < size; ++i) p[i] = 0;
+  if (size == 0) return;
+  std::memset(data, 0, size);
+  asm volatile("" : : "r"(data) : "memory");  // for the compiler somebody reads it: so it is written
 }
 
 }  // namespace b2b

@@ -109,6 +109,7 @@ class Packed:
         self.server, self.machine, self.bucket = server, harness.Machine(layout="packed"), server.make_bucket()
         self.use(self.machine)
         self.tree = shutil.copytree(tree, self.machine.state / "workspace")
+        time.sleep(3)  # what was made within two seconds before its capture is read once more by the next push
 
     def use(self, machine):
         machine.use_s3(self.server.url, self.server.key_id, self.server.key, self.bucket)

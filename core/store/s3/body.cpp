@@ -27,29 +27,6 @@ class SpanReader final : public ByteReader {
   std::span<std::uint8_t const> rest_;
 };
 
-class VerifiedReader final : public ByteReader {
- public:
-  VerifiedReader(std::unique_ptr<ByteReader> inner, std::uint64_t size, Sha256Digest const& expected)
-      : inner_(std::move(inner)), left_(size), expected_(expected) {}
-
-  Result<std::size_t> read(std::span<std::uint8_t> buffer) override {
-    if (left_ == 0) return std::size_t{0};
-    std::size_t const wanted = static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), left_));
-    B2B_ASSIGN(std::size_t const n, read_fully(*inner_, buffer.first(wanted)));
-    if (n < wanted) return changed_error();
-    sha256_.update(buffer.first(n));
-    left_ -= n;
-    if (left_ == 0 && sha256_.finish() != expected_) return changed_error();
-    return n;
-  }
-
- private:
-  std::unique_ptr<ByteReader> inner_;
-  std::uint64_t left_;
-  Sha256Digest expected_;
-  Sha256 sha256_;
-};
-
 }  // namespace
 
 BodyDigest digest_of(std::span<std::uint8_t const> bytes) {
@@ -97,12 +74,6 @@ Result<std::size_t> read_fully(ByteReader& reader, std::span<std::uint8_t> buffe
 
 Result<std::unique_ptr<ByteReader>> SpanSource::open() const {
   return std::unique_ptr<ByteReader>(std::make_unique<SpanReader>(bytes_));
-}
-
-Result<std::unique_ptr<ByteReader>> VerifiedSource::open() const {
-  B2B_ASSIGN(auto inner, inner_.open());
-  return std::unique_ptr<ByteReader>(
-      std::make_unique<VerifiedReader>(std::move(inner), inner_.size(), expected_));
 }
 
 Result<void> DigestSink::write(std::span<std::uint8_t const> bytes) {

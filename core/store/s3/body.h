@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <stop_token>
 #include <string>
@@ -15,8 +16,8 @@ namespace b2b::s3 {
 constexpr std::size_t chunk_bytes = 64 * 1024;  // what a connection reads and writes at a time
 
 struct BodyDigest {
-  Sha256Digest sha256{};
-  Md5Digest md5{};
+  Sha256Digest sha256{};         // what a request is signed with: the store refuses other bytes
+  std::optional<Md5Digest> md5;  // for Content-MD5, which only some requests need
 };
 
 BodyDigest digest_of(std::span<std::uint8_t const> bytes);
@@ -36,20 +37,6 @@ class SpanSource final : public ByteSource {
 
  private:
   std::span<std::uint8_t const> bytes_;
-};
-
-// The same bytes as `inner`, whose readers fail with Condition::changed, before the last bytes are handed
-// out, when the whole has not the digest that was announced. So a source that changed is never sent whole.
-class VerifiedSource final : public ByteSource {
- public:
-  VerifiedSource(ByteSource const& inner, Sha256Digest const& expected)
-      : inner_(inner), expected_(expected) {}
-  std::uint64_t size() const override { return inner_.size(); }
-  Result<std::unique_ptr<ByteReader>> open() const override;
-
- private:
-  ByteSource const& inner_;
-  Sha256Digest expected_;
 };
 
 // Passes bytes on to `inner`, counting them, and hashing them where there will be something to compare with: for the part of an object

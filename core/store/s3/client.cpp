@@ -86,7 +86,7 @@ std::string Client::signed_head(Call const& call, TimePoint time) const {
   if (call.digest) {
     B2B_ASSERT(call.body != nullptr);
     payload = to_hex(call.digest->sha256);
-    request.headers.emplace_back("Content-MD5", to_base64(call.digest->md5));
+    if (call.digest->md5) request.headers.emplace_back("Content-MD5", to_base64(*call.digest->md5));
     unsigned_headers.emplace_back("Content-Length", std::to_string(call.body->size()));
   } else if (request.method == "PUT" || request.method == "POST") {
     unsigned_headers.emplace_back("Content-Length", "0");

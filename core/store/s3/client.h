@@ -43,6 +43,10 @@ class Client {
   // The server's clock as of its last answer, moved on by our own; nothing before the first answer.
   std::optional<TimePoint> server_time() const;
 
+  // Objects whose SHA-256 is known go without Content-MD5, until the store has refused that once.
+  bool puts_need_md5() const { return puts_need_md5_; }
+  void note_puts_need_md5() { puts_need_md5_ = true; }
+
   StoreCounters counters() const;
   Settings const& settings() const { return settings_; }
   Endpoint const& endpoint() const { return endpoint_; }
@@ -69,6 +73,7 @@ class Client {
   mutable std::mutex mutex_;
   std::optional<TimePoint> last_date_;
   std::chrono::nanoseconds last_date_at_{};
+  std::atomic<bool> puts_need_md5_{false};
   std::atomic<std::uint64_t> requests_{0};
   std::atomic<std::uint64_t> retries_{0};
   std::atomic<std::uint64_t> bytes_sent_{0};

@@ -127,7 +127,7 @@ Result<Part> put_part(Client& client, std::string const& key, std::string const&
   call.body = &source;
   call.digest = digest;
   call.object_body = true;
-  Part part{number, bytes.size(), to_hex(digest.md5)};
+  Part part{number, bytes.size(), to_hex(digest.md5.value())};
   call.check = [&](Answer const& answer) -> Result<void> {
     std::string const etag = without_quotes(find_header(answer.headers, "etag").value_or(""));
     if (etag.size() == 32 && from_hex(etag) && lower_case(etag) != part.etag) {
@@ -220,7 +220,7 @@ Result<ObjectInfo> put_in_parts(Client& client, ByteBudget& buffers, std::string
       BodyDigest const digest = digest_of(bytes);
       auto const known = old.parts.find(number);
       if (known != old.parts.end() && known->second.size == n &&
-          lower_case(known->second.etag) == to_hex(digest.md5)) {
+          lower_case(known->second.etag) == to_hex(digest.md5.value())) {
         parts.push_back(known->second);
         continue;
       }

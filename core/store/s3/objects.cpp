@@ -4,6 +4,7 @@
 #include <charconv>
 #include <limits>
 
+#include "core/crypto/verified_source.h"
 #include "core/util/encoding.h"
 
 namespace b2b::s3 {
@@ -114,16 +115,28 @@ Result<ObjectInfo> put_object(Client& client, std::string const& key, ByteSource
     from_memory.emplace(as_bytes(small));
     call.digest = digest_of(as_bytes(small));
     call.body = &*from_memory;
+  } else if (auto const* const verified = dynamic_cast<VerifiedSource const*>(&body)) {
+    call.body = verified;
+    call.digest = BodyDigest{verified->digest(), {}};
   } else {
     B2B_ASSIGN(call.digest, digest_of(body, stop));
     from_source.emplace(body, call.digest->sha256);
     call.body = &*from_source;
   }
-  B2B_ASSIGN(Answer const answer, client.send(call, stop));
+  if (!call.digest->md5 && client.puts_need_md5()) {
+    B2B_ASSIGN(call.digest, digest_of(body, stop));
+  }
+  auto answer = client.send(call, stop);
+  if (!answer && answer.error().http_status == 400 && !call.digest->md5) {
+    B2B_ASSIGN(call.digest, digest_of(body, stop));
+    answer = client.send(call, stop);
+    if (answer) client.note_puts_need_md5();
+  }
+  if (!answer) return std::move(answer).error();
   ObjectInfo info;
   info.key = key;
   info.size = body.size();
-  info.etag = without_quotes(find_header(answer.headers, "etag").value_or(""));
+  info.etag = without_quotes(find_header(answer->headers, "etag").value_or(""));
   if (auto const date = client.server_time()) info.modified = *date;
   return info;
 }

@@ -7,6 +7,8 @@
 
 namespace b2b::s3 {
 
+// A VerifiedSource is read once, as it is sent: its digest, which the signature covers, is known, and an MD5 would cost more than all else
+// and find nothing more. Only a store that refuses that gets one. Other bodies are read twice.
 Result<ObjectInfo> put_object(Client& client, std::string const& key, ByteSource const& body,
                               std::stop_token const& stop);
 

@@ -55,6 +55,7 @@ struct FakeOptions {
   std::string bucket = "test-bucket";        // exists from the start
   bool list_buckets = true;                  // the key has the capability listBuckets
   bool delete_files = true;                  // and deleteFiles: without it deleting a version is refused, hiding is not
+  bool puts_need_md5 = false;                // as buckets with a default retention may ask
   bool check_bodies = true;                  // compares SHA-256 and MD5 of bodies; costs the server's CPU
   std::uint64_t min_part_bytes = 5'000'000;  // of all parts but the last
   unsigned page_size = 1000;                 // lists are cut after this many names

@@ -61,7 +61,7 @@ std::optional<HttpAnswer> refuse_headers(HttpRequest const& request) {
   return std::nullopt;
 }
 
-std::optional<HttpAnswer> refuse_digests(HttpRequest const& request) {
+std::optional<HttpAnswer> refuse_digests(FakeOptions const& options, HttpRequest const& request) {
   std::string const announced = request.header("x-amz-content-sha256");
   if (announced.size() != 64)
     return error_answer(400, "InvalidArgument", "x-amz-content-sha256 must be the hash of the body");
@@ -69,7 +69,7 @@ std::optional<HttpAnswer> refuse_digests(HttpRequest const& request) {
     return error_answer(400, "XAmzContentSHA256Mismatch",
                         "The provided x-amz-content-sha256 does not match what was computed.");
   std::string const md5 = request.header("content-md5");
-  bool const needs_md5 = request.has_query("delete") || (request.method == "PUT" && !request.body->empty());
+  bool const needs_md5 = request.has_query("delete") || (options.puts_need_md5 && request.method == "PUT" && !request.body->empty());
   if (md5.empty() && needs_md5)
     return error_answer(400, "InvalidRequest", "Missing required header for this request: Content-MD5");
   if (md5.empty() || request.md5_hex.empty()) return std::nullopt;
@@ -158,7 +158,7 @@ std::optional<HttpAnswer> refuse_signature(FakeOptions const& options, HttpReque
 std::optional<HttpAnswer> refuse(FakeOptions const& options, HttpRequest const& request, TimePoint now) {
   if (auto refusal = refuse_headers(request)) return refusal;
   if (auto refusal = refuse_signature(options, request, now)) return refusal;
-  return refuse_digests(request);
+  return refuse_digests(options, request);
 }
 
 std::string b2_key_problem(std::string const& key) {

@@ -108,7 +108,7 @@ TEST_CASE("vanished, replaced and unreadable files are skipped by name") {
 
 TEST_CASE("only a stop and a spool that is full for small files too are errors") {
   Place const place;
-  place.write("workspace/file", std::string(100'000, 'x'));
+  place.write("workspace/file", std::string(2'000'000, 'x'));
   std::stop_source stop;
   stop.request_stop();
   auto const stopped = capture_file(item_for(place, "workspace/file"), spool_in(place.path() + "/spool"), {}, system_clock(),
@@ -150,16 +150,34 @@ TEST_CASE("a file that alone is too large for the spool's disk is skipped by nam
 
 TEST_CASE("a capture holds its room for as long as its body lives") {
   Place const place;
-  place.write("workspace/file", std::string(100'000, 'x'));
+  place.write("workspace/file", std::string(2'000'000, 'x'));
   auto const spool = spool_in(place.path() + "/spool");
   {
     auto const result = need(capture_file(item_for(place, "workspace/file"), spool, {}, system_clock(), {}));
-    CHECK(spool->held_on_disk() == 100'000);
+    CHECK(spool->held_on_disk() == 2'000'000);
+    CHECK(result.files[0].in_memory.empty());
     place.write("workspace/file", "changed meanwhile");
-    CHECK(body_of(*result.files[0].body) == std::string(100'000, 'x'));
+    CHECK(body_of(*result.files[0].body) == std::string(2'000'000, 'x'));
   }
   CHECK(spool->held_on_disk() == 0);
   CHECK(std::filesystem::is_empty(place.path() + "/spool"));
+}
+
+TEST_CASE("a small capture stays in memory, where it was hashed") {
+  Place const place;
+  std::string const content(300'000, 'y');
+  place.write("workspace/file", content);
+  auto const spool = spool_in(place.path() + "/spool");
+  {
+    auto const result = need(capture_file(item_for(place, "workspace/file"), spool, {}, system_clock(), {}));
+    CHECK(spool->held_in_memory() == content.size());
+    place.write("workspace/file", "changed meanwhile");
+    CHECK(as_text(result.files[0].in_memory) == content);
+    CHECK(body_of(*result.files[0].body) == content);
+    CHECK(result.files[0].entry.hash == sha256(content));
+    CHECK(std::filesystem::is_empty(place.path() + "/spool"));
+  }
+  CHECK(spool->held_in_memory() == 0);
 }
 
 TEST_CASE("unchanged means the same key, and times well before the capture") {

@@ -87,6 +87,8 @@ TEST_CASE("small bodies stay in memory, up to a total") {
   auto writer = need(SpoolWriter::create(first));
   need(writer.write(as_bytes("in memory")));
   CHECK(body_of(*writer.body(3, 6)) == "memory");
+  CHECK(as_text(writer.in_memory(0, 2)) == "in");
+  CHECK(body_of(*writer.body(0, 9)) == "in memory");  // as often as wanted
 }
 
 TEST_CASE("the bound holds with many threads, and one body larger than it goes alone") {

@@ -216,3 +216,24 @@ TEST_CASE("contents are compressed where it pays", "[codec]") {
   CHECK_FALSE(decode_bounded(as_bytes("\x02xx"), 10));
   CHECK_FALSE(decode_bounded(as_bytes("\x01xx"), 10));
 }
+
+TEST_CASE("a pack that is checked while it is sealed has no chunk that changed in memory", "[pack]") {
+  ChunkKeys const keys(master());
+  Encoder encoder;
+  for (bool const compressible : {true, false}) {
+    std::string text(20'000, 'a');
+    if (!compressible) random_bytes({reinterpret_cast<std::uint8_t*>(text.data()), text.size()});
+    ChunkId const id = chunk_id(keys, ChunkType::data, as_bytes(text));
+    for (bool const flipped : {false, true}) {
+      std::string now = text, encoded;
+      if (flipped) now[12'345] = static_cast<char>(now[12'345] ^ 1);
+      encoder.append(as_bytes(now), encoded);
+      PackBuilder builder;
+      builder.add(ChunkType::data, id, static_cast<std::uint32_t>(now.size()), encoded);
+      StringSink sink(max_pack_bytes);
+      auto const record = builder.finish(master(), repository(), sink, &keys);
+      CHECK(record.has_value() == !flipped);
+      if (flipped) CHECK(record.error().condition == Condition::corrupt);
+    }
+  }
+}

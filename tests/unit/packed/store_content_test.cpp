@@ -1,5 +1,7 @@
 #include "core/packed/store_content.h"
 
+#include <thread>
+
 #include "tests/unit/packed/repository_support.h"
 
 using namespace b2b;
@@ -65,6 +67,9 @@ TEST_CASE("contents of any size come back", "[store_content]") {
     std::string const text = random_text(bytes);
     REQUIRE(place.put(text, text));
     CHECK(place.get(text) == text);
+    std::string const other = random_text(bytes + 1);
+    REQUIRE(store_content(*place.repository, *place.writer, as_bytes(other), sha256(other)));  // in memory
+    CHECK(place.get(other) == other);
   }
   // The last one has several parts; none of them says anything of another content.
   CHECK_FALSE(place.known("another"));
@@ -89,6 +94,33 @@ TEST_CASE("a content that changed is refused and not remembered", "[store_conten
   CHECK_FALSE(place.known(text));
   REQUIRE(place.put(text, text));
   CHECK(place.get(text) == text);
+}
+
+TEST_CASE("a large content is hashed beside its cutting, with the same outcome", "[store_content]") {
+  Place place;
+  std::string const text = random_text(9'000'000);
+  std::string other = text;
+  other.back() = static_cast<char>(other.back() ^ 1);
+  auto const put = place.put(other, text);
+  REQUIRE_FALSE(put);
+  CHECK(put.error().condition == Condition::changed);
+  CHECK_FALSE(place.known(text));
+  bool stored = false;
+  std::thread second([&] { stored = place.put(text, text).has_value(); });  // two of them at once
+  REQUIRE(place.put(other, other));
+  second.join();
+  CHECK(stored);
+  CHECK(place.get(text) == text);
+  CHECK(place.get(other) == other);
+}
+
+TEST_CASE("a content in memory that is known is not stored again", "[store_content]") {
+  Place place;
+  std::string const text = random_text(300'000);
+  REQUIRE(store_content(*place.repository, *place.writer, as_bytes(text), sha256(text)));
+  auto const added = place.writer->chunks_added();
+  REQUIRE(store_content(*place.repository, *place.writer, as_bytes(text), sha256(text)));
+  CHECK(place.writer->chunks_added() == added);
 }
 
 TEST_CASE("what is known is not read", "[store_content]") {

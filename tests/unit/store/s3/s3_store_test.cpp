@@ -1,5 +1,6 @@
 #include <thread>
 
+#include "core/crypto/verified_source.h"
 #include "core/store/s3/removal.h"
 #include "tests/support/catch.h"
 #include "tests/unit/store/s3/fixture.h"
@@ -47,6 +48,56 @@ TEST_CASE(
   CHECK(server.connections() == 1);
   auto const counters = store->counters();
   CHECK(counters.bytes_sent == counters.bytes_received);
+}
+
+namespace {
+
+class CountedSource final : public ByteSource {
+ public:
+  explicit CountedSource(std::string text) : inner_(std::move(text)) {}
+  std::uint64_t size() const override { return inner_.size(); }
+  Result<std::unique_ptr<ByteReader>> open() const override {
+    ++opened;
+    return inner_.open();
+  }
+  mutable int opened = 0;
+
+ private:
+  MemorySource inner_;
+};
+
+}  // namespace
+
+TEST_CASE("a body whose digest is known is read once, and never sent whole when it is another") {
+  FakeServer server({});
+  auto const store = store_at(settings_for(server));
+  for (std::size_t const size : {1u, 65'536u, 65'537u, 1'000'003u}) {
+    CAPTURE(size);
+    std::string const body(size, 'x');
+    CountedSource const source(body);
+    REQUIRE(store->put("key", VerifiedSource(source, sha256(body)), {}));
+    CHECK(source.opened == 1);
+    CHECK(text_of(*store, "key").value() == body);
+    auto const changed = store->put("other", VerifiedSource(source, sha256(body + "x")), {});
+    REQUIRE_FALSE(changed);
+    CHECK(changed.error().condition == Condition::changed);
+    CHECK(store->head("other", {}).error().condition == Condition::not_found);
+  }
+  CHECK(server.refused() == 0);
+}
+
+TEST_CASE("a store that wants an MD5 with every object gets it, and is asked without only once") {
+  FakeServerOptions options;
+  options.s3.puts_need_md5 = true;
+  FakeServer server(options);
+  auto const store = store_at(settings_for(server));
+  std::string const body(100'000, 'x');
+  MemorySource const source(body);
+  for (int i = 0; i < 3; ++i) {
+    REQUIRE(store->put("key", VerifiedSource(source, sha256(body)), {}));
+    CHECK(text_of(*store, "key").value() == body);
+  }
+  CHECK(server.refused() == 1);
 }
 
 TEST_CASE("ranges") {
