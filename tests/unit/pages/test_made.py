@@ -1,9 +1,15 @@
 """Manual pages and completions as the build made them: no fault found by those who read them, and completed by real shells."""
+import fcntl
 import os
 import pathlib
+import pty
 import re
+import select
 import shutil
+import struct
 import subprocess
+import termios
+import time
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
@@ -114,7 +120,39 @@ class Fish(_Shell):
 
 
 @needs("zsh")
-class Zsh(unittest.TestCase):
+class Zsh(_Shell):
+    """Its completion works in its line editor only: on a pseudo-terminal, where ^X lists what there is to choose from."""
+
+    def offered(self, *words):
+        line = " ".join(words)
+        pid, terminal = pty.fork()
+        if pid == 0:
+            os.execvpe("zsh", ["zsh", "-f", "-i"], {**os.environ, "TERM": "dumb", "PS1": "READY> ", "LC_ALL": "C.UTF-8"})
+        try:
+            fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 400, 200, 0, 0))
+            os.write(terminal, f"fpath=({PAGES}/zsh $fpath); autoload -U compinit; compinit -D -u; LISTMAX=0; bindkey '^X' list-choices\n"
+                               "zstyle ':completion:*' verbose no; print SET''UP\n".encode())
+            self.read_until(terminal, r"SETUP\r.*READY> ")
+            os.write(terminal, line.encode() + b"\x18")
+            said = self.read_until(terminal, "READY> " + re.escape(line))
+        finally:
+            os.close(terminal)
+            os.waitpid(pid, 0)
+        listed = said.split("\n", 1)[1].rpartition("READY> ")[0]
+        return set(listed.split())
+
+    def read_until(self, terminal, pattern):
+        said, end = b"", time.monotonic() + 30
+        while not re.search(pattern.encode(), said, re.DOTALL):
+            self.assertLess(time.monotonic(), end, said)
+            if select.select([terminal], [], [], 1)[0]:
+                said += os.read(terminal, 65536)
+        return said.decode("utf-8", "replace")
+
+    def test_verbs_and_options(self):
+        self.check_all()
+        self.assertEqual(self.offered("b2backupd", "--log-format", ""), {"json", "text"})
+
     def test_it_is_understood_and_found(self):
         for program in PROGRAMS:
             page = PAGES / "zsh" / f"_{program}"
