@@ -232,6 +232,17 @@ std::vector<VerbEntry> add_verbs(CLI::App& app, Options& o) {
   return verbs;
 }
 
+constexpr char const* what_it_is = "Backs up an OpenClaw agent to Backblaze B2, and brings it back.";
+
+std::vector<VerbEntry> define(CLI::App& app, Options& options) {
+  app.set_version_flag("--version", "daemonctl " B2B_VERSION);
+  app.require_subcommand(1);
+  app.footer("Exit codes: 0 done, 1 failed, 3 done but incomplete, 64 usage, 65 bad configuration,\n"
+             "69 store or daemon not reachable, 77 refused, 130 interrupted.");
+  add_common(app, options);
+  return add_verbs(app, options);
+}
+
 Parsed usage_error(std::string text) {
   Parsed parsed;
   parsed.text = std::move(text);
@@ -242,15 +253,17 @@ Parsed usage_error(std::string text) {
 
 }  // namespace
 
-Parsed parse_arguments(std::vector<std::string> words) {
-  CLI::App app("Backs up an OpenClaw agent to Backblaze B2, and brings it back.", "daemonctl");
-  app.set_version_flag("--version", "daemonctl " B2B_VERSION);
-  app.require_subcommand(1);
-  app.footer("Exit codes: 0 done, 1 failed, 3 done but incomplete, 64 usage, 65 bad configuration,\n"
-             "69 store or daemon not reachable, 77 refused, 130 interrupted.");
+void with_command_line(std::function<void(CLI::App const&)> const& look) {
+  CLI::App app(what_it_is, "daemonctl");
   Options options;
-  add_common(app, options);
-  std::vector<VerbEntry> const verbs = add_verbs(app, options);
+  define(app, options);
+  look(app);
+}
+
+Parsed parse_arguments(std::vector<std::string> words) {
+  CLI::App app(what_it_is, "daemonctl");
+  Options options;
+  std::vector<VerbEntry> const verbs = define(app, options);
 
   // "help restore" is what other programs call it.
   if (!words.empty() && words.front() == "help") {

@@ -1,12 +1,17 @@
 // The command line of daemonctl, as plain data. The contract is in docs/commands.md; scripts rely on it.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
+
+namespace CLI {
+class App;
+}
 
 namespace b2b::daemonctl {
 
@@ -149,6 +154,8 @@ struct Parsed {
   int exit_code = 0;
 };
 Parsed parse_arguments(std::vector<std::string> words);
+// Shows the definition that parse_arguments() goes by, for pages and completions (daemon/pages). It lives as long as the call.
+void with_command_line(std::function<void(CLI::App const&)> const& look);
 // Pure. "5%" or "5": from 1 to 100.
 std::optional<unsigned> percent_of(std::string_view text);
 

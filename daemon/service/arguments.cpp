@@ -5,6 +5,7 @@
 
 #include "core/util/encoding.h"
 #include "core/util/nearest.h"
+#include "daemon/jobs/library_versions.h"
 
 namespace b2b::service {
 namespace {
@@ -30,29 +31,47 @@ std::string what_is_wrong(CLI::App const& app, CLI::ParseError const& error) {
   return "b2backupd has no option " + printable(*option) + "." + (meant.empty() ? "" : " Did you mean " + meant + "?");
 }
 
-}  // namespace
-
-Parsed parse_arguments(std::vector<std::string> words) {
-  CLI::App app("Backs up an OpenClaw agent to Backblaze B2 by itself: on its schedule, before compactions, when the gateway "
-               "stops. Runs in the foreground; daemonctl talks to it.",
-               "b2backupd");
-  app.set_version_flag("--version", "b2backupd " B2B_VERSION);
-  app.footer("SIGTERM ends it in order, SIGHUP reads the configuration again.\n"
-             "Exit codes: 0 ended in order, 1 failed, 64 usage, 65 bad configuration, 77 refused.");
+// What CLI11 writes into while it parses.
+struct Options {
   Arguments arguments;
   std::string state_dir;
   std::string format = "text";
   std::vector<std::string> settings;
-  app.add_option("--config", arguments.config_file, "Configuration file")->type_name("FILE");
-  app.add_option("--profile", arguments.profile, "OpenClaw's profile: ~/.openclaw-NAME and config-NAME.json5")->type_name("NAME");
-  app.add_option("--state-dir", state_dir, "OpenClaw's state directory")->type_name("DIR");
-  app.add_option("--set", settings, "A configuration value for this run, for example prefix=test")
+};
+
+constexpr char const* what_it_is =
+    "Backs up an OpenClaw agent to Backblaze B2 by itself: on its schedule, before compactions, when the gateway "
+    "stops. Runs in the foreground; daemonctl talks to it.";
+
+void define(CLI::App& app, Options& options) {
+  app.set_version_flag("--version", [] { return "b2backupd " B2B_VERSION "\n" + jobs::library_versions(); });
+  app.footer("SIGTERM ends it in order, SIGHUP reads the configuration again.\n"
+             "Exit codes: 0 ended in order, 1 failed, 64 usage, 65 bad configuration, 77 refused.");
+  app.add_option("--config", options.arguments.config_file, "Configuration file")->type_name("FILE");
+  app.add_option("--profile", options.arguments.profile, "OpenClaw's profile: ~/.openclaw-NAME and config-NAME.json5")->type_name("NAME");
+  app.add_option("--state-dir", options.state_dir, "OpenClaw's state directory")->type_name("DIR");
+  app.add_option("--set", options.settings, "A configuration value for this run, for example prefix=test")
       ->type_name("KEY=VALUE")
       ->take_all()
       ->expected(1);
-  app.add_option("--log-format", format, "text or json")->check(CLI::IsMember({"text", "json"}))->type_name("FORMAT");
-  app.add_option("--log-file", arguments.log.file, "Write the log there, and rotate it, instead of stderr")->type_name("FILE");
-  app.add_flag("--verbose,-v", arguments.verbose, "Say what is done, not only what went wrong");
+  app.add_option("--log-format", options.format, "text or json")->check(CLI::IsMember({"text", "json"}))->type_name("FORMAT");
+  app.add_option("--log-file", options.arguments.log.file, "Write the log there, and rotate it, instead of stderr")->type_name("FILE");
+  app.add_flag("--verbose,-v", options.arguments.verbose, "Say what is done, not only what went wrong");
+}
+
+}  // namespace
+
+void with_command_line(std::function<void(CLI::App const&)> const& look) {
+  CLI::App app(what_it_is, "b2backupd");
+  Options options;
+  define(app, options);
+  look(app);
+}
+
+Parsed parse_arguments(std::vector<std::string> words) {
+  CLI::App app(what_it_is, "b2backupd");
+  Options options;
+  define(app, options);
   std::reverse(words.begin(), words.end());  // CLI11 takes them from the back
   try {
     app.parse(words);
@@ -63,9 +82,10 @@ Parsed parse_arguments(std::vector<std::string> words) {
   } catch (CLI::ParseError const& error) {
     return answer(what_is_wrong(app, error) + "\nb2backupd --help shows what it takes.\n", 64);
   }
-  arguments.log.format = format == "json" ? LogFormat::json : LogFormat::text;
-  if (!state_dir.empty()) arguments.settings.emplace_back("stateDir", state_dir);
-  for (std::string const& setting : settings) {
+  Arguments& arguments = options.arguments;
+  arguments.log.format = options.format == "json" ? LogFormat::json : LogFormat::text;
+  if (!options.state_dir.empty()) arguments.settings.emplace_back("stateDir", options.state_dir);
+  for (std::string const& setting : options.settings) {
     auto const equals = setting.find('=');
     if (equals == std::string::npos || equals == 0) return answer("--set takes KEY=VALUE, not " + setting + "\n", 64);
     arguments.settings.emplace_back(setting.substr(0, equals), setting.substr(equals + 1));

@@ -1,11 +1,16 @@
 // The command line of b2backupd, as plain data.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "core/util/log.h"
+
+namespace CLI {
+class App;
+}
 
 namespace b2b::service {
 
@@ -26,5 +31,7 @@ struct Parsed {
   int exit_code = 0;
 };
 Parsed parse_arguments(std::vector<std::string> words);
+// Shows the definition that parse_arguments() goes by, for pages and completions (daemon/pages). It lives as long as the call.
+void with_command_line(std::function<void(CLI::App const&)> const& look);
 
 }  // namespace b2b::service

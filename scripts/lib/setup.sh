@@ -5,8 +5,9 @@ cd "$root"
 
 build_packages=(g++ cmake ninja-build mold ccache libboost1.81-dev libboost-json1.81-dev libssl-dev libsqlite3-dev libzstd-dev libcli11-dev
   catch2 python3 openssl tzdata)
-test_packages=(faketime sqlite3 procps strace systemd)
-all_packages=(clang libclang-rt-14-dev ceph-mon ceph-osd ceph-common radosgw uuid-runtime rclone)
+package_packages=(dpkg-dev file fakeroot)
+test_packages=(faketime sqlite3 procps strace systemd man-db mandoc zsh fish)
+all_packages=(clang libclang-rt-14-dev ceph-mon ceph-osd ceph-common radosgw uuid-runtime rclone lintian mmdebstrap)
 
 say() { printf '\n== %s\n' "$*"; }
 

@@ -1,5 +1,7 @@
 #include "daemon/service/arguments.h"
 
+#include <sqlite3.h>
+
 #include "tests/support/catch.h"
 
 using namespace b2b;
@@ -58,7 +60,9 @@ TEST_CASE("service arguments: help and version end well, on standard output") {
     CHECK(help.text.find(expected) != std::string::npos);
   auto const version = parse_arguments({"--version"});
   CHECK(version.exit_code == 0);
-  CHECK(version.text == "b2backupd " B2B_VERSION "\n");
+  CHECK(version.text.starts_with("b2backupd " B2B_VERSION "\nOpenSSL 3."));
+  CHECK(version.text.find("\nSQLite " + std::string(sqlite3_libversion()) + "\n") != std::string::npos);
+  for (char const* library : {"\nzstd 1.", "\nBoost 1.", "\nCLI11 "}) CHECK(version.text.find(library) != std::string::npos);
 }
 
 TEST_CASE("service arguments: mistakes are usage errors that name what is wrong") {
