@@ -18,6 +18,7 @@ namespace b2b {
 namespace {
 
 constexpr std::size_t id_bytes = sizeof(packed::ChunkId);
+constexpr std::size_t write_bytes = 32 << 10;  // of ids at a time
 
 // CatalogEntry::stored_name of a file: "<number of its first id in the scratch file>:<how many>".
 struct Place {
@@ -50,7 +51,13 @@ class CatalogFiller final : public packed::EntryLineVisitor {
   }
   Result<void> chunks(std::span<packed::ChunkId const> ids, bool) override {
     written_ += ids.size();
-    return ids_.write({reinterpret_cast<std::uint8_t const*>(ids.data()), ids.size() * id_bytes});
+    waiting_.append(reinterpret_cast<char const*>(ids.data()), ids.size() * id_bytes);
+    return waiting_.size() < write_bytes ? Result<void>() : write_waiting();
+  }
+  Result<void> write_waiting() {
+    B2B_TRY(ids_.write(as_bytes(waiting_)));
+    waiting_.clear();
+    return {};
   }
 
  private:
@@ -59,6 +66,7 @@ class CatalogFiller final : public packed::EntryLineVisitor {
   std::vector<RejectedPath>& rejected_;
   ByteSink& ids_;
   std::uint64_t written_ = 0;
+  std::string waiting_;
 };
 
 }  // namespace
@@ -93,6 +101,7 @@ Result<LoadedSnapshot> load_packed_snapshot(EngineContext& context, SnapshotId c
     packed::ChunkReader reader(repository, packs.path(), context.stop);
     CatalogFiller filler(id, catalog, rejected, *sink);
     B2B_TRY(packed::read_list(reader, snapshot, filler));
+    B2B_TRY(filler.write_waiting());
   }
   LoadedSnapshot loaded{{std::move(snapshot.info), Signature::valid}, std::move(catalog), bad_paths(rejected), {}};
   loaded.packed = std::make_shared<PackedList>(std::move(repository), std::move(ids));

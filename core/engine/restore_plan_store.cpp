@@ -131,9 +131,12 @@ Result<std::optional<PlanRow>> PlanStore::find(std::string_view path) {
 }
 
 Result<void> PlanStore::set_staged(std::uint64_t row, bool database) {
-  B2B_ASSIGN(auto update, database_.prepare("UPDATE plan SET flags=flags|?2 WHERE number=?1"));
-  update.bind(1, number(row)).bind(2, is_staged | (database ? staged_is_database : 0));
-  return update.run();
+  if (!set_staged_) {
+    B2B_ASSIGN(set_staged_, database_.prepare("UPDATE plan SET flags=flags|?2 WHERE number=?1"));
+  }
+  set_staged_->reset();
+  set_staged_->bind(1, number(row)).bind(2, is_staged | (database ? staged_is_database : 0));
+  return set_staged_->run();
 }
 
 Result<void> PlanStore::take_staged(PlanRow const& staged) {

@@ -86,6 +86,7 @@ class PlanStore {
   std::uint64_t next_number_;
   std::optional<sqlite::Statement> insert_;  // after the database, so that it goes first
   std::optional<sqlite::Statement> find_;
+  std::optional<sqlite::Statement> set_staged_;
 };
 
 // Counts an item as it is planned.

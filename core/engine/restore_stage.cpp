@@ -168,7 +168,7 @@ class Stager {
     auto const fd = tree_.open_file(staged);
     if (!fd && fetched) return failed(row, fd.error(), true);
     bool const database = fd && begins_like_a_database(fd->get());
-    if (fetched) set_metadata(row, entry, staged);
+    if (fetched) set_metadata(row, entry, staged, fd->get());
     std::scoped_lock const guard(mutex_);
     auto const marked = plan_.set_staged(row.number, database);
     if (!marked) {
@@ -184,20 +184,20 @@ class Stager {
     count(entry.size);
   }
 
-  void set_metadata(PlanRow const& row, Entry const& entry, std::string const& staged) {
+  void set_metadata(PlanRow const& row, Entry const& entry, std::string const& staged, int fd) {
     NodeMetadata wanted = metadata_of(entry, as_root_);
     // The plugin's snapshots know no modes: what is there keeps its own.
     if (!entry.has_metadata && row.item.existing && row.item.existing->type == NodeType::file)
       wanted.mode = row.item.existing->mode;
     auto const attributes = entry.has_metadata ? tree_.set_attributes(staged, entry.xattrs) : Result<void>();
     if (!attributes) note_metadata(attributes.error());
-    auto const set = tree_.set_metadata(staged, wanted);
+    auto const set = tree_.set_metadata(fd, wanted, staged);
     if (set) return;
     note_metadata(set.error());
     // A file system without owners (or one that refuses them) still has modes and times.
     wanted.uid.reset();
     wanted.gid.reset();
-    auto const rest = tree_.set_metadata(staged, wanted);
+    auto const rest = tree_.set_metadata(fd, wanted, staged);
     if (!rest) note_metadata(rest.error());
   }
 

@@ -38,6 +38,11 @@ Result<void> keep_old(TargetTree const& tree, SwapOperation const& operation, Sw
 
 Result<void> do_place(TargetTree const& tree, SwapOperation const& operation, bool resumed,
                       SwapHook const& hook) {
+  if (operation.kept.empty() && !resumed) {  // nothing is expected there: most often the system says so, too
+    B2B_TRY(step(hook, "place", operation.path));
+    B2B_ASSIGN(bool const placed, tree.rename_to_free_name(operation.other, operation.path));
+    if (placed) return {};
+  }
   B2B_ASSIGN(auto const staged, tree.status(operation.other));
   if (!staged) return {};
   B2B_ASSIGN(auto const there, what_is_at(tree, operation.path));

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 #ifdef __linux__
@@ -14,6 +13,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <memory>
 
 #include "core/util/file.h"
@@ -32,14 +32,6 @@ NodeType type_of(std::uint32_t mode) {
   if (S_ISDIR(mode)) return NodeType::directory;
   if (S_ISLNK(mode)) return NodeType::symlink;
   return NodeType::other;
-}
-
-timespec to_timespec(std::int64_t ns) {
-  std::int64_t const seconds = ns / billion - (ns % billion < 0 ? 1 : 0);
-  timespec out{};
-  out.tv_sec = static_cast<time_t>(seconds);
-  out.tv_nsec = static_cast<long>(ns - seconds * billion);
-  return out;
 }
 
 #ifdef __linux__
@@ -90,11 +82,6 @@ constexpr int look_at_fd = AT_EMPTY_PATH;
 #else
 constexpr int look_at_fd = 0;
 #endif
-
-bool attribute_is_restored(std::string_view name) {
-  return name.starts_with("user.") ||
-         (::geteuid() == 0 && (name == "security.capability" || name.starts_with("system.posix_acl_")));
-}
 
 }  // namespace
 
@@ -310,6 +297,20 @@ Result<void> TargetTree::rename(std::string_view from, std::string_view to) cons
   return {};
 }
 
+Result<bool> TargetTree::rename_to_free_name(std::string_view from, std::string_view to) const {
+#ifdef RENAME_NOREPLACE
+  B2B_ASSIGN(Place const source, place_of(from));
+  B2B_ASSIGN(Place const destination, place_of(to));
+  if (::renameat2(source.directory, source.name.c_str(), destination.directory, destination.name.c_str(), RENAME_NOREPLACE) == 0) return true;
+  if (errno != ENOENT && errno != EEXIST && errno != EINVAL && errno != ENOSYS)
+    return errno_error(errno, "move " + absolute(from) + " to", absolute(to));
+#else
+  static_cast<void>(from);
+  static_cast<void>(to);
+#endif
+  return false;
+}
+
 Result<void> TargetTree::remove_file(std::string_view path) const {
   B2B_ASSIGN(Place const place, place_of(path));
   if (::unlinkat(place.directory, place.name.c_str(), 0) != 0 && errno != ENOENT)
@@ -329,72 +330,6 @@ Result<void> TargetTree::remove_tree(std::string_view path) const {
   if (!there) return {};
   B2B_ASSIGN(Anchor const anchored, anchor(path));
   return b2b::remove_tree(anchored.path);
-}
-
-Result<void> TargetTree::set_metadata(std::string_view path, NodeMetadata const& metadata) const {
-  B2B_ASSIGN(Place const place, place_of(path));
-  char const* const name = place.name.c_str();
-  if (metadata.uid && metadata.gid && ::geteuid() == 0 &&
-      ::fchownat(place.directory, name, *metadata.uid, *metadata.gid, AT_SYMLINK_NOFOLLOW) != 0)
-    return errno_error(errno, "set the owner of", absolute(path));
-  if (metadata.mode) {
-    // Set-id bits give rights away; only root brings them back.
-    std::uint32_t const mode = ::geteuid() == 0 ? *metadata.mode : (*metadata.mode & 01777u);
-    if (::fchmodat(place.directory, name, static_cast<mode_t>(mode), AT_SYMLINK_NOFOLLOW) != 0 &&
-        errno != EOPNOTSUPP)
-      return errno_error(errno, "set the mode of", absolute(path));
-  }
-  if (metadata.mtime_ns) {
-    timespec const time = to_timespec(*metadata.mtime_ns);
-    timespec const times[2] = {time, time};
-    if (::utimensat(place.directory, name, times, AT_SYMLINK_NOFOLLOW) != 0)
-      return errno_error(errno, "set the time of", absolute(path));
-  }
-  return {};
-}
-
-Result<std::map<std::string, std::string>> TargetTree::attributes(std::string_view path) const {
-  std::map<std::string, std::string> out;
-#ifdef __linux__
-  auto fd = open_file(path);
-  if (!fd) return fd.error();
-  ssize_t const size = ::flistxattr(fd->get(), nullptr, 0);
-  if (size <= 0) return out;  // none, or the file system has no such thing
-  std::string names(static_cast<std::size_t>(size) + 1024, '\0');
-  ssize_t const got = ::flistxattr(fd->get(), names.data(), names.size());
-  if (got < 0) return errno_error(errno, "list the extended attributes of", absolute(path));
-  names.resize(static_cast<std::size_t>(got));
-  for (std::size_t begin = 0; begin < names.size();) {
-    std::string const name(names.c_str() + begin);
-    begin += name.size() + 1;
-    if (!attribute_is_restored(name)) continue;
-    std::string value(65536, '\0');
-    ssize_t const n = ::fgetxattr(fd->get(), name.c_str(), value.data(), value.size());
-    if (n < 0) return errno_error(errno, "read the extended attribute " + name + " of", absolute(path));
-    value.resize(static_cast<std::size_t>(n));
-    out.emplace(name, std::move(value));
-  }
-#else
-  static_cast<void>(path);
-#endif
-  return out;
-}
-
-Result<void> TargetTree::set_attributes(std::string_view path,
-                                        std::map<std::string, std::string> const& attributes) const {
-#ifdef __linux__
-  if (attributes.empty()) return {};
-  B2B_ASSIGN(UniqueFd const fd, open_file(path));
-  for (auto const& [name, value] : attributes) {
-    if (!attribute_is_restored(name)) continue;
-    if (::fsetxattr(fd.get(), name.c_str(), value.data(), value.size(), 0) != 0)
-      return errno_error(errno, "set the extended attribute " + printable(name) + " of", absolute(path));
-  }
-#else
-  static_cast<void>(path);
-  static_cast<void>(attributes);
-#endif
-  return {};
 }
 
 Result<void> TargetTree::sync_directory(std::string_view path) const {

@@ -75,12 +75,16 @@ class TargetTree {
   Result<void> make_symlink(std::string const& points_to, std::string_view path) const;
   Result<void> make_hard_link(std::string_view existing, std::string_view path) const;
   Result<void> rename(std::string_view from, std::string_view to) const;  // replaces a non-directory at `to`
+  // Only where nothing is. False: nothing was done, because of what is at one of them or because the system cannot.
+  Result<bool> rename_to_free_name(std::string_view from, std::string_view to) const;
   Result<void> remove_file(std::string_view path) const;                  // nothing there is fine
   Result<void> remove_directory(std::string_view path) const;             // empty; nothing there is fine
   Result<void> remove_tree(std::string_view path) const;                  // nothing there is fine
 
   // Owner first, then mode (a new owner clears set-id bits), time last.
   Result<void> set_metadata(std::string_view path, NodeMetadata const& metadata) const;
+  // Of a regular file that is open.
+  Result<void> set_metadata(int fd, NodeMetadata const& metadata, std::string_view path_for_error) const;
   Result<std::map<std::string, std::string>> attributes(
       std::string_view path) const;  // "user.*" and what root restores
   Result<void> set_attributes(std::string_view path,
