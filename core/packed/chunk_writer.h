@@ -1,4 +1,5 @@
-// Stores chunks that are not there yet: in packs, which are checked before they leave, several at a time.
+// Stores chunks that are not there yet: in packs, several at a time. Each chunk is decrypted again and compared while its pack is sealed, and
+// what is sent must be the bytes that were looked at (corrupt: this machine's memory or disk changed them).
 //
 // add() may be called from any thread; it blocks while too many packs wait for their upload. The first failure stops everything: add() and
 // flush() return it. A pack is first a file in `spool_dir`, and is removed when it is in the store.
@@ -17,7 +18,7 @@ namespace b2b::packed {
 
 class ChunkWriter {
  public:
-  // Memory: the pack that fills and one that is sealed (16 MiB each), and about 1 MB for each thread that calls add(). On disk at most
+  // Memory: the pack that fills and one that is sealed, by a thread of its own (16 MiB each), and about 1 MB for each thread that calls add(). On disk at most
   // six packs: four on their way, one that waits and the one that is sealed.
   // `spool_dir` is emptied of what an earlier one left.
   static Result<std::unique_ptr<ChunkWriter>> create(std::shared_ptr<Repository> repository, std::string spool_dir,

@@ -9,7 +9,7 @@
 
 namespace b2b::packed {
 
-// May be called from many threads. Memory: about 400 KB. What is known is not read. Errors: changed (the content has not this hash and
+// May be called from many threads. Memory: about 400 KB, and twice that for a large one, which a second thread hashes. What is known is not read. Errors: changed (the content has not this hash and
 // size any more), those of the writer and of the source.
 Result<void> store_content(Repository& repository, ChunkWriter& writer, ByteSource const& content, Sha256Digest const& hash,
                            std::uint64_t size);
