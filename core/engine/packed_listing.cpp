@@ -3,6 +3,7 @@
 #include "core/engine/choose_layout.h"
 #include "core/engine/listing.h"
 #include "core/engine/packed_repository.h"
+#include "core/engine/snapshot_use.h"
 #include "core/packed/reach.h"
 #include "core/packed/snapshots.h"
 #include "core/util/log.h"
@@ -18,6 +19,13 @@ void mark_unreadable(ListedSnapshot& listed, Error const& error) {
 // Errors are the store's; what is wrong with this snapshot goes into `listed`.
 Result<void> ask_repository(EngineContext& context, packed::Repository const& repository, ListedSnapshot& listed) {
   SnapshotId const id = listed.info.id;
+  // What a prune removes between the read and the remembering would be missed later, and called somebody else's doing.
+  auto const use = SnapshotUse::begin(context.instance.data_dir, id);
+  if (!use) {
+    if (use.error().condition != Condition::busy) return use.error();
+    mark_unreadable(listed, use.error());
+    return {};
+  }
   auto read = packed::read_snapshot(repository, id, context.stop);
   if (!read) {
     if (!concerns_one_object(read.error().condition)) return read.error();

@@ -53,6 +53,7 @@ class Repairer {
   Result<PackedFindings> look(bool read_data, VerifyReport& report) {
     VerifyOptions options;
     options.read_data = read_data;
+    options.unattended = true;  // a snapshot that is gone is not mended by this: it stays remembered, and a problem
     B2B_ASSIGN(auto const ids, packed::list_snapshots(*context_.store, context_.config.prefix, context_.stop));
     auto findings = verify_packed(context_, options, ids, true, scratch_dir_, report);
     report_.bytes_read += report.bytes_read;

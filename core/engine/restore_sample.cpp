@@ -4,7 +4,9 @@
 #include <array>
 
 #include "core/crypto/hash.h"
+#include "core/engine/choose_layout.h"
 #include "core/engine/fetch.h"
+#include "core/engine/finding.h"
 #include "core/engine/listing.h"
 #include "core/engine/objects.h"
 #include "core/engine/snapshot_use.h"
@@ -77,10 +79,13 @@ Result<SampleReport> restore_sample(EngineContext& context, SampleLimits const& 
   report.snapshot = *id;
   auto loaded = load_snapshot(context, *id, scratch_dir);
   if (!loaded) {
-    if (!concerns_one_object(loaded.error().condition)) return loaded.error();
-    report.problems.push_back({id->text, {}, loaded.error().text()});
+    if (!is_finding(loaded.error(), true)) return loaded.error();
+    B2B_ASSIGN(auto const known, known_layout(context));
+    Remedy const remedy = known == SnapshotLayout::plugin ? Remedy::push : Remedy::repair;
+    report.problems.push_back({id->text, {}, finding_text(loaded.error()), finding_remedy(loaded.error(), remedy)});
     return report;
   }
+  Remedy const remedy = loaded->packed ? Remedy::repair : Remedy::push;
   B2B_ASSIGN(auto const chosen, choose(loaded->catalog, limits));
   B2B_ASSIGN(auto const fetcher, make_fetcher(context, *loaded, scratch_dir, false));
   for (CatalogEntry const& entry : chosen) B2B_TRY(fetcher->expect(entry));
@@ -88,9 +93,9 @@ Result<SampleReport> restore_sample(EngineContext& context, SampleLimits const& 
     if (context.stop.stop_requested()) return make_error(Condition::cancelled, "the check was stopped");
     std::string const path = scratch_file(scratch_dir, "restored");
     auto const fetched = fetcher->fetch(entry, path);
-    if (!fetched && !concerns_one_object(fetched.error().condition)) return fetched.error();
+    if (!fetched && !is_finding(fetched.error(), true)) return fetched.error();
     if (!fetched) {
-      report.problems.push_back({id->text, printable(entry.entry.path), fetched.error().text()});
+      report.problems.push_back({id->text, printable(entry.entry.path), finding_text(fetched.error()), finding_remedy(fetched.error(), remedy)});
       continue;
     }
     B2B_ASSIGN(bool const good, is_as_recorded(path, entry.entry));
@@ -99,7 +104,7 @@ Result<SampleReport> restore_sample(EngineContext& context, SampleLimits const& 
       ++report.files;
       report.bytes += entry.entry.size;
     } else {
-      report.problems.push_back({id->text, printable(entry.entry.path), "what was restored is not what the snapshot says was backed up"});
+      report.problems.push_back({id->text, printable(entry.entry.path), "what was restored is not what the snapshot says was backed up", remedy});
     }
   }
   return report;

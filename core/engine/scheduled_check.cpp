@@ -61,6 +61,9 @@ Result<CheckReport> check_stored(EngineContext& context, CheckKind kind, unsigne
   report.objects = verified.objects;
   report.bytes_read = verified.bytes_read;
   report.notes = std::move(verified.notes);
+  report.way_back = std::move(verified.way_back);
+  report.listed = std::move(verified.listed);
+  report.packs = std::move(verified.packs);
   add(verified.problems, report);
   if (kind == CheckKind::presence) return report;
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "core/engine/restore_sample.h"
@@ -24,6 +25,9 @@ struct CheckReport {
   std::optional<SnapshotId> snapshot;       // that they were restored of
   std::vector<VerifyProblem> problems;      // each file and object once
   std::vector<std::string> notes;
+  std::string way_back;                     // as VerifyReport has these three
+  std::set<std::string> listed;
+  std::optional<std::set<std::string>> packs;
 };
 
 inline constexpr std::uint64_t check_bytes_max = std::uint64_t{1} << 30;     // about so much is read by one check

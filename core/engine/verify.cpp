@@ -6,6 +6,8 @@
 
 #include "core/crypto/b2en.h"
 #include "core/engine/body.h"
+#include "core/engine/finding.h"
+#include "core/engine/gone_manifests.h"
 #include "core/engine/heal.h"
 #include "core/engine/hidden_snapshots.h"
 #include "core/engine/listing.h"
@@ -33,7 +35,11 @@ class Verifier {
 
   Result<VerifyReport> run() {
     context_.progress->phase = "verifying";
+    B2B_ASSIGN(GoneManifests const known, GoneManifests::remember(context_));
     B2B_ASSIGN(listing_, list_bucket(context_, true));
+    B2B_TRY(tell_gone(known));
+    for (ListedSnapshot const& listed : listing_.snapshots)
+      if (listed.has_manifest) report_.listed.insert(listed.info.id.text);
     std::string only;
     if (!options_.snapshot.empty()) {
       B2B_ASSIGN(SnapshotId const id, resolve_snapshot(context_, options_.snapshot, report_.notes));
@@ -58,18 +64,41 @@ class Verifier {
     }
     if (only.empty() || !packed.empty() || !plugin)
       B2B_TRY(verify_packed(context_, options_, packed, only.empty(), scratch_dir_, report_));
+    bool const any_gone = std::any_of(report_.problems.begin(), report_.problems.end(),
+                                      [](VerifyProblem const& problem) { return problem.remedy == Remedy::look_back; });
+    if (any_gone) {
+      B2B_ASSIGN(report_.way_back, way_back(context_));
+      report_.notes.push_back(report_.way_back);
+    }
     return std::move(report_);
   }
 
  private:
-  void add_problem(SnapshotId const& id, std::string const& path, std::string problem) {
+  void add_problem(SnapshotId const& id, std::string const& path, std::string problem, Remedy remedy = Remedy::push) {
     std::scoped_lock lock(report_mutex_);
-    report_.problems.push_back({id.text, path, std::move(problem)});
+    report_.problems.push_back({id.text, path, std::move(problem), remedy});
+  }
+  void add_problem(SnapshotId const& id, std::string const& path, Error const& error) {
+    add_problem(id, path, finding_text(error), finding_remedy(error, Remedy::push));
+  }
+
+  Result<void> tell_gone(GoneManifests const& known) {
+    B2B_ASSIGN(auto const gone, known.missing_from(context_, listing_));
+    bool const all = options_.snapshot.empty();
+    for (GoneManifests::Gone const& one : gone) {
+      if (!all) break;
+      gone_.insert(one.id.text);
+      add_problem(one.id, {}, one.has_bodies ? "its manifest was there and is gone, and no prune of this machine removed it: somebody deleted it"
+                                             : "it is gone from the store, and no prune of this machine removed it: somebody deleted it",
+                  Remedy::look_back);
+    }
+    return known.settle(context_, gone, options_.unattended || !all);
   }
 
   Result<void> look_at(ListedSnapshot const& listed) {
     SnapshotId const& id = listed.info.id;
     if (!listed.has_manifest) {
+      if (gone_.contains(id.text)) return {};
       B2B_ASSIGN(std::string hidden, hidden_manifest(context_, id));
       if (!hidden.empty()) {
         add_problem(id, "manifest.json", std::move(hidden));
@@ -89,8 +118,8 @@ class Verifier {
     B2B_ASSIGN(TemporaryDirectory const own_scratch, TemporaryDirectory::create(scratch_dir_, "verify-"));
     auto loaded = load_snapshot(context_, id, own_scratch.path(), SnapshotLayout::plugin);
     if (!loaded) {
-      if (!concerns_one_object(loaded.error().condition)) return loaded.error();
-      add_problem(id, "manifest.json", loaded.error().text());
+      if (!is_finding(loaded.error(), options_.unattended)) return loaded.error();
+      add_problem(id, "manifest.json", loaded.error());
       return {};
     }
     LoadedSnapshot snapshot = std::move(*loaded);
@@ -227,8 +256,8 @@ class Verifier {
         continue;
       }
       if (results[i].error().condition == Condition::wrong_key) ++tally.wrong_key;
-      if (!concerns_one_object(results[i].error().condition)) return results[i].error();
-      add_problem(info.id, printable(bodies[i].entry.entry.path), results[i].error().text());
+      if (!is_finding(results[i].error(), options_.unattended)) return results[i].error();
+      add_problem(info.id, printable(bodies[i].entry.entry.path), results[i].error());
     }
     return {};
   }
@@ -254,6 +283,7 @@ class Verifier {
   std::size_t const threads_;
   ByteBudget scratch_budget_;
   BucketListing listing_;
+  std::set<std::string> gone_;   // that were told of
   std::unique_ptr<Rescue> rescue_;
   std::optional<SnapshotUse> use_of_others_;  // from then on
   std::uint32_t chosen_of_million_ = 1'000'000;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "core/engine/finding.h"
 #include "core/engine/gone_snapshots.h"
 #include "core/engine/listing.h"
 #include "core/engine/packed_keys.h"
@@ -67,10 +68,10 @@ class PackedVerifier {
   Result<PackedFindings> run(std::string const& scratch_dir) {
     B2B_TRY(look_for_remembered());
     auto opened = open_repository_keys(context_);
-    if (!opened && !concerns_one_object(opened.error().condition)) return opened.error();
+    if (!opened && !is_finding(opened.error(), options_.unattended)) return opened.error();
     if (!opened || !*opened) {
       if (!opened) {
-        problem({}, {}, opened.error().text());
+        problem({}, {}, finding_text(opened.error()), finding_remedy(opened.error(), Remedy::repair));
       } else if (!ids_.empty()) {
         problem({}, packed::config_key(context_.config.prefix), "it is gone: without it no packed snapshot can be read");
       }
@@ -94,8 +95,8 @@ class PackedVerifier {
  private:
   packed::Survey& survey() { return *findings_.survey; }
 
-  void problem(std::string snapshot, std::string path, std::string text) {
-    if (named_++ < problems_named) report_.problems.push_back({std::move(snapshot), std::move(path), std::move(text)});
+  void problem(std::string snapshot, std::string path, std::string text, Remedy remedy = Remedy::repair) {
+    if (named_++ < problems_named) report_.problems.push_back({std::move(snapshot), std::move(path), std::move(text), remedy});
   }
 
   Result<PackedFindings> finish() {
@@ -103,22 +104,24 @@ class PackedVerifier {
     return std::move(findings_);
   }
 
-  // Snapshots do not just vanish. Those that another machine pruned are told of once.
+  // Snapshots do not just vanish. Those that another machine may have pruned are told of once; so are the others, to a person.
   Result<void> look_for_remembered() {
     if (!all_) return {};
     B2B_ASSIGN(auto const gone, gone_snapshots(context_, ids_));
     for (GoneSnapshot const& one : gone) {
       if (one.newest) {
-        problem(one.id.text, {}, "this newest snapshot is gone from the store, and no prune removes the newest: somebody deleted it");
+        problem(one.id.text, {}, "this newest snapshot is gone from the store, and no prune removes the newest: somebody deleted it", Remedy::look_back);
         ++findings_.lost_snapshots;
         continue;
       }
-      if (options_.unattended && one.only_we_prune) {
-        problem(one.id.text, {}, "it is gone from the store, and this machine did not remove it: one that took pruning over (prune --take-over) did, or somebody deleted it");
+      if (one.only_we_prune) {
+        problem(one.id.text, {}, "it is gone from the store, and this machine did not remove it: one that took pruning over (prune --take-over) did, or somebody deleted it",
+                Remedy::look_back);
         ++findings_.lost_snapshots;
-        continue;
+        if (options_.unattended) continue;
+      } else {
+        report_.notes.push_back("snapshot " + one.id.text + " is no longer in the store: another machine pruned it, or somebody deleted it");
       }
-      report_.notes.push_back("snapshot " + one.id.text + " is no longer in the store: another machine pruned it, or somebody deleted it");
       B2B_TRY(context_.index->forget_snapshot(target_name(context_), one.id.text));
     }
     return {};
@@ -129,7 +132,7 @@ class PackedVerifier {
     std::string const folder = packed::slots_prefix(context_.config.prefix);
     packed::KeyStore keys(*context_.store, context_.config.prefix, {}, *context_.clock);
     auto const slots = keys.slots(config.id, context_.stop);
-    if (!slots && !concerns_one_object(slots.error().condition)) return slots.error();
+    if (!slots && !is_finding(slots.error(), options_.unattended)) return slots.error();
     if (!slots) {
       problem({}, folder, slots.error().text());
       return {};
@@ -139,28 +142,37 @@ class PackedVerifier {
     if (slots->slots.empty()) problem({}, folder, "there is no key slot: only this machine, which keeps the key, can read the repository");
     if (slots->slots.empty() || !options_.read_data) return {};
     auto const opened = keys.open(config, slot_secrets(context_.config), context_.stop);
-    if (!opened && !concerns_one_object(opened.error().condition)) return opened.error();
+    if (!opened && !is_finding(opened.error(), options_.unattended)) return opened.error();
     if (!opened) problem({}, folder, opened.error().text() + ". This machine keeps the key, a new one would not have it");
     return {};
   }
 
   Result<void> look_at_index() {
     report_.objects += survey().index_objects() + 1;  // and the configuration
+    B2B_TRY(note_packs());
     for (packed::BadIndexObject const& bad : survey().bad_index_objects())
       problem({}, packed::index_key(context_.config.prefix, bad.id),
               bad.problem + ". What only it knows cannot be found; daemonctl repair index writes it anew from the packs");
     auto const marks = packed::read_marks(*survey().repository(), context_.stop);
-    if (!marks && !concerns_one_object(marks.error().condition)) return marks.error();
+    if (!marks && !is_finding(marks.error(), options_.unattended)) return marks.error();
     if (!marks)
       problem({}, marks.error().subject,
               marks.error().message + ". While it is there nothing is pushed or collected: delete it when no machine has pushed or pruned for a day");
     return {};
   }
 
+  Result<void> note_packs() {
+    B2B_ASSIGN(auto const packs, survey().repository()->index->packs());
+    auto& keys = report_.packs.emplace();
+    for (auto const& pack : packs) keys.insert(packed::pack_key(context_.config.prefix, pack.id));
+    for (packed::BadPack const& bad : survey().bad_packs()) keys.insert(packed::pack_key(context_.config.prefix, bad.id));
+    return {};
+  }
+
   Result<void> look_at(SnapshotId const& id) {
     ++report_.snapshots;
     auto const snapshot = packed::read_snapshot(*survey().repository(), id, context_.stop);
-    if (!snapshot && !concerns_one_object(snapshot.error().condition)) return snapshot.error();
+    if (!snapshot && !is_finding(snapshot.error(), options_.unattended)) return snapshot.error();
     if (!snapshot && snapshot.error().condition == Condition::not_found) {  // it was listed a moment ago
       report_.notes.push_back("snapshot " + id.text + " was removed meanwhile");
       return {};
@@ -193,7 +205,7 @@ class PackedVerifier {
     packed::ChunkReader reader(survey().repository(), packs.path(), context_.stop);
     auto const read = packed::read_list(reader, snapshot, visitor);
     if (read) return true;
-    if (!concerns_one_object(read.error().condition)) return read.error();
+    if (!is_finding(read.error(), options_.unattended)) return read.error();
     lost(snapshot.info.id, read.error().text());
     return false;
   }

@@ -175,7 +175,7 @@ void add_last_restore(std::string& out, json::object const& status, TimePoint no
   if (gateway_down || untold) add(out, "Restore", shown(restore, "text"));
 }
 
-// What is damaged, by either check; else how long ago the last one of the content was.
+// What is damaged, by either check; a check that fails again and again; else how long ago the last one of the content was.
 void add_check(std::string& out, json::object const& status, TimePoint now) {
   json::object const& check = object_of(status, "lastCheck");
   json::object const& look = object_of(status, "lastLook");
@@ -183,6 +183,12 @@ void add_check(std::string& out, json::object const& status, TimePoint now) {
   bool const gone = text_of(look, "outcome") == "damaged";
   if (damaged) add(out, "DAMAGED", "last check: " + ago(check, "time", now) + ", " + shown(check, "text"));
   if (gone) add(out, "DAMAGED", "last look: " + ago(look, "time", now) + ", " + shown(look, "text"));
+  json::object const& overdue = object_of(status, "checkOverdue");
+  if (auto const since = age_of(overdue, "since", now)) {
+    bool const presence = text_of(overdue, "kind") == "presence";
+    add(out, "Checked", (presence ? "whether all is there: not for " : "not for ") + human_duration(*since) + ": " + shown(overdue, "error"));
+    if (!presence) return;
+  }
   if (damaged || !has_value(status, "lastCheck")) return;
   add(out, "Checked", "last check: " + ago(check, "time", now) + ", fine (" + human_bytes(number_of(check, "bytesRead")) + " read, " +
                           counted(check, "filesRestored", "file", "files") + " restored to try)");

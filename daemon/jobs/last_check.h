@@ -16,7 +16,8 @@ namespace b2b::jobs {
 // Pure. Which store and prefix are meant, as the configuration has them.
 std::string check_target(Config const& config);
 
-// Pure. The member `lastCheck` (or `lastLook`, for CheckKind::presence) of the status. `before`: what was kept of the last one, or null.
+// Pure. The member `lastCheck` (or `lastLook`, for CheckKind::presence) of the status. `before`: what was kept of the last one, or null; what it
+// names of a snapshot that is not listed any more, or of a pack that is in no index, is over, unless the report says so again.
 boost::json::object check_answer(CheckKind kind, CheckReport const& report, TimePoint when, boost::json::object const* before);
 // "all is well", or what is wrong and what to do about it.
 std::string check_text(CheckKind kind, boost::json::object const& answer);

@@ -17,6 +17,7 @@ constexpr std::chrono::seconds settle_spread = 25min;
 constexpr Length quiet = 2min;
 constexpr Length patience = 2h;
 constexpr Length retry = 1h;
+constexpr std::uint32_t failures_for_a_day = 6;
 constexpr Length look_for_quiet = 1min;
 constexpr int shrink = 10;   // no wait is longer than this part of the period
 
@@ -29,15 +30,16 @@ std::int64_t number_of(std::optional<TimePoint> const& time) { return time ? tim
 CheckTimes::CheckTimes(CheckConfig const& config, std::string instance, std::string target)
     : config_(config), instance_(std::move(instance)), target_(std::move(target)) {}
 
-// "<last> <tried> <last> <tried> <target>", nanoseconds; 0: none.
+// "<last> <tried> <failures> <last> <tried> <failures> <target>", nanoseconds; 0: none.
 std::string CheckTimes::text() const {
   std::string out;
-  for (Kind const& kind : kinds_) out += std::to_string(number_of(kind.last)) + " " + std::to_string(number_of(kind.tried)) + " ";
+  for (Kind const& kind : kinds_)
+    out += std::to_string(number_of(kind.last)) + " " + std::to_string(number_of(kind.tried)) + " " + std::to_string(kind.failures) + " ";
   return out + target_;
 }
 
 void CheckTimes::restore(std::string_view text) {
-  std::array<std::int64_t, 4> numbers{};
+  std::array<std::int64_t, 6> numbers{};
   for (std::int64_t& number : numbers) {
     auto const space = text.find(' ');
     if (space == std::string_view::npos) return;
@@ -50,8 +52,9 @@ void CheckTimes::restore(std::string_view text) {
     return number == 0 ? std::optional<TimePoint>() : std::optional(TimePoint(Length(number)));
   };
   for (std::size_t i = 0; i < kinds_.size(); ++i) {
-    kinds_[i].last = time(numbers[2 * i]);
-    kinds_[i].tried = time(numbers[2 * i + 1]);
+    kinds_[i].last = time(numbers[3 * i]);
+    kinds_[i].tried = time(numbers[3 * i + 1]);
+    kinds_[i].failures = static_cast<std::uint32_t>(std::clamp<std::int64_t>(numbers[3 * i + 2], 0, failures_for_a_day));
   }
 }
 
@@ -80,7 +83,8 @@ TimePoint CheckTimes::due_at(CheckKind kind, TimePoint now) {
   TimePoint due = *times.last + every;
   if (times.tried) {
     times.tried = std::min(*times.tried, now);
-    due = std::max(due, *times.tried + std::min(retry, every));
+    Length const wait = std::min(day, retry * (1 << (std::clamp<std::uint32_t>(times.failures, 1, failures_for_a_day) - 1)));
+    due = std::max(due, *times.tried + std::min(wait, every));
   }
   return due;
 }
@@ -105,8 +109,9 @@ CheckTimes::Due CheckTimes::look(Moment const& moment) {
       again(moment.now + (settling() - waited));
       continue;
     }
+    if (!moment.resting) continue;   // the end of what goes on is an event
     bool const patient = waited < settling() + at_most(patience);
-    if (moment.resting && (!patient || moment.unchanged_for >= at_most(quiet))) {
+    if (!patient || moment.unchanged_for >= at_most(quiet)) {
       out.begin = kind;
       out.look_again.reset();
       return out;
@@ -118,15 +123,33 @@ CheckTimes::Due CheckTimes::look(Moment const& moment) {
 
 void CheckTimes::began(CheckKind kind, TimePoint now) {
   running_ = kind;
-  of(kind).tried = now;
+  running_target_ = target_;
+  Kind& times = of(kind);
+  times.tried = now;
+  times.failures = std::min(times.failures + 1, failures_for_a_day);
 }
 
-void CheckTimes::ended(CheckKind kind, TimePoint now, bool done) {
+void CheckTimes::ended(CheckKind kind, TimePoint now, End end) {
   running_.reset();
-  of(kind).due_since.reset();
-  if (!done) return;
-  of(kind).tried.reset();
-  of(kind).last = now;
+  if (running_target_ != target_) return;
+  Kind& times = of(kind);
+  times.due_since.reset();
+  switch (end) {
+    case End::done:
+      times.tried.reset();
+      times.failures = 0;
+      times.last = now;
+      break;
+    case End::capped: times.failures = failures_for_a_day; break;
+    case End::stopped: times.failures = times.failures > 0 ? times.failures - 1 : 0; break;
+    case End::failed: break;
+  }
+}
+
+std::optional<TimePoint> CheckTimes::overdue_since(CheckKind kind, TimePoint now) const {
+  Kind const& times = kinds_[place_of(kind)];
+  if (!config_.enabled || !times.last || now - *times.last <= 2 * period(kind)) return std::nullopt;
+  return times.last;
 }
 
 }  // namespace b2b::service

@@ -39,10 +39,14 @@ class Checkup {
   // As kept, for the status: nullopt, none yet.
   std::optional<boost::json::object> last(CheckKind kind) const;
   bool found_damage() const;                           // by the last one of a kind
+  std::string damage() const;                          // in words: what was found, of each kind; empty: nothing
+  // A kind that has not come to its end for more than two periods, and why the last try did not: {kind, since, error}. nullopt: none.
+  std::optional<boost::json::object> overdue() const;
 
  private:
   void begin(CheckKind kind);
-  void ended(CheckKind kind, Result<boost::json::object> const& answer);
+  void ended(CheckKind kind, std::string const& target, Result<boost::json::object> const& answer);
+  void keep_failure(CheckKind kind, std::string const& target, Result<boost::json::object> const& answer);
   void keep_times();
 
   CheckupSurroundings around_;

@@ -9,12 +9,17 @@
 #include <vector>
 
 #include "core/config/service_config.h"
+#include "core/engine/push.h"
 #include "core/schedule/due.h"
 #include "core/snapshot/manifest.h"
 #include "core/watch/changes.h"
 #include "core/watch/quiet.h"
 
 namespace b2b::service {
+
+// Does it count for the time to the next push that changes cause? Also what was copied only to find that nothing new was in it (a large database
+// that is written without a change).
+inline bool costs_something(PushReport const& report) { return !report.unchanged || report.bytes_captured > 0; }
 
 class Clockwork {
  public:

@@ -150,9 +150,10 @@ void FollowUp::started() {
   impl_->add([impl = impl_.get()] { impl->ping(Ping::start, {}); });
 }
 
-void FollowUp::succeeded(std::string snapshot, std::string report) {
-  impl_->add([impl = impl_.get(), snapshot = std::move(snapshot), report = std::move(report)] {
-    impl->ping(Ping::success, report);
+void FollowUp::succeeded(std::string snapshot, std::string report, std::string damage) {
+  impl_->add([impl = impl_.get(), snapshot = std::move(snapshot), report = std::move(report), damage = std::move(damage)] {
+    if (damage.empty()) impl->ping(Ping::success, report);
+    else impl->ping(Ping::failure, damage);
     CommandEvent event;
     event.snapshot = snapshot;
     impl->tell(NotifyKind::success, {}, std::move(event));

@@ -20,7 +20,8 @@ class FollowUp {
   void configure(Config const& config);
 
   void started();                                 // a push began
-  void succeeded(std::string snapshot, std::string report);
+  // `damage`: what stands of it, or empty. The monitor, which knows one state only, hears of that instead of the success.
+  void succeeded(std::string snapshot, std::string report, std::string damage = {});
   void failed(std::string error, std::string code);
   void stale(std::string what);
   void damaged(std::string what);                 // what is stored is damaged or gone: onFailure, as "damage"

@@ -304,7 +304,7 @@ void Service::push(PushJob job) {
   job.captured = [this, id, for_changes, captured = std::move(captured)](Result<PushReport> const& report) {
     auto const took = std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::duration<double>(report ? report->seconds : 0));
     auto const scan_began = took.count() == 0 ? std::chrono::nanoseconds(0) : clock_.monotonic() - took;
-    boost::asio::post(loop_, [this, id, costs = for_changes && report && !report->unchanged, ok = report.has_value(), bytes = report ? report->bytes_captured : 0, took, scan_began] {
+    boost::asio::post(loop_, [this, id, costs = for_changes && report && costs_something(*report), ok = report.has_value(), bytes = report ? report->bytes_captured : 0, took, scan_began] {
       if (ok) {
         clockwork_->push_done(id, last_change_ < scan_began);
         if (!clockwork_->push_under_way()) keep_schedule();
@@ -393,7 +393,7 @@ void Service::on_event(std::string const& name, json::object const& data) {
   if (name == "uploaded" || (name == "job" && unchanged != nullptr && unchanged->as_bool())) {
     stale_told_ = false;  // the next alarm has its time
     look();
-    follow_up_->succeeded(text("snapshot"), json::serialize(data));
+    follow_up_->succeeded(text("snapshot"), json::serialize(data), checkup_->damage());
   } else if (name == "failed") {
     log_warning("a backup failed: " + text("error"));
     if (!recovered_) {
@@ -403,6 +403,7 @@ void Service::on_event(std::string const& name, json::object const& data) {
     }
     follow_up_->failed(text("error"), text("code"));
   }
+  if (name == "job" || name == "failed") look();   // a check may wait for the end of what went on
   if (!stopping_) {
     check_stale();
     arm_coordinator();

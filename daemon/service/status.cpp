@@ -87,7 +87,9 @@ json::object Service::status() {
   if (auto const restored = jobs::last_restore(*index_); restored && *restored) out["lastRestore"] = **restored;
   auto const hidden = known_hidden(*index_, loaded_.config);
   std::string_view health = "ok";
-  if ((hidden && !hidden->empty()) || !alarms_.empty() || checkup_->found_damage() || watch_state_.kind != WatchState::Kind::healthy) health = "degraded";
+  auto const check_overdue = checkup_->overdue();
+  bool const hides = hidden && !hidden->empty();
+  if (hides || !alarms_.empty() || checkup_->found_damage() || check_overdue || watch_state_.kind != WatchState::Kind::healthy) health = "degraded";
   if (now_known.last_error) health = "failing";
   if (stale) health = "stale";
   if (!now_known.last_good_time) health = now_known.last_error ? "failing" : "never";
@@ -156,6 +158,7 @@ json::object Service::status() {
     out[name] = nullptr;
     if (auto found = checkup_->last(kind)) out[name] = std::move(*found);
   }
+  out["checkOverdue"] = check_overdue ? json::value(*check_overdue) : json::value(nullptr);
   out["prunePaused"] = now_known.prune_paused;
   out["deletesRefusedSince"] = nullptr;
   if (auto const since = DeleteRefusal(*index_, loaded_.config).since(); since && *since) out["deletesRefusedSince"] = format_iso8601(**since);

@@ -3,6 +3,7 @@ import subprocess
 import unittest
 
 from harness import Daemon, Machine, wait_for
+from test_daemon_notices import Monitor
 
 
 class Checks(unittest.TestCase):
@@ -76,8 +77,36 @@ class Checks(unittest.TestCase):
         self.assertNotIn("b2backupd_last_check_problems 0", daemon.request("GET", "/metrics")[1].decode())
         # What this machine still has is stored again; the list of the first snapshot, where that was hit, is lost.
         report = daemon.post("/v1/repair", {})
-        if not report["problems"]:
-            self.assertEqual(daemon.status()["lastCheck"]["outcome"], "fine")
+        self.assertEqual(daemon.status()["lastCheck"]["outcome"], "damaged" if report["problems"] else "fine", report)
+
+    def test_repair_clears_what_it_mended(self):
+        # Only what this machine has still is hit.
+        before = set(self.objects("packs"))
+        self.machine.write("workspace/another.bin", bytes(n * n % 251 for n in range(200_000)))
+        self.machine.ok("push")
+        for pack in set(self.objects("packs")) - before:
+            self.damage(pack)
+        daemon = self.start()
+        daemon.until(lambda s: s["lastCheck"] and s["lastCheck"]["outcome"] == "damaged" and not s["jobs"], "the check", 60)
+        report = daemon.post("/v1/repair", {})
+        self.assertEqual(report["problems"], [], report)
+        self.assertEqual(daemon.status()["lastCheck"]["outcome"], "fine")
+        self.assertEqual(daemon.status()["health"], "ok")
+
+    def test_a_monitor_hears_of_damage_until_it_is_mended(self):
+        monitor = Monitor()
+        self.addCleanup(monitor.stop)
+        self.machine.configure(healthcheckUrl=monitor.url)
+        for pack in self.objects("packs"):
+            self.damage(pack)
+        daemon = self.start()
+        daemon.until(lambda s: s["lastCheck"] and s["lastCheck"]["outcome"] == "damaged" and not s["jobs"], "the check", 60)
+        wait_for(lambda: monitor.paths()[-1:] == ["/ping/secret-id/fail"], "the alarm", 30)
+        told = len(monitor.calls)
+        self.machine.write("workspace/note.md", b"another note\n")
+        daemon.push()
+        wait_for(lambda: "/ping/secret-id/start" in monitor.paths()[told:] and len(monitor.calls) >= told + 2, "the calls of the push", 30)
+        self.assertNotIn("/ping/secret-id", monitor.paths()[told:])
 
     def test_a_pack_that_was_deleted(self):
         daemon = self.start()
@@ -98,6 +127,22 @@ class Checks(unittest.TestCase):
         status = daemon.until(lambda s: s["lastLook"]["outcome"] == "damaged", "the alarm", 60)
         self.assertIn(self.first, [problem["snapshot"] for problem in status["lastLook"]["problems"]])
         self.until_told(self.first)
+        self.assertIn("snapshots --all", self.text())
+        self.assertNotIn("daemonctl repair", self.text())
+        # A person is told, once; then it is forgotten.
+        self.assertEqual(self.machine.run("verify").code, 3)
+
+    def test_checks_that_fail_are_shown(self):
+        daemon = self.start()
+        self.checked(daemon)
+        bucket = next(path for path in self.machine.root.rglob("store"))
+        away = bucket.with_name("away")
+        bucket.rename(away)
+        self.addCleanup(lambda: away.exists() and away.rename(bucket))
+        status = daemon.until(lambda s: s["checkOverdue"], "the word of failing checks", 90)
+        self.assertTrue(status["checkOverdue"]["error"])
+        self.assertNotEqual(status["health"], "ok")
+        self.assertIn("not for", self.text())
 
     def test_a_killed_check_leaves_nothing_behind(self):
         data = next(path.parent for path in self.machine.home.rglob("index.sqlite"))
@@ -112,7 +157,8 @@ class Checks(unittest.TestCase):
 
 class ChecksOfThePluginLayout(Checks):
     layout = "plugin"
-    test_a_pack_that_was_deleted = test_a_snapshot_that_was_deleted = None
+    test_a_pack_that_was_deleted = test_a_snapshot_that_was_deleted = test_repair_clears_what_it_mended = None
+    test_checks_that_fail_are_shown = test_a_monitor_hears_of_damage_until_it_is_mended = None
 
     def objects(self, kind):
         return [path for path in (self.machine.root / "store").rglob("*.jsonl*") if path.is_file()] if kind == "packs" else []
@@ -126,6 +172,18 @@ class ChecksOfThePluginLayout(Checks):
         self.assertEqual(status["lastCheck"]["outcome"], "damaged")
         self.assertTrue(any(problem["path"].endswith(".jsonl") for problem in status["lastCheck"]["problems"]))
         self.until_told(".jsonl")
+        self.assertNotIn("daemonctl repair", self.text())
+
+    def test_a_manifest_that_was_deleted(self):
+        daemon = self.start()
+        daemon.until(lambda s: s["lastCheck"] and not s["jobs"], "the check", 60)
+        manifests = [path for path in (self.machine.root / "store").rglob("manifest.json") if self.first in str(path)]
+        self.assertTrue(manifests)
+        for path in manifests:
+            path.unlink()
+        daemon.until(lambda s: s["lastCheck"]["outcome"] == "damaged", "the alarm", 60)
+        self.until_told(self.first)
+        self.assertIn("snapshots --all", self.text())
 
 
 if __name__ == "__main__":

@@ -60,6 +60,11 @@ TEST_CASE("status: the last check") {
   CHECK_FALSE(says(with(R"({"lastCheck":)" + damaged + "}"), "Checked:"));
   CHECK(says(with(R"({"lastCheck":)" + fine + R"(,"lastLook":)" + damaged + "}"), "DAMAGED:   last look: 3 days ago, what is stored is damaged. x"));
   CHECK_FALSE(status_text(with(R"({"lastCheck":null,"lastLook":null})"), now, false).find("check") != std::string::npos);
+  std::string const overdue = R"("checkOverdue":{"kind":"content","since":"2026-02-03T11:00:00.000Z","error":"less than 512 MiB are free"})";
+  CHECK(says(with("{" + overdue + R"(,"lastCheck":)" + fine + "}"), "Checked:   not for 16 days: less than 512 MiB are free"));
+  CHECK_FALSE(says(with("{" + overdue + R"(,"lastCheck":)" + fine + "}"), "Checked:   last check: 3 days ago, fine (3.4 MB read, 32 files restored to try)"));
+  CHECK(says(with(R"({"checkOverdue":{"kind":"presence","since":"2026-02-16T11:00:00.000Z","error":"no"}})"),
+             "Checked:   whether all is there: not for 3 days: no"));
 }
 
 TEST_CASE("status: the verdict") {

@@ -1,6 +1,7 @@
 #include "core/engine/scheduled_check.h"
 
 #include "core/engine/presence.h"
+#include "core/engine/snapshot_use.h"
 #include "tests/unit/engine/packed_damage.h"
 
 using namespace b2b;
@@ -100,6 +101,15 @@ TEST_CASE("a pack or a snapshot that is gone is found by the daily look, each ti
     std::string const id = machine.snapshots[0].first.text;
     CHECK(named(checked(machine, CheckKind::presence).problems).contains({id, ""}));
     CHECK(named(checked(machine, CheckKind::content, 5).problems).contains({id, ""}));
+    // Repair cannot bring it back, and does not clear it away.
+    auto context = machine.open();
+    auto const repaired = repair(context, {});
+    REQUIRE(repaired);
+    CHECK(named(repaired->problems).contains({id, ""}));
+    // A person hears of it once, with the way out, before it is forgotten.
+    auto const told = machine.verify_ok();
+    CHECK(named(told.problems).contains({id, ""}));
+    CHECK(in_words({}, told.notes).find("The key was stolen") != std::string::npos);
     CHECK(machine.verify_ok().problems.empty());
     CHECK(checked(machine, CheckKind::presence).problems.empty());
   }
@@ -186,4 +196,103 @@ TEST_CASE("what a killed check left is removed", "[check]") {
   REQUIRE(remove_abandoned_checks(context.instance.data_dir));
   CHECK_FALSE(path_exists(context.instance.data_dir + "/check"));
   REQUIRE(remove_abandoned_checks(context.instance.data_dir));
+}
+
+namespace {
+
+// Two snapshots in the plugin's layout that this machine knows.
+struct PluginMachine : Machine {
+  PluginMachine() {
+    older = push_ok().snapshot->text;
+    write("workspace/MEMORY.md", "# another memory\n");
+    newer = push_ok().snapshot->text;
+    CHECK(checked(*this, CheckKind::content).problems.empty());
+  }
+  void erase(std::string const& id, bool bodies_too) {
+    for (std::string const& key : keys("openclaw-backup/" + id + "/"))
+      if (bodies_too || key.ends_with("/manifest.json")) REQUIRE(remove_all(*memory, key, {}));
+  }
+  std::string older, newer;
+};
+
+}  // namespace
+
+TEST_CASE("in the plugin's layout a manifest that vanished is told each time, until a person verifies", "[check]") {
+  PluginMachine machine;
+  bool const bodies_too = GENERATE(false, true);
+  bool const the_newer = GENERATE(false, true);
+  CAPTURE(bodies_too, the_newer);
+  std::string const gone = the_newer ? machine.newer : machine.older;
+  machine.erase(gone, bodies_too);
+  for (int i = 0; i < 2; ++i) {
+    auto const report = checked(machine, CheckKind::content);
+    INFO(in_words(report.problems, report.notes));
+    CHECK(named(report.problems).contains({gone, ""}));
+    CHECK(report.problems.front().remedy == Remedy::look_back);
+    CHECK_FALSE(report.way_back.empty());
+    CHECK_FALSE(report.listed.contains(gone));
+  }
+  auto context = machine.open();
+  CHECK(named(verify(context, {}).value().problems).contains({gone, ""}));
+  CHECK_FALSE(named(verify(context, {}).value().problems).contains({gone, ""}));
+  CHECK_FALSE(named(checked(machine, CheckKind::content).problems).contains({gone, ""}));
+}
+
+TEST_CASE("in the plugin's layout what a prune of this machine removed is not missed", "[check]") {
+  PluginMachine machine;
+  machine.config.keep_snapshots = 1;
+  machine.config.keep_snapshots_set = true;
+  auto context = machine.open();
+  REQUIRE(prune(context, {}).value().removed.size() == 1);
+  CHECK(checked(machine, CheckKind::content).problems.empty());
+}
+
+TEST_CASE("a key that may not read is an error of a check, and a wrong one is no damage", "[check]") {
+  bool const packed = GENERATE(false, true);
+  // A pack that one key opens, all of them do: the index is of the same key.
+  Condition const condition = packed ? Condition::permission : GENERATE(Condition::permission, Condition::wrong_key);
+  CAPTURE(packed, condition == Condition::permission);
+  std::unique_ptr<Machine> machine;
+  if (packed) {
+    auto three = std::make_unique<PackedMachine>();
+    three->take_three();
+    machine = std::move(three);
+  } else {
+    machine = std::make_unique<PluginMachine>();
+  }
+  FaultPlan plan;
+  plan.before = [&](std::uint64_t, std::string_view verb, std::string const& key) -> Result<void> {
+    bool const content = packed ? key.find("/packs/") != std::string::npos : key.ends_with("MEMORY.md");
+    if (verb == "get" && content) return make_error(condition, "not for you");
+    return {};
+  };
+  FaultStore store(*machine->memory, std::move(plan));
+  auto context = machine->open(&store);
+  auto const report = check_stored(context, CheckKind::content, 100);
+  if (condition == Condition::permission) {
+    REQUIRE_FALSE(report);
+    CHECK(report.error().condition == Condition::permission);
+  } else {
+    REQUIRE(report);
+    REQUIRE_FALSE(report->problems.empty());
+    for (VerifyProblem const& problem : report->problems) {
+      CHECK(problem.problem.find("cannot be opened with the configured keys") != std::string::npos);
+      CHECK(problem.remedy == Remedy::keys);
+    }
+  }
+}
+
+TEST_CASE("a check that lists while a prune removes a snapshot does not miss it later", "[check]") {
+  PackedMachine machine;
+  machine.take_three();
+  auto context = machine.open();
+  SnapshotId const id = machine.snapshots[0].first;
+  {
+    auto const removal = SnapshotUse::begin_removal(context.instance.data_dir, id).value();
+    REQUIRE(removal);
+    REQUIRE(context.index->forget_snapshot(target_name(context), id.text));
+    REQUIRE(list_bucket(context, true));
+    machine.erase(machine.objects("snapshots/").front());
+  }
+  CHECK(checked(machine, CheckKind::presence).problems.empty());
 }

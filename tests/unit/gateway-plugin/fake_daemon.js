@@ -27,7 +27,7 @@ export function status(more = {}) {
       state: 'healthy', reason: '', advice: '',
       push: { on: true, why: "the packed layout's default", quietSeconds: 20, intervalSeconds: 300 },
     },
-    lastCheck: null, lastLook: null,
+    lastCheck: null, lastLook: null, checkOverdue: null,
     gateway: { running: 'running', detail: '', said: '' }, bucket: null, prunePaused: false, deletesRefusedSince: null, keyReminder: null, recoveryCode: null, warnings: [],
     restore: null, lastRestore: null, ...more,
   };

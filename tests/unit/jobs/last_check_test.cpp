@@ -27,10 +27,39 @@ TEST_CASE("last check: in words", "[last_check]") {
   CHECK(check_text(CheckKind::content, one) ==
         "what is stored is damaged. p.repo/packs/ab: it is damaged. All that is affected: daemonctl verify --read-data. "
         "To store again what this machine still has: daemonctl repair");
-  auto const more = check_answer(CheckKind::presence, with({{"2026-01-01T00-00-00Z", "", "it is gone"}, {"s", "a.md", "lost"}}), now, nullptr);
+  auto const more = check_answer(CheckKind::presence, with({{"2026-01-01T00-00-00Z", "", "it is unreadable"}, {"s", "a.md", "lost"}}), now, nullptr);
   CHECK(check_text(CheckKind::presence, more) ==
-        "what is stored is damaged. snapshot 2026-01-01T00-00-00Z: it is gone; and 1 more. All that is affected: daemonctl verify. "
+        "what is stored is damaged. snapshot 2026-01-01T00-00-00Z: it is unreadable; and 1 more. All that is affected: daemonctl verify. "
         "To store again what this machine still has: daemonctl repair");
+}
+
+TEST_CASE("last check: the advice is of what was found", "[last_check]") {
+  CheckReport gone = with({{"s", "", "it is gone", Remedy::look_back}});
+  gone.way_back = "3 snapshots were hidden";
+  std::string const told = check_text(CheckKind::presence, check_answer(CheckKind::presence, gone, now, nullptr));
+  CHECK(told == "what is stored is damaged. snapshot s: it is gone. Before you run daemonctl verify, which forgets snapshots that are gone: 3 snapshots were hidden");
+  std::string const plugin = check_text(CheckKind::content, check_answer(CheckKind::content, with({{"s", "a", "bad", Remedy::push}}), now, nullptr));
+  CHECK(plugin.find("daemonctl push") != std::string::npos);
+  CHECK(plugin.find("daemonctl verify --read-data") != std::string::npos);
+  CHECK(plugin.find("repair") == std::string::npos);
+  std::string const keys = check_text(CheckKind::content, check_answer(CheckKind::content, with({{"s", "a", "not opened", Remedy::keys}}), now, nullptr));
+  CHECK(keys.find("damaged") == std::string::npos);
+  CHECK(keys.find("decryptionKeys") != std::string::npos);
+}
+
+TEST_CASE("last check: what concerns a snapshot or a pack that is no more is over", "[last_check]") {
+  auto const before = check_answer(CheckKind::content,
+                                   with({{"pruned", "a", "bad"}, {"kept", "a", "bad"}, {"", "p.repo/packs/aa/old", "bad"}, {"", "p.repo/packs/bb/here", "bad"}}),
+                                   now - std::chrono::hours(168), nullptr);
+  CheckReport report;
+  report.listed = {"kept"};
+  report.packs.emplace().insert("p.repo/packs/bb/here");
+  auto const after = check_answer(CheckKind::content, report, now, &before);
+  CHECK(number_of(after, "problemCount") == 2);
+  CHECK(text_of(as_object(list_of(after, "problems")[0]), "snapshot") == "kept");
+  CHECK(text_of(as_object(list_of(after, "problems")[1]), "path") == "p.repo/packs/bb/here");
+  report.packs.reset();   // the index could not be read
+  CHECK(number_of(check_answer(CheckKind::content, report, now, &before), "problemCount") == 3);
 }
 
 TEST_CASE("last check: findings stay for a check of content, each once; the look sees everything anew", "[last_check]") {

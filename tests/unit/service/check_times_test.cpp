@@ -35,7 +35,7 @@ class Daemon {
         times->began(*due.begin, now);
         (*due.begin == CheckKind::content ? content : presence).push_back(now);
         if (dies) restart();
-        else times->ended(*due.begin, now, succeeds);
+        else times->ended(*due.begin, now, succeeds ? CheckTimes::End::done : fails_as);
         continue;
       }
       TimePoint const next = due.look_again ? std::min(*due.look_again, end) : end;
@@ -52,6 +52,7 @@ class Daemon {
   std::chrono::nanoseconds unchanged_for = 1h;
   bool resting = true;
   bool succeeds = true;
+  CheckTimes::End fails_as = CheckTimes::End::failed;
   bool dies = false;
   int looks = 0;
   std::vector<TimePoint> content, presence;
@@ -132,21 +133,78 @@ TEST_CASE("check times: it waits for quiet for two hours, and for jobs that run 
   CHECK(daemon.content.size() == 2);
 }
 
-TEST_CASE("check times: what did not come to its end is tried again after an hour, also when it took the daemon down") {
+TEST_CASE("check times: what did not come to its end is tried again after an hour, then ever less, also when it took the daemon down") {
   Daemon daemon;
   SECTION("the store is away") { daemon.succeeds = false; }
   SECTION("the daemon dies of it") { daemon.dies = true; }
-  daemon.run_until(start + 8 * 24h);
-  REQUIRE(daemon.content.size() >= 2);
+  daemon.run_until(start + 21 * 24h);
+  REQUIRE(daemon.content.size() >= 10);
+  CHECK(daemon.content.size() <= 5 + 21);
+  std::chrono::nanoseconds wait = 1h;
   for (std::size_t i = 1; i < daemon.content.size(); ++i) {
-    CHECK(daemon.content[i] - daemon.content[i - 1] >= 1h);
-    CHECK(daemon.content[i] - daemon.content[i - 1] <= 2h);
+    CHECK(daemon.content[i] - daemon.content[i - 1] >= wait);
+    CHECK(daemon.content[i] - daemon.content[i - 1] <= wait + 1h);
+    wait = std::min<std::chrono::nanoseconds>(2 * wait, 24h);
   }
   daemon.succeeds = true;
   daemon.dies = false;
   daemon.content.clear();
-  daemon.run_until(start + 14 * 24h);
+  daemon.run_until(start + 28 * 24h);
   CHECK(daemon.content.size() == 1);
+}
+
+TEST_CASE("check times: an account's cap is waited for, a stop is no failure") {
+  Daemon daemon;
+  daemon.succeeds = false;
+  SECTION("a cap") {
+    daemon.fails_as = CheckTimes::End::capped;
+    daemon.run_until(start + 10 * 24h);
+    REQUIRE(daemon.content.size() >= 3);
+    for (std::size_t i = 1; i < daemon.content.size(); ++i) CHECK(daemon.content[i] - daemon.content[i - 1] >= 24h);
+  }
+  SECTION("a stop") {
+    daemon.fails_as = CheckTimes::End::stopped;
+    daemon.run_until(start + 8 * 24h);
+    REQUIRE(daemon.content.size() >= 3);
+    for (std::size_t i = 1; i < daemon.content.size(); ++i) CHECK(daemon.content[i] - daemon.content[i - 1] <= 2h);
+  }
+}
+
+TEST_CASE("check times: overdue after two periods, and not where checks are off") {
+  Daemon daemon;
+  daemon.run_until(start + 7 * 24h + 31min);
+  REQUIRE(daemon.content.size() == 1);
+  TimePoint const last = daemon.content[0];
+  daemon.succeeds = false;
+  daemon.run_until(last + 14 * 24h - 1min);
+  CHECK_FALSE(daemon.times->overdue_since(CheckKind::content, daemon.now));
+  daemon.run_until(last + 14 * 24h + 1min);
+  REQUIRE(daemon.times->overdue_since(CheckKind::content, daemon.now));
+  CHECK(*daemon.times->overdue_since(CheckKind::content, daemon.now) == last);
+  CheckConfig off;
+  off.enabled = false;
+  daemon.times->configure(off, "store bucket prefix");
+  CHECK_FALSE(daemon.times->overdue_since(CheckKind::content, daemon.now));
+}
+
+TEST_CASE("check times: a check that began for another target says nothing of this one") {
+  CheckTimes times({}, instance, "one");
+  times.began(CheckKind::content, start);
+  times.configure({}, "two");
+  std::string const fresh = times.text();
+  CHECK_FALSE(times.look({start, 0h, 1h, true}).begin);   // one at a time
+  times.ended(CheckKind::content, start + 1h, CheckTimes::End::done);
+  CHECK(fresh == "0 0 0 0 0 0 two");
+  CHECK(times.text() == fresh);
+}
+
+TEST_CASE("check times: while other jobs go on, a machine is not woken for a check") {
+  Daemon daemon;
+  daemon.run_until(start + 7 * 24h + 31min);
+  daemon.resting = false;
+  daemon.looks = 0;
+  daemon.run_until(start + 30 * 24h);
+  CHECK(daemon.looks <= 10);
 }
 
 TEST_CASE("check times: a clock that was a month ahead puts nothing off by more than a period") {
@@ -182,17 +240,17 @@ TEST_CASE("check times: turned off, and another period") {
 TEST_CASE("check times: what was kept counts for its store only, and nonsense for nothing") {
   CheckTimes times({}, instance, "one");
   times.began(CheckKind::content, start);
-  times.ended(CheckKind::content, start, true);
+  times.ended(CheckKind::content, start, CheckTimes::End::done);
   std::string const text = times.text();
   CheckTimes same({}, instance, "one");
   same.restore(text);
   CHECK(same.text() == text);
-  for (std::string const& wrong : {std::string("1 2 3"), std::string("x 2 3 4 one"), std::string("1 2 3 4 other"), std::string(), std::string("1  3 4 one")}) {
+  for (std::string const& wrong : {std::string("1 2 3"), std::string("x 2 0 3 4 0 one"), std::string("1 2 3 4 one"), std::string("1 2 0 3 4 0 other"), std::string(), std::string("1  0 3 4 0 one")}) {
     CheckTimes other({}, instance, "one");
     std::string const before = other.text();
     other.restore(wrong);
     CHECK(other.text() == before);
   }
   same.configure({}, "two");
-  CHECK(same.text() == "0 0 0 0 two");
+  CHECK(same.text() == "0 0 0 0 0 0 two");
 }

@@ -7,6 +7,7 @@
 #include <mutex>
 
 #include "daemon/jobs/jobs.h"
+#include "daemon/jobs/last_check.h"
 #include "daemon/jobs/members.h"
 #include "tests/unit/engine/packed_damage.h"
 
@@ -133,6 +134,7 @@ TEST_CASE("checkup: damage is told, and stays in the status until a verification
   CHECK(watched.alarms[0].find("daemonctl verify --read-data") != std::string::npos);
   CHECK(watched.alarms[0].find("daemonctl repair") != std::string::npos);
   CHECK(watched.checkup->found_damage());
+  CHECK(watched.checkup->damage().find("what is stored is damaged. ") != std::string::npos);
   watched.restart();
   CHECK(watched.checkup->found_damage());
 
@@ -180,9 +182,34 @@ TEST_CASE("checkup: a store that is away is no damage, and is tried until it is 
   watched.run_for(9 * 24h);
   CHECK(watched.count("content") == 0);
   CHECK(watched.alarms.empty());
+  watched.run_for(7 * 24h);
+  auto const overdue = watched.checkup->overdue();
+  REQUIRE(overdue);
+  CHECK(text_of(*overdue, "kind") == "content");
+  CHECK(text_of(*overdue, "error").find("the store is away") != std::string::npos);
+  CHECK(watched.machine.clock.now() - *parse_iso8601(text_of(*overdue, "since")) > 14 * 24h);
   watched.away = false;
-  watched.run_for(3h);
+  watched.run_for(25h);
   CHECK(watched.count("content") == 1);
+  CHECK_FALSE(watched.checkup->overdue());
+}
+
+TEST_CASE("checkup: a check that a reload to another target overtakes counts for the old one", "[checkup]") {
+  Watched watched;
+  watched.run_for(1h);
+  auto moved = watched.machine.config;
+  moved.prefix = "another";
+  for (int i = 0; i < 1000 && watched.posted.empty(); ++i) {
+    auto const again = watched.checkup->look(1h, false);
+    watched.coordinator->wait_idle();
+    if (again) watched.machine.clock.advance(*again - watched.machine.clock.now());
+  }
+  REQUIRE_FALSE(watched.posted.empty());
+  watched.checkup->configure(moved);
+  for (auto const& what : watched.posted) what();
+  CHECK_FALSE(watched.checkup->last(CheckKind::presence));
+  auto const kept = watched.machine.open().index->value("check-times").value();
+  CHECK(kept == "0 0 0 0 0 0 " + jobs::check_target(moved));
 }
 
 TEST_CASE("checkup: nothing is checked before there is a backup, or when it is turned off", "[checkup]") {

@@ -301,3 +301,14 @@ TEST_CASE("clockwork: when a backup counts as stale") {
   config.stale_after = 90min;
   CHECK(clockwork_of(config).stale_after(noon) == 90min);
 }
+
+TEST_CASE("clockwork: what was copied counts, also when nothing new was in it") {
+  PushReport report;
+  report.unchanged = true;
+  CHECK_FALSE(service::costs_something(report));
+  report.bytes_captured = 2'000'000'000;
+  CHECK(service::costs_something(report));
+  report.unchanged = false;
+  report.bytes_captured = 0;
+  CHECK(service::costs_something(report));
+}
