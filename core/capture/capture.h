@@ -29,7 +29,7 @@ struct CapturedFile {
   std::shared_ptr<ByteSource const> body;        // immutable; its spool room lives as long as it does
   std::shared_ptr<Spool::Room> room;             // that room, for those who keep the file that lies there,
   std::uint64_t offset = 0;                      // and where in it the body begins
-  std::span<std::uint8_t const> in_memory;       // the body, hashed where it lies, when it is not on disk and not empty
+  std::span<std::uint8_t const> in_memory{};     // the body, hashed where it lies, when it is not on disk and not empty
   bool unchecked = false;                        // check_later: a database's copy as SQLite made it; size and hash are not known
 };
 

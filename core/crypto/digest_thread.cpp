@@ -1,5 +1,7 @@
 #include "core/crypto/digest_thread.h"
 
+#include <system_error>
+
 namespace b2b {
 
 DigestThread::DigestThread(std::size_t piece_bytes) : piece_bytes_(piece_bytes), thread_([this] { run(); }) {}
@@ -52,10 +54,13 @@ void DigestThread::run() {
 
 PieceDigest::PieceDigest(std::uint64_t content_bytes, std::size_t piece_bytes) : piece_bytes_(piece_bytes) {
   if (content_bytes >= 4 << 20) {
-    thread_.emplace(piece_bytes);
-  } else {
-    buffer_ = std::make_unique_for_overwrite<std::uint8_t[]>(piece_bytes_);
+    try {
+      thread_.emplace(piece_bytes);
+      return;
+    } catch (std::system_error const&) {  // no more threads: slower, and as right
+    }
   }
+  buffer_ = std::make_unique_for_overwrite<std::uint8_t[]>(piece_bytes_);
 }
 
 void PieceDigest::update(std::size_t bytes) {

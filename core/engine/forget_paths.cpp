@@ -12,6 +12,7 @@
 #include "core/engine/packed_repository.h"
 #include "core/engine/prune_right.h"
 #include "core/packed/forget.h"
+#include "core/packed/hidden_repository.h"
 #include "core/snapshot/layout.h"
 #include "core/util/encoding.h"
 #include "core/util/file.h"
@@ -90,6 +91,10 @@ class Forgetter {
       if (listed.info.layout == SnapshotLayout::packed) ids.push_back(listed.info.id);
     if (ids.empty()) return {};
     B2B_ASSIGN(auto const repository, options_.dry_run ? context_.packed->open_to_read(context_) : context_.packed->open_to_write(context_));
+    B2B_ASSIGN(auto const hidden, packed::find_hidden_snapshots(*context_.store, context_.config.prefix, context_.stop));
+    if (!hidden.ids.empty())
+      problem({}, std::to_string(hidden.ids.size()) + " hidden snapshots were not looked at, and may hold it; while they are there nothing leaves the bucket. " +
+                      std::string(packed::hidden_way_out));
     packed::Forgetting forgetting(repository, covers_path(), scratch_, context_.stop);
     for (SnapshotId const& id : ids) {
       auto const gone = forgetting.look(id, [this](SnapshotId const&, Entry const& entry) { return found(entry); });

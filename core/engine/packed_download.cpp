@@ -46,11 +46,12 @@ struct Pack {
   Salt salt{};
 };
 
-Result<bool> is_as_recorded(std::string const& path, Entry const& entry) {
+Result<bool> is_as_recorded(std::string const& path, Entry const& entry, std::stop_token const& stop) {
   B2B_ASSIGN(UniqueFd const fd, open_file(path, O_RDONLY | O_NOFOLLOW, "read what was fetched"));
   std::vector<std::uint8_t> buffer(static_cast<std::size_t>(std::min<std::uint64_t>(read_bytes, entry.size + 1)));
   Sha256 digest;
   for (std::uint64_t bytes = 0;;) {
+    if (stop.stop_requested()) return false;
     B2B_ASSIGN(std::size_t const n, read_some(fd.get(), buffer, path));
     if (n == 0) return bytes == entry.size && digest.finish() == entry.hash;
     bytes += n;
@@ -187,7 +188,10 @@ class Download {
     auto const fetched = packed::stream_boxes(
         repository_, pack.id, pack.salt, boxes,
         [&](std::size_t box, std::span<std::uint8_t const> content) -> Result<void> {
-          for (std::size_t i = first[box]; i < first[box + 1]; ++i) B2B_TRY(write(parts_[i], content, open));
+          for (std::size_t i = first[box]; i < first[box + 1]; ++i) {
+            if (ending_.stop_requested()) return make_error(Condition::cancelled, "stopped on request");
+            B2B_TRY(write(parts_[i], content, open));
+          }
           return {};
         },
         ending_.get_token());
@@ -228,7 +232,7 @@ class Download {
     FileState& state = files_[file];
     if (state.left.fetch_sub(1) != 1) return;
     if (!state.single) {
-      auto const good = is_as_recorded(wanted_[file].destination, wanted_[file].entry->entry);
+      auto const good = is_as_recorded(wanted_[file].destination, wanted_[file].entry->entry, ending_.get_token());
       if (!good || !*good) return;
     }
     state.done = true;

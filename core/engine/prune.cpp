@@ -71,6 +71,7 @@ class Pruner {
   struct Removal {
     SnapshotId id;
     SnapshotLayout layout = SnapshotLayout::plugin;
+    bool given_up = false;   // it is hidden, so what it holds cannot be looked at
   };
   struct Hidden {
     SnapshotId id;
@@ -236,7 +237,7 @@ class Pruner {
       B2B_TRY(spare_pinned(context_, verdicts));
       for (RetentionVerdict& verdict : verdicts) {
         if (!verdict.keep) {
-          to_remove_.push_back({verdict.id, verdict.layout});
+          to_remove_.push_back({verdict.id, verdict.layout, true});
           std::erase_if(hidden_, [&](Hidden const& hidden) { return verdict.layout == SnapshotLayout::plugin && hidden.id.text == verdict.id.text; });
         }
         report_.verdicts.push_back(std::move(verdict));
@@ -269,10 +270,10 @@ class Pruner {
     if (healed.missing == 0) return {};
     auto const may_hold_it = [&](Removal const& removal) {
       return removal.layout == SnapshotLayout::plugin &&
-             std::find(healed.unread.begin(), healed.unread.end(), removal.id.text) != healed.unread.end();
+             (removal.given_up || std::find(healed.unread.begin(), healed.unread.end(), removal.id.text) != healed.unread.end());
     };
     if (std::erase_if(to_remove_, may_hold_it) > 0)
-      report_.warnings.push_back("old snapshots that cannot be read were left alone, because they may hold what is missing");
+      report_.warnings.push_back("old snapshots that cannot be read, or are hidden, were left alone, because they may hold what is missing");
     if (!torn_.empty())
       report_.warnings.push_back("unfinished uploads were left alone, because they may hold what is missing");
     torn_.clear();

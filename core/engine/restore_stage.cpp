@@ -20,7 +20,11 @@ constexpr std::size_t most_waiting_bytes = 8 << 20;
 struct WaitingRow {
   PlanRow row;
   CatalogEntry entry;
-  std::size_t bytes() const { return sizeof *this + 2 * (row.item.path.capacity() + row.item.mount_top.capacity()) + 64 * entry.entry.xattrs.size(); }
+  std::size_t bytes() const {
+    std::size_t sum = sizeof *this + 2 * (row.item.path.capacity() + row.item.mount_top.capacity()) + entry.entry.target.capacity();
+    for (auto const& [name, value] : entry.entry.xattrs) sum += name.size() + value.size() + 64;
+    return sum;
+  }
 };
 
 class Stager {

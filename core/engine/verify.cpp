@@ -15,6 +15,7 @@
 #include "core/engine/rescue.h"
 #include "core/engine/snapshot_use.h"
 #include "core/engine/verify_packed.h"
+#include "core/packed/format.h"
 #include "core/snapshot/layout.h"
 #include "core/util/worker_pool.h"
 
@@ -48,7 +49,7 @@ class Verifier {
       for (std::string const& folder : listing_.foreign)
         report_.notes.push_back("the folder " + printable(folder) + " under the prefix is no snapshot");
       B2B_ASSIGN(std::string hidden, look_for_hidden_packed(context_));
-      if (!hidden.empty()) report_.problems.push_back({{}, {}, std::move(hidden)});
+      if (!hidden.empty()) report_.problems.push_back({{}, packed::snapshots_prefix(packed::repository_prefix(context_.config.prefix)), std::move(hidden), Remedy::look_back});
     }
     choose_share();
     std::vector<SnapshotId> packed;
@@ -101,7 +102,7 @@ class Verifier {
       if (gone_.contains(id.text)) return {};
       B2B_ASSIGN(std::string hidden, hidden_manifest(context_, id));
       if (!hidden.empty()) {
-        add_problem(id, "manifest.json", std::move(hidden));
+        add_problem(id, "manifest.json", std::move(hidden), Remedy::look_back);
         return {};
       }
       report_.notes.push_back("snapshot " + id.text + " has no manifest: its upload is under way or was never finished; prune "

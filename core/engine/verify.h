@@ -20,7 +20,7 @@ struct VerifyOptions {
   // Nobody reads the notes: a snapshot that is gone stays remembered, and so is told of each time, until a person verifies; and a key that may
   // not read is an error, no finding about what is stored.
   bool unattended = false;
-  std::string scratch_parent;    // an existing directory for what is read; empty: the data directory
+  std::string scratch_parent{};  // an existing directory for what is read; empty: the data directory
 };
 
 // What helps.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "core/packed/list_sink.h"
 #include "core/packed/put_snapshot.h"
@@ -161,14 +162,23 @@ Result<void> Forgetting::remove_older_versions(std::function<void(SnapshotId con
   if (!store.traits().versioned) return {};
   std::string const prefix = snapshots_prefix(repository_->prefix);
   std::map<std::string, std::vector<ObjectVersion>> older;   // by id
-  B2B_TRY(store.list_versions(
+  std::set<std::string> hidden;   // since somebody did that meanwhile: an older version is the good one
+  auto const listed = store.list_versions(
       prefix,
       [&](ObjectVersion const& version) {
         std::string id = version.key.substr(prefix.size());
-        if (!version.latest && clean_.contains(id)) older[std::move(id)].push_back(version);
+        if (!clean_.contains(id)) return true;
+        if (version.latest && version.hide_marker) hidden.insert(std::move(id));
+        else if (!version.latest) older[std::move(id)].push_back(version);
         return true;
       },
-      stop_));
+      stop_);
+  if (!listed && listed.error().condition == Condition::permission && !clean_.empty()) {
+    kept(*parse_snapshot_id(*clean_.begin()), listed.error());
+    return {};
+  }
+  B2B_TRY(listed);
+  for (std::string const& id : hidden) older.erase(id);
   for (auto const& [text, versions] : older) {
     auto const removed = store.remove_versions(versions, stop_);
     if (!removed && removed.error().condition != Condition::permission) return removed.error();

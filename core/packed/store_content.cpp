@@ -72,6 +72,8 @@ Result<void> store_content(Repository& repository, ChunkWriter& writer, ByteSour
 Result<void> store_content(Repository& repository, ChunkWriter& writer, std::span<std::uint8_t const> content, Sha256Digest const& hash) {
   B2B_ASSIGN(bool const known, is_known(repository, writer, hash, content.size()));
   if (known) return {};
+  // What is wrong once would be wrong in each later snapshot, too: their content is known by this hash.
+  if (sha256(as_text(content)) != hash) return make_error(Condition::changed, "the captured copy changed in memory");
   Cutter cutter(repository, writer, hash, content.size());
   B2B_TRY(cutter.feed(content));
   B2B_TRY(cutter.cut_last());

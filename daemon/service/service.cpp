@@ -403,7 +403,7 @@ void Service::on_event(std::string const& name, json::object const& data) {
     }
     follow_up_->failed(text("error"), text("code"));
   }
-  if (name == "job" || name == "failed") look();   // a check may wait for the end of what went on
+  if (name == "job" || name == "failed" || name == "uploads-ended") look();   // a check may wait for the end of what went on
   if (!stopping_) {
     check_stale();
     arm_coordinator();

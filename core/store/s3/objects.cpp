@@ -127,7 +127,7 @@ Result<ObjectInfo> put_object(Client& client, std::string const& key, ByteSource
     B2B_ASSIGN(call.digest, digest_of(body, stop));
   }
   auto answer = client.send(call, stop);
-  if (!answer && answer.error().http_status == 400 && !call.digest->md5) {
+  if (!answer && answer.error().http_status == 400 && !answer.error().retryable && !call.digest->md5) {
     B2B_ASSIGN(call.digest, digest_of(body, stop));
     answer = client.send(call, stop);
     if (answer) client.note_puts_need_md5();

@@ -62,6 +62,15 @@ TEST_CASE("last check: what concerns a snapshot or a pack that is no more is ove
   CHECK(number_of(check_answer(CheckKind::content, report, now, &before), "problemCount") == 3);
 }
 
+TEST_CASE("last check: what was gone or hidden is told for as long as it is so", "[last_check]") {
+  auto const before = check_answer(CheckKind::content, with({{"hidden", "manifest.json", "was hidden", Remedy::look_back}, {"", "p.repo/snapshots/", "hidden", Remedy::look_back}}),
+                                   now - std::chrono::hours(168), nullptr);
+  CHECK(check_text(CheckKind::content, before).find("daemonctl repair") == std::string::npos);
+  CheckReport report;
+  report.listed = {"hidden"};  // a person removed its hide marker
+  CHECK_FALSE(found_damage(check_answer(CheckKind::content, report, now, &before)));
+}
+
 TEST_CASE("last check: findings stay for a check of content, each once; the look sees everything anew", "[last_check]") {
   auto const before = check_answer(CheckKind::content, with({{"", "a", "bad"}, {"", "b", "bad"}}), now - std::chrono::hours(168), nullptr);
   auto const after = check_answer(CheckKind::content, with({{"", "b", "bad"}, {"", "c", "bad"}}), now, &before);

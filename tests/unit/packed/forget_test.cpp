@@ -287,6 +287,16 @@ TEST_CASE("forget: what somebody else wrote or removed meanwhile is left as it i
   CHECK(world.check() == 2);
 }
 
+TEST_CASE("forget: what somebody hides meanwhile keeps the version that is good", "[forget]") {
+  World world;
+  std::string const id = std::prev(world.before.end())->first;  // nothing of it is to be forgotten
+  Machine machine(world.store, world.keys);
+  REQUIRE(world.forget(machine, [&] { hide_in_memory_store(*world.store, snapshot_key("p", id)); }));
+  std::size_t left = 0;
+  REQUIRE(world.store->list_versions(snapshot_key("p", id), [&](ObjectVersion const& version) { return left += version.hide_marker ? 0 : 1, true; }, {}));
+  CHECK(left == 1);
+}
+
 TEST_CASE("forget: a key that may not delete writes the new lists, and each older version that stays is told", "[forget]") {
   World world;
   FaultPlan plan;
