@@ -89,6 +89,11 @@ class Verifier {
     for (GoneManifests::Gone const& one : gone) {
       if (!all) break;
       gone_.insert(one.id.text);
+      B2B_ASSIGN(std::string hidden, hidden_manifest(context_, one.id));
+      if (!hidden.empty()) {
+        add_problem(one.id, "manifest.json", std::move(hidden), Remedy::look_back);
+        continue;
+      }
       add_problem(one.id, {}, one.has_bodies ? "its manifest was there and is gone, and no prune of this machine removed it: somebody deleted it"
                                              : "it is gone from the store, and no prune of this machine removed it: somebody deleted it",
                   Remedy::look_back);
