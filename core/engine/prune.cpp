@@ -79,7 +79,7 @@ class Pruner {
   };
   static std::vector<Removal> in_plugin_layout(std::vector<SnapshotId> const& ids) {
     std::vector<Removal> removals;
-    for (SnapshotId const& id : ids) removals.push_back({id, SnapshotLayout::plugin});
+    for (SnapshotId const& id : ids) removals.push_back({id, SnapshotLayout::plugin, false});
     return removals;
   }
 
@@ -96,7 +96,7 @@ class Pruner {
     kept_.clear();
     for (RetentionVerdict const& verdict : report_.verdicts) {
       if (verdict.keep && verdict.layout == SnapshotLayout::plugin) kept_.push_back(verdict.id);
-      if (!verdict.keep) to_remove_.push_back({verdict.id, verdict.layout});
+      if (!verdict.keep) to_remove_.push_back({verdict.id, verdict.layout, false});
     }
     // Oldest first, so that an interrupted prune leaves the newer ones.
     std::stable_sort(to_remove_.begin(), to_remove_.end(), [](Removal const& a, Removal const& b) { return id_before(a.id, b.id); });
@@ -281,7 +281,8 @@ class Pruner {
   }
 
   Result<void> remove_all_of(std::vector<Removal> const& removals, std::vector<std::string>& done) {
-    for (auto const& [id, layout] : removals) {
+    for (Removal const& removal : removals) {
+      SnapshotId const& id = removal.id;
       if (refusals_ >= refusals_before_giving_up) return {};
       // Held until the last of it is gone: who comes now is told, and who came since the verdict is not robbed.
       B2B_ASSIGN(auto const nobody_reads, SnapshotUse::begin_removal(context_.instance.data_dir, id));
@@ -290,7 +291,7 @@ class Pruner {
           if (verdict.id.text == id.text) spare(verdict);
         continue;
       }
-      auto const removed = layout == SnapshotLayout::packed ? remove_packed_snapshot(context_, id) : remove_snapshot(context_, id);
+      auto const removed = removal.layout == SnapshotLayout::packed ? remove_packed_snapshot(context_, id) : remove_snapshot(context_, id);
       if (removed) {
         report_.objects_deleted += *removed;
         done.push_back(id.text);

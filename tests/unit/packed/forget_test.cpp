@@ -7,6 +7,7 @@
 #include "core/packed/collect.h"
 #include "core/packed/sealed_object.h"
 #include "core/store/fault_store.h"
+#include "core/store/memory_store.h"
 #include "tests/unit/packed/repository_support.h"
 
 using namespace b2b;
