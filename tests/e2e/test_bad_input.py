@@ -376,9 +376,16 @@ class Snapshots(Case):
         self.assertTrue((self.out / "workspace/large.bin").exists())
         self.assertFalse((self.out / "workspace/huge.bin").exists())
 
-    def test_spool_disk_full_for_small_files_too(self):
+    def test_spool_disk_full(self):
+        """Small files need no room there."""
         self.small_data_disk("64m")
         self.machine.write("workspace/ordinary.bin", os.urandom(100_000))
+        self.before = harness.tree(self.machine.state)
+        self.assertEqual(self.machine.run("push").code, 0)
+        self.assertEqual(self.restore(snapshot="latest").code, 0)
+        name = "workspace/ordinary.bin"
+        self.assertEqual((self.out / name).read_bytes(), (self.machine.state / name).read_bytes())
+        self.machine.write("workspace/large.bin", os.urandom(2_000_000))
         self.before = harness.tree(self.machine.state)
         self.expect(self.machine.run("push"), 1, "spool", "no room", "dataDir")
 
