@@ -71,7 +71,7 @@ class PackedVerifier {
     if (!opened && !is_finding(opened.error(), options_.unattended)) return opened.error();
     if (!opened || !*opened) {
       if (!opened) {
-        problem({}, {}, finding_text(opened.error()), finding_remedy(opened.error(), Remedy::repair));
+        problem({}, {}, opened.error().text(), finding_remedy(opened.error(), Remedy::repair));
       } else if (!ids_.empty()) {
         problem({}, packed::config_key(context_.config.prefix), "it is gone: without it no packed snapshot can be read");
       }
