@@ -1,5 +1,7 @@
 #include "core/engine/forget_paths.h"
 
+#include <atomic>
+
 #include "core/engine/copy_snapshot.h"
 #include "core/engine/durable_capture.h"
 #include "core/engine/packed_prune.h"
@@ -133,10 +135,10 @@ TEST_CASE("forget: wherever it dies, every snapshot is whole, and the next time 
   for (std::uint64_t call = 1;; call += 4) {
     INFO("call " << call);
     Case test;
-    bool dead = false;
+    std::atomic<bool> dead = false;  // calls come from several threads
     FaultPlan plan;
     plan.before = [&](std::uint64_t number, std::string_view, std::string const&) -> Result<void> {
-      dead = dead || number >= call;
+      if (number >= call) dead = true;
       return dead ? Result<void>(make_error(Condition::unreachable, "this process is dead")) : Result<void>();
     };
     FaultStore faulty(*test.machine.memory, plan);

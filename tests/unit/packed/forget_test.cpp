@@ -2,6 +2,7 @@
 // wherever it dies.
 #include "core/packed/forget.h"
 
+#include <atomic>
 #include <set>
 
 #include "core/packed/collect.h"
@@ -237,10 +238,10 @@ TEST_CASE("forget: wherever it dies, each snapshot is as before or as it shall b
   bool const versioned = GENERATE(true, false);
   for (std::uint64_t call = 1;; ++call) {
     World world(versioned);
-    bool dead = false;
+    std::atomic<bool> dead = false;  // calls come from several threads
     FaultPlan plan;
     plan.before = [&](std::uint64_t number, std::string_view, std::string const&) -> Result<void> {
-      dead = dead || number == call;
+      if (number >= call) dead = true;
       return dead ? Result<void>(make_error(Condition::unreachable, "this process is dead")) : Result<void>();
     };
     auto const done = world.forget(std::make_shared<FaultStore>(*world.store, plan));
