@@ -15,7 +15,7 @@ namespace b2b {
 struct PushOptions {
   Trigger trigger = Trigger::manual;
   bool dry_run = false;                 // scan and compare only; nothing is captured or sent
-  bool prune = true;                    // when there is something new; else only what an interrupted prune left half deleted goes
+  bool prune = true;                    // when there is something new, or a prune was interrupted while it deleted
   bool anew = false;                    // nothing of the last snapshot is believed to be in the store: everything is read again, what is missing is sent
 };
 
