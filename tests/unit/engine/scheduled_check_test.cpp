@@ -252,13 +252,13 @@ TEST_CASE("a key that may not read is an error of a check, and a wrong one is no
   // A pack that one key opens, all of them do: the index is of the same key.
   Condition const condition = packed ? Condition::permission : GENERATE(Condition::permission, Condition::wrong_key);
   CAPTURE(packed, condition == Condition::permission);
-  std::unique_ptr<Machine> machine;
+  std::shared_ptr<Machine> machine;   // which knows what to destroy, as Machine has no virtual destructor
   if (packed) {
-    auto three = std::make_unique<PackedMachine>();
+    auto three = std::make_shared<PackedMachine>();
     three->take_three();
     machine = std::move(three);
   } else {
-    machine = std::make_unique<PluginMachine>();
+    machine = std::make_shared<PluginMachine>();
   }
   FaultPlan plan;
   plan.before = [&](std::uint64_t, std::string_view verb, std::string const& key) -> Result<void> {
