@@ -57,6 +57,20 @@ function answerOf(status, text) {
   });
 }
 
+// A gateway that was busy for longer has its timers called before it looks at what has arrived meanwhile: it looks first, then it judges.
+function deadline(milliseconds, passed) {
+  let look;
+  const timer = setTimeout(() => {
+    look = setImmediate(passed);
+  }, milliseconds).unref();
+  return {
+    cancel() {
+      clearTimeout(timer);
+      clearImmediate(look);
+    },
+  };
+}
+
 function exchange({ socketPath, method, path, body, connectMs, totalMs, signal }) {
   return new Promise((resolve, reject) => {
     const payload = body === null ? null : Buffer.from(JSON.stringify(body));
@@ -65,20 +79,20 @@ function exchange({ socketPath, method, path, body, connectMs, totalMs, signal }
     const request = http.request({ socketPath, method, path, headers, agent: false });
 
     const finish = (settle, value) => {
-      clearTimeout(connecting);
-      clearTimeout(whole);
+      connecting.cancel();
+      whole.cancel();
       signal?.removeEventListener('abort', ended);
       settle(value);
       request.destroy();
     };
     const fail = (kind, message) => finish(reject, new DaemonError(kind, message));
     const ended = () => fail('ended', 'the caller gave up');
-    const connecting = setTimeout(() => fail('absent', `it took no connection within ${connectMs} ms`), connectMs).unref();
-    const whole = setTimeout(() => fail('slow', `no answer within ${totalMs / 1000} s`), totalMs).unref();
+    const connecting = deadline(connectMs, () => fail('absent', `it took no connection within ${connectMs} ms`));
+    const whole = deadline(totalMs, () => fail('slow', `no answer within ${totalMs / 1000} s`));
     if (signal?.aborted) return ended();
     signal?.addEventListener('abort', ended, { once: true });
 
-    request.on('socket', (socket) => socket.once('connect', () => clearTimeout(connecting)));
+    request.on('socket', (socket) => socket.once('connect', () => connecting.cancel()));
     request.on('error', (error) => {
       const gone = ['ECONNREFUSED', 'ENOENT', 'ECONNRESET', 'EPIPE'].includes(error.code);
       fail('absent', gone ? `nobody answers at ${socketPath}` : `no talking to ${socketPath}: ${error.code ?? error.message}`);

@@ -7,6 +7,7 @@ import path from 'node:path';
 import { beforeEach, test } from 'node:test';
 
 import plugin from '../../../gateway-plugin/index.js';
+import { Daemon } from '../../../gateway-plugin/lib/daemon.js';
 import { findSocket } from '../../../gateway-plugin/lib/socket.js';
 import { FakeDaemon, fakeGateway, forgetProcess } from './fake_daemon.js';
 
@@ -82,4 +83,15 @@ test('a socket of root is talked to, one of a third user is not', async (t) => {
   const gateway = fakeGateway(plugin, { stateDir });
   await gateway.hooks.gateway_start({ port: 1 }, {});
   assert.match(gateway.warnings().join(), /belongs to another user \(uid 1234\), so nothing was sent/);
+});
+
+test('a gateway that was busy meanwhile is not told that nobody answers', async (t) => {
+  const fake = new FakeDaemon();
+  await fake.start();
+  t.after(() => fake.close());
+  const daemon = new Daemon({ socket: fake.socket });
+  const asked = daemon.get('/v1/status', { connectMs: 20 });
+  await new Promise((resolve) => process.nextTick(resolve)); // it is on its way
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100); // and this process does something else
+  assert.equal((await asked).ok, true);
 });
